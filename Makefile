@@ -1,0 +1,52 @@
+# The two commands that the README opens with. Each sets up what it needs: only Python 3.11 to 3.13 and make are assumed.
+#
+#   make quickstart   generated images -> Beam job -> training -> grids and a table of what was learnt
+#   make test         the whole test suite
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+WORK := work/quickstart
+
+.PHONY: help quickstart test lint lock clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(VENV)/installed: requirements.lock setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
+	    f"$(PYTHON) is Python {v[0]}.{v[1]}; 3.11 to 3.13 is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+	$(RUN) -m uv pip install --python $(RUN) --requirement requirements.lock
+	$(RUN) -m uv pip install --python $(RUN) --no-deps --editable .
+	@touch $@
+
+quickstart: $(VENV)/installed
+	test -d $(WORK)/images || $(RUN) -m data_prep.synthetic --output $(WORK)/images
+	test -d $(WORK)/data || $(RUN) -m data_prep.images_to_tfrecords \
+	    --input $(WORK)/images --output $(WORK)/data --image_size 32 --encoding png
+	$(RUN) -m stargan_tf.train --data $(WORK)/data --run $(WORK)/run --preset quickstart
+	test -d $(WORK)/translations || $(RUN) -m stargan_tf.sample --run $(WORK)/run \
+	    --source $(WORK)/images/val --reference $(WORK)/images/val --output $(WORK)/translations
+	$(RUN) -m stargan_tf.evaluate --run $(WORK)/run --data $(WORK)/data
+	@echo
+	@echo "Look at   $(WORK)/translations/latent_guided.png"
+	@echo "          $(WORK)/translations/reference_guided.png"
+	@echo "and watch how it was learnt:"
+	@echo "          $(VENV)/bin/tensorboard --logdir $(WORK)/run/logs"
+
+test: $(VENV)/installed lint
+	$(RUN) -m pytest
+
+lint: $(VENV)/installed
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+# Pins what CI tests, for all supported versions of Python.
+lock: $(VENV)/installed
+	$(RUN) -m uv pip compile setup.py --extra dev --universal --python-version 3.11 --no-header \
+	    --upgrade --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) build *.egg-info

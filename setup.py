@@ -1,0 +1,41 @@
+"""StarGAN v2 for TensorFlow 2 and Keras 3."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+EXTRAS = {
+    "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+    "dev": ["pytest>=9,<10", "ruff>=0.17,<0.18"],
+}
+
+setup(
+    name="stargan-tf",
+    version="0.1.0",
+    description="StarGAN v2 (arXiv 1912.01865) for TensorFlow 2 and Keras 3, from images to a trained translator",
+    long_description=(Path(__file__).parent / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=["stargan_tf*", "data_prep*"]),
+    install_requires=[
+        "tensorflow>=2.21,<2.22",
+        "keras>=3.15,<3.16",
+        "tensorflow-datasets>=4.9.10,<5",
+        "apache-beam>=2.77,<3",
+        "tensorboard>=2.21,<2.22",
+        "numpy>=2.1,<3",
+        "pillow>=12,<13",
+        "tqdm>=4.67,<5",
+        "pyyaml>=6,<7",
+        "jsonargparse[signatures]>=4.53,<5",
+    ],
+    extras_require=EXTRAS,
+    classifiers=[
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

@@ -1,0 +1,160 @@
+"""Typed command lines from dataclasses: flags, `--config FILE.yaml`, help, and errors of one sentence."""
+
+import contextlib
+import dataclasses
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser
+
+from stargan_tf.errors import UserError
+
+Arguments = TypeVar("Arguments")
+
+USER_ERROR_EXIT_CODE = 2
+
+# How the types of fields are called in errors.
+_TYPES = {
+    r", tuple\[int, int\]": " or [height, width]",
+    r"\btuple with 2 elements\b": "two values in brackets, like [1, 2]",
+    r"\bint\b": "a whole number",
+    r"\bfloat\b": "a number",
+    r"\bbool\b": "true or false",
+    r", NoneType\b": " or null",
+}
+
+
+def main(
+    arguments_type: type[Arguments],
+    command: Callable[[Arguments], int | None],
+    program: str,
+    description: str | None = None,
+    argv: Sequence[str] | None = None,
+    defaults: Callable[[Arguments], Mapping[str, Any]] | None = None,
+) -> int:
+    """Runs a command: parses its arguments, and tells a user's mistake in one sentence.
+
+    Args:
+        arguments_type: a dataclass with the command's arguments.
+        command: does the work; may return an exit code.
+        program: the name shown in help and errors.
+        description: the text shown in the help.
+        argv: the arguments without the program's name; by default those of the process.
+        defaults: gives values by dotted field name, weaker than files and flags, that depend on the arguments.
+
+    Returns:
+        The exit code: what `command` returned, 2 for a user's mistake.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters to a user is raised, not logged
+    try:
+        arguments = parse(arguments_type, argv, program, description)
+        if defaults is not None and (values := defaults(arguments)):
+            arguments = parse(arguments_type, argv, program, description, values)
+        return command(arguments) or 0
+    except UserError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
+
+
+def parse(
+    arguments_type: type[Arguments],
+    argv: Sequence[str],
+    program: str,
+    description: str | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Arguments:
+    """Turns a command line into an instance of a dataclass.
+
+    Fields may be dataclasses themselves; their fields are set with dotted flags (`--model.style_dim 32`). The order of
+    precedence, weakest first: defaults of the dataclass, `defaults`, files given with `--config`, flags.
+
+    Args:
+        arguments_type: a dataclass; its docstring's `Args:` section becomes the help.
+        argv: the arguments, without the program's name.
+        program: the name shown in the help.
+        description: the text shown in the help.
+        defaults: values by dotted field name.
+
+    Returns:
+        An instance of `arguments_type`.
+
+    Raises:
+        UserError: an unknown flag, a value of the wrong type, a missing value, or an unreadable configuration file.
+        SystemExit: after `--help` and `--print_config`, which print and are done.
+    """
+    parser = ArgumentParser(prog=program, description=description, exit_on_error=False)
+    parser.add_argument("--config", action=ActionConfigFile, help="YAML file with values for any of the flags.")
+    parser.add_class_arguments(arguments_type)
+    try:
+        if defaults:
+            parser.set_defaults(dict(defaults))
+        values = parser.parse_args(_complete_switches(argv, arguments_type))
+    except ArgumentError as error:
+        raise UserError(f"{_one_sentence(str(error))}; `{program} --help` lists the flags") from error
+    del values["config"]
+    return arguments_type(**vars(parser.instantiate(values)))
+
+
+@contextlib.contextmanager
+def quiet_start() -> Iterator[None]:
+    """Hides what libraries written in C++ print while they start, unless they fail.
+
+    TensorFlow writes several lines to the process's standard error when it is imported and when it first looks for
+    devices, whatever its log level; between a user and an error of one sentence they are in the way.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as hidden, contextlib.ExitStack() as stack:
+        stderr = os.dup(2)
+        stack.callback(os.close, stderr)
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            hidden.seek(0)
+            os.write(stderr, hidden.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+
+
+def _complete_switches(argv: Sequence[str], arguments_type: type) -> list[str]:
+    """Lets `--overwrite` stand for `--overwrite true`."""
+    switches = {f"--{name}" for name in _bool_fields(arguments_type)}
+    return [
+        f"{argument}=true" if argument in switches and (not rest or rest[0].startswith("-")) else argument
+        for argument, rest in ((argument, argv[index + 1 :]) for index, argument in enumerate(argv))
+    ]
+
+
+def _bool_fields(arguments_type: type, prefix: str = "") -> Iterator[str]:
+    for field in dataclasses.fields(arguments_type):
+        if dataclasses.is_dataclass(field.type):
+            yield from _bool_fields(field.type, f"{prefix}{field.name}.")
+        elif field.type is bool:
+            yield prefix + field.name
+
+
+def _one_sentence(message: str) -> str:
+    """Says in a user's words, on one line, what jsonargparse says in a list for programmers."""
+    message = " ".join(message.split()).rstrip(".")
+    message = re.sub(r"<class '(\w+)'>", r"\1", message)
+    key = re.match(r'Parser key "([\w.]+)": (.*)', message)
+    if key is None:
+        return message
+    name, problem = key.groups()
+    if union := re.search(r"Subtypes: \[(.*?)\] Errors: .* Given value: (.*)", problem):
+        expected, value = union[1], union[2]
+    elif single := re.match(r"Expected an? (.*?)\. Got value: (.*)", problem):
+        expected, value = single[1], single[2]
+        if literal := re.fullmatch(r"typing\.Literal\[(.*)\]", expected):
+            expected = "one of " + literal[1].replace("'", "")
+    else:
+        return f"--{name}: {problem}"
+    for type_name, meaning in _TYPES.items():
+        expected = re.sub(type_name, meaning, expected)
+    return f"--{name} is {value!r}; it must be {expected}"

@@ -1,0 +1,25 @@
+"""Two CPU devices for the whole suite, so that training over several devices is tested on any machine."""
+
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import pytest
+import tensorflow as tf
+
+from stargan_tf.config import ModelConfig
+
+pytest_plugins = ["tests.fixtures"]
+
+# Possible only before TensorFlow looks for devices.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> ModelConfig:
+    """Networks whose updates take milliseconds."""
+    return ModelConfig(
+        image_size=16, num_domains=3, latent_dim=4, style_dim=8, hidden_dim=8, base_channels=4, max_channels=8
+    )
