@@ -1,0 +1,67 @@
+"""The four networks of StarGAN v2 (paper, section 2.1 and appendix F)."""
+
+from dataclasses import dataclass
+
+import keras
+
+from stargan_tf.config import ModelConfig, check_model
+from stargan_tf.networks.discriminator import Discriminator
+from stargan_tf.networks.generator import Generator
+from stargan_tf.networks.mapping_network import MappingNetwork
+from stargan_tf.networks.style_encoder import StyleEncoder
+
+# In the order of the paper: G, F, E, D.
+NAMES = ("generator", "mapping_network", "style_encoder", "discriminator")
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Generator G, mapping network F, style encoder E and, unless left out, discriminator D; all built."""
+
+    generator: Generator
+    mapping_network: MappingNetwork
+    style_encoder: StyleEncoder
+    discriminator: Discriminator | None
+
+    def items(self) -> list[tuple[str, keras.Model]]:
+        """Returns the networks that are there, by name, in the order of `NAMES`."""
+        return [(name, getattr(self, name)) for name in NAMES if getattr(self, name) is not None]
+
+
+def build(model: ModelConfig, precision: str = "float32", with_discriminator: bool = True) -> Networks:
+    """Builds the networks: their variables exist on return.
+
+    For reproducible initial weights call `keras.utils.set_random_seed` before.
+
+    Args:
+        model: with `image_size` and `num_domains` set.
+        precision: Keras dtype policy, `float32` or `mixed_bfloat16`; variables are float32 in both.
+        with_discriminator: False for inference and for the moving average, which have no use for D.
+
+    Returns:
+        The networks.
+
+    Raises:
+        UserError: the configuration cannot work.
+    """
+    check_model(model)
+    common = {"image_size": model.size, "max_channels": model.max_channels, "dtype": precision}
+    channels = model.full_resolution_channels
+    return Networks(
+        generator=Generator(base_channels=channels, style_dim=model.style_dim, w_hpf=model.w_hpf, **common),
+        mapping_network=MappingNetwork(
+            num_domains=model.num_domains,
+            latent_dim=model.latent_dim,
+            style_dim=model.style_dim,
+            hidden_dim=model.hidden_dim,
+            dtype=precision,
+        ),
+        style_encoder=StyleEncoder(
+            base_channels=channels, num_domains=model.num_domains, style_dim=model.style_dim, **common
+        ),
+        discriminator=Discriminator(
+            base_channels=channels, num_domains=model.num_domains, spectral_norm=model.spectral_norm, **common
+        )
+        if with_discriminator
+        else None,
+    )
