@@ -1,0 +1,89 @@
+"""Images between bytes and arrays, by Pillow: the Beam job and the sampler go through here and see the same pixels."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps
+
+# Files with other endings are not taken for images.
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+
+class UnreadableImage(ValueError):
+    """Bytes that cannot be decoded as an image; the message is the reason."""
+
+
+def decode_image(data: bytes) -> Image.Image:
+    """Decodes an image completely.
+
+    Args:
+        data: an encoded image, of any format that Pillow reads; of an animation the first frame counts.
+
+    Returns:
+        An RGB image, turned upright if EXIF says so; transparent pixels are shown on white.
+
+    Raises:
+        UnreadableImage: the bytes are not an image, or not a whole one.
+    """
+    if not data:
+        raise UnreadableImage("empty file")
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            white = Image.new("RGBA", image.size, "white")
+            return Image.alpha_composite(white, image).convert("RGB")
+        return image.convert("RGB")
+    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ... for bad files.
+        # Pillow's message for an unknown format names a BytesIO object, which tells nobody anything.
+        reason = "not an image" if "cannot identify image file" in str(error) else str(error)
+        raise UnreadableImage(reason or type(error).__name__) from error
+
+
+def fit_image(image: Image.Image, image_size: tuple[int, int]) -> Image.Image:
+    """Crops the centre to the aspect ratio wanted and resizes it with antialiasing.
+
+    Args:
+        image: an RGB image.
+        image_size: height and width wanted, in pixels.
+
+    Returns:
+        An image of that size; `image` itself if it has that size.
+    """
+    height, width = image_size
+    if image.size == (width, height):
+        return image
+    scale = min(image.width / width, image.height / height)
+    crop_width, crop_height = scale * width, scale * height
+    left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
+    # A box with fractions, so that nothing is lost to rounding; clipped, since a sum of fractions may exceed the edge.
+    box = (left, top, min(left + crop_width, image.width), min(top + crop_height, image.height))
+    return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
+
+
+def to_array(image: Image.Image) -> np.ndarray:
+    """Turns an image into what the networks take.
+
+    Args:
+        image: an RGB image.
+
+    Returns:
+        [height, width, 3] float32 in [-1, 1].
+    """
+    # A product, as in the input pipeline, and not a quotient: so both give the same bits.
+    return np.asarray(image.convert("RGB"), np.float32) * np.float32(1 / 127.5) - np.float32(1)
+
+
+def to_image(array: np.ndarray) -> Image.Image:
+    """Turns what the networks give into an image.
+
+    Args:
+        array: [height, width, 3] in [-1, 1]; values beyond are clipped.
+
+    Returns:
+        An RGB image.
+    """
+    array = np.asarray(array, np.float32)
+    return Image.fromarray(np.round((np.clip(array, -1, 1) + 1) * 127.5).astype(np.uint8))

@@ -1,0 +1,265 @@
+"""What one Example holds, and what a data directory is.
+
+A data directory is a TensorFlow Datasets directory: TFRecord files of Examples, with one split `train_NAME` and one
+`val_NAME` for each domain that has such images, and the metadata with which `tfds.builder_from_directory` reads it.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stargan_tf.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+IMAGE = "image"  # Encoded bytes, JPEG or PNG, all of one size, RGB.
+LABEL = "label"  # Index into the ordered names of the domains.
+KEY = "key"  # Path of the image relative to the input of the Beam job; tells examples apart.
+ATTRIBUTES = "attributes"  # What else is known of the image: a JSON object as text, "{}" if nothing is.
+
+SUBSETS = ("train", "val")
+
+_DATASET_NAME = "images"
+_DATASET_VERSION = "1.0.0"
+
+
+def split_name(subset: str, domain: str) -> str:
+    """Gives the name of the split that holds one domain's part of a subset.
+
+    Args:
+        subset: "train" or "val".
+        domain: name of the domain, "t-shirt" for instance.
+
+    Returns:
+        The name, "train_t_shirt" for instance: TensorFlow Datasets takes letters, digits and underscores only.
+    """
+    return f"{subset}_" + re.sub(r"\W", "_", domain)
+
+
+def check_domains(domains: Sequence[str]) -> None:
+    """Checks that every domain can have splits of its own.
+
+    Args:
+        domains: names of the domains.
+
+    Raises:
+        UserError: two domains would have the same split, or a name cannot be written on one line.
+    """
+    seen: dict[str, str] = {}
+    for domain in domains:
+        if domain != domain.strip() or not domain.isprintable():
+            raise UserError(f"domain {domain!r} begins or ends with a space or has unprintable characters; rename it")
+        other = seen.setdefault(split_name("train", domain), domain)
+        if other != domain:
+            raise UserError(
+                f"domains {other!r} and {domain!r} would both be written as split {split_name('train', domain)!r}; "
+                "rename one so that they differ in letters or digits"
+            )
+
+
+def shard_file(split: str, index: int, num_shards: int) -> str:
+    """Gives the name of the file of one shard.
+
+    Args:
+        split: name of the split.
+        index: which shard, from 0.
+        num_shards: number of shards of the split.
+
+    Returns:
+        The file's name within the data directory.
+    """
+    return f"{_DATASET_NAME}-{split}.tfrecord-{index:05d}-of-{num_shards:05d}"
+
+
+def serialize_example(image: bytes, label: int, key: str, attributes: str = "{}") -> bytes:
+    """Serializes one Example.
+
+    Args:
+        image: encoded image.
+        label: index of the domain.
+        key: path of the image relative to the input.
+        attributes: a JSON object as text.
+
+    Returns:
+        A serialized `tf.train.Example`; the same arguments give the same bytes.
+    """
+    import tensorflow as tf
+
+    def text(value: bytes) -> "tf.train.Feature":
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    feature = {
+        IMAGE: text(image),
+        LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+        KEY: text(key.encode()),
+        ATTRIBUTES: text(attributes.encode()),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
+
+
+def parse_example(serialized: "tf.Tensor") -> "dict[str, tf.Tensor]":
+    """Parses one serialized Example inside a `tf.data` pipeline.
+
+    Args:
+        serialized: [] string.
+
+    Returns:
+        Scalars by feature name: strings, and an int64 for the label. The image is still encoded.
+    """
+    import tensorflow as tf
+
+    features = {name: tf.io.FixedLenFeature([], tf.string) for name in (IMAGE, KEY, ATTRIBUTES)}
+    return tf.io.parse_single_example(serialized, features | {LABEL: tf.io.FixedLenFeature([], tf.int64)})
+
+
+def features_dict(domains: Sequence[str], image_size: tuple[int, int]) -> "tfds.features.FeaturesDict":
+    """Describes an Example to TensorFlow Datasets.
+
+    Args:
+        domains: names of the domains, in the order of their labels.
+        image_size: height and width in pixels.
+
+    Returns:
+        The features, by name.
+    """
+    import tensorflow_datasets as tfds
+
+    return tfds.features.FeaturesDict(
+        {
+            # No encoding_format: an image may be a JPEG or a PNG, and is read as what it is.
+            IMAGE: tfds.features.Image(shape=(*image_size, 3)),
+            LABEL: tfds.features.ClassLabel(names=list(domains)),
+            KEY: tfds.features.Text(),
+            ATTRIBUTES: tfds.features.Text(),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """What was written of one split.
+
+    Args:
+        shard_lengths: number of examples of each shard.
+        num_bytes: size of all shards together.
+    """
+
+    shard_lengths: tuple[int, ...]
+    num_bytes: int
+
+
+def write_metadata(
+    directory: str | os.PathLike[str],
+    domains: Sequence[str],
+    image_size: tuple[int, int],
+    splits: Mapping[str, SplitSummary],
+) -> None:
+    """Makes a directory of shards a TensorFlow Datasets directory.
+
+    Args:
+        directory: where the shards are, named by `shard_file`.
+        domains: names of the domains, in the order of their labels.
+        image_size: height and width in pixels.
+        splits: what was written, by name of the split.
+    """
+    import tensorflow_datasets as tfds
+
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=os.fspath(directory), dataset_name=_DATASET_NAME, filetype_suffix="tfrecord"
+    )
+    tfds.folder_dataset.write_metadata(
+        data_dir=os.fspath(directory),
+        features=features_dict(domains, image_size),
+        split_infos=[
+            tfds.core.SplitInfo(
+                name=name,
+                shard_lengths=list(summary.shard_lengths),
+                num_bytes=summary.num_bytes,
+                filename_template=template,
+            )
+            for name, summary in splits.items()
+        ],
+        version=_DATASET_VERSION,
+        check_data=False,
+        description="Images of several domains, one split a domain.",
+    )
+
+
+@dataclass(frozen=True)
+class DataDirectory:
+    """A data directory that was opened; see `open_data_directory`.
+
+    Args:
+        path: the directory.
+        domains: names of the domains, in the order of their labels.
+        image_size: height and width in pixels.
+        num_examples: number of examples by name of the split.
+        shard_paths: files by name of the split, in order.
+    """
+
+    path: Path
+    domains: tuple[str, ...]
+    image_size: tuple[int, int]
+    num_examples: Mapping[str, int]
+    shard_paths: Mapping[str, tuple[str, ...]]
+
+    def shards(self, split: str) -> tuple[str, ...]:
+        """Gives the files of one split.
+
+        Args:
+            split: name of the split, as from `split_name`.
+
+        Returns:
+            Paths, in order.
+
+        Raises:
+            UserError: there is no such split.
+        """
+        if split not in self.shard_paths:
+            raise UserError(f"data directory {self.path} has no split {split!r}; it has {', '.join(self.shard_paths)}")
+        return self.shard_paths[split]
+
+
+def open_data_directory(path: str | os.PathLike[str]) -> DataDirectory:
+    """Reads the metadata of a data directory.
+
+    Args:
+        path: the directory.
+
+    Returns:
+        What is in it.
+
+    Raises:
+        UserError: `path` is missing, or is not a data directory.
+    """
+    path = Path(path)
+    advice = "make one with `python -m data_prep.images_to_tfrecords`"
+    if not path.is_dir():
+        raise UserError(f"data directory {path} does not exist; {advice}")
+    for name in ("dataset_info.json", "features.json"):
+        if not (path / name).is_file():
+            raise UserError(f"{path} is not a data directory, since it has no {name}; {advice}")
+
+    # Only now: this takes seconds, and the mistakes above should be told at once.
+    import tensorflow_datasets as tfds
+
+    try:
+        info = tfds.builder_from_directory(os.fspath(path)).info
+    except Exception as error:  # TensorFlow Datasets promises no particular one for damaged metadata.
+        raise UserError(f"the metadata of data directory {path} cannot be read ({error}); {advice}") from error
+    missing = [name for name in (IMAGE, LABEL, KEY, ATTRIBUTES) if name not in info.features]
+    if missing:
+        raise UserError(f"the examples of {path} have no feature {missing[0]!r}; {advice}")
+    height, width, _ = info.features[IMAGE].shape
+    return DataDirectory(
+        path=path,
+        domains=tuple(info.features[LABEL].names),
+        image_size=(height, width),
+        num_examples={name: split.num_examples for name, split in info.splits.items()},
+        shard_paths={name: tuple(os.fspath(file) for file in split.filepaths) for name, split in info.splits.items()},
+    )

@@ -1,0 +1,139 @@
+import dataclasses
+import io
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from stargan_tf.config import DataConfig
+from stargan_tf.data.images import to_array
+from stargan_tf.data.input_pipeline import _decode_image, read_images, training_dataset
+from stargan_tf.errors import UserError
+
+from .conftest import SHARD_LENGTHS, make_image
+
+PLAIN = DataConfig(batch_size=4, crop_probability=0.0, flip_probability=0.0)
+IMAGES = ("source", "reference", "reference_2")
+
+
+def take(dataset, count):
+    return [{name: value.numpy() for name, value in batch.items()} for batch in itertools.islice(dataset, count)]
+
+
+def identify(images):
+    """Domain and number of each image of a batch, from its first pixel."""
+    pixels = np.round((images[:, 0, 0, :2] + 1) * 127.5).astype(int)
+    return [(red // 50, green) for red, green in pixels]
+
+
+def assert_equal(batches, others):
+    assert len(batches) == len(others) > 0
+    for batch, other in zip(batches, others, strict=True):
+        for name in batch:
+            np.testing.assert_array_equal(batch[name], other[name])
+
+
+@pytest.fixture(scope="module")
+def batches(data):
+    return take(training_dataset(data, PLAIN, seed=0), 300)
+
+
+def test_shapes_and_ranges(data):
+    dataset = training_dataset(data, DataConfig(batch_size=4), seed=0)
+    for name in IMAGES:
+        assert dataset.element_spec[name] == tf.TensorSpec((4, 16, 24, 3), tf.float32)
+    for name in ("source_domain", "target_domain"):
+        assert dataset.element_spec[name] == tf.TensorSpec((4,), tf.int32)
+    for batch in take(dataset, 3):
+        for name in IMAGES:
+            assert -1 <= batch[name].min() < -0.9 and 0.9 < batch[name].max() <= 1.0001
+
+
+def test_images_are_those_stored_and_domains_are_theirs(batches):
+    for batch in batches[:5]:
+        for name, domain in zip(IMAGES, ("source_domain", "target_domain", "target_domain"), strict=True):
+            for image, (label, index), expected in zip(batch[name], identify(batch[name]), batch[domain], strict=True):
+                assert label == expected
+                np.testing.assert_allclose(image, to_array(make_image(label, index)), rtol=0, atol=2e-7)
+
+
+def test_domains_have_equal_weight_and_are_independent(batches):
+    sources = np.concatenate([batch["source_domain"] for batch in batches])
+    targets = np.concatenate([batch["target_domain"] for batch in batches])
+    counts = np.histogram2d(sources, targets, bins=3)[0] / len(sources)
+    np.testing.assert_allclose(counts, 1 / 9, atol=0.035)
+
+
+def test_references_are_two_images_and_every_image_is_seen(batches):
+    seen = {name: set() for name in IMAGES}
+    for batch in batches:
+        assert all(a != b for a, b in zip(identify(batch["reference"]), identify(batch["reference_2"]), strict=True))
+        for name in IMAGES:
+            seen[name] |= set(identify(batch[name]))
+    everything = {
+        (label, index)
+        for label, split in enumerate(["train_cat", "train_t_shirt", "train_zebra"])
+        for index in range(sum(SHARD_LENGTHS[split]))
+    }
+    assert seen["source"] == seen["reference"] == seen["reference_2"] == everything
+
+
+def test_batches_follow_from_seed_and_start(data):
+    config = DataConfig(batch_size=4, shuffle_buffer=8)
+    batches = take(training_dataset(data, config, seed=7), 4)
+    assert_equal(batches, take(training_dataset(data, config, seed=7), 4))
+    resumed = take(training_dataset(data, config, seed=7, start_step=100), 4)
+    assert_equal(resumed, take(training_dataset(data, config, seed=7, start_step=100), 4))
+    for others in (resumed, take(training_dataset(data, config, seed=8), 4)):
+        same = [np.array_equal(a["source"], b["source"]) for a, b in zip(batches, others, strict=True)]
+        assert not any(same)
+
+
+def test_images_are_augmented_independently(data):
+    """All three of a step go through the augmentation, each with choices of its own."""
+    flips = dataclasses.replace(PLAIN, flip_probability=0.5)
+    flipped = {name: [] for name in IMAGES}
+    for batch in take(training_dataset(data, flips, seed=0), 40):
+        for name in IMAGES:
+            for image, (label, index) in zip(batch[name], identify(batch[name]), strict=True):
+                stored = to_array(make_image(label, index))
+                is_flipped = np.allclose(image, stored[:, ::-1], atol=1e-6)
+                assert is_flipped or np.allclose(image, stored, atol=1e-6)
+                flipped[name].append(is_flipped)
+    for name in IMAGES:
+        assert np.mean(flipped[name]) == pytest.approx(0.5, abs=0.15)
+    assert np.mean(np.equal(flipped["source"], flipped["reference"])) == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize(("count", "split"), [(1, "train_zebra"), (0, "train_zebra")])
+def test_a_domain_without_two_images_is_named(data, count, split):
+    data = dataclasses.replace(data, num_examples={**data.num_examples, split: count})
+    with pytest.raises(UserError, match=f"domain 'zebra' .* has {count} training image"):
+        training_dataset(data, PLAIN, seed=0)
+
+
+def test_read_images_in_order(data):
+    images, keys, attributes = read_images(data, "train_t_shirt", limit=25)  # Reaches into the second shard.
+    assert images.shape == (25, 16, 24, 3) and images.dtype == np.float32
+    assert keys == [f"train/t-shirt/{i:03d}.png" for i in range(25)]
+    assert attributes == [{"index": i} for i in range(25)]
+    for index, image in enumerate(images):
+        np.testing.assert_array_equal(image, to_array(make_image(1, index)))
+    assert len(read_images(data, "val_cat")[1]) == 3
+
+
+def test_read_images_of_an_unknown_split(data):
+    with pytest.raises(UserError, match="no split 'val_zebra'"):
+        read_images(data, "val_zebra")
+
+
+@pytest.mark.parametrize("options", [{"subsampling": 0}, {"subsampling": 2}, {"progressive": True}])
+def test_a_jpeg_has_the_pixels_that_pillow_sees(options):
+    ramp = np.add.outer(np.arange(32), np.arange(48))[..., None] * [3, 2, 1] % 256
+    data = io.BytesIO()
+    Image.fromarray(ramp.astype(np.uint8)).save(data, "JPEG", quality=95, **options)
+    np.testing.assert_array_equal(
+        _decode_image(tf.constant(data.getvalue()), (32, 48)).numpy(), np.asarray(Image.open(data))
+    )
