@@ -1,0 +1,103 @@
+"""Trains StarGAN v2: `python -m stargan_tf.train --data DIR --run DIR --preset NAME [overrides]`."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stargan_tf import command_line, run_directory
+from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, flatten, preset
+from stargan_tf.errors import UserError
+
+PROGRAM = "stargan_tf.train"
+DESCRIPTION = (
+    "Trains StarGAN v2, or goes on where --run stopped. Weakest first: defaults, the preset (or the run's own "
+    "configuration, without --preset), --config files, flags."
+)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line.
+
+    Args:
+        data: data directory, as data_prep.images_to_tfrecords writes it.
+        run: run directory; made if missing, resumed if there.
+        preset: settings to start from: afhq_256, celeba_hq_256 or quickstart.
+        domains: names of the domains, in order; by default those of the data.
+        model: the networks.
+        losses: the objective.
+        optimizers: Adam and the moving average.
+        input: batches and augmentation.
+        training: length, precision and records of the run.
+    """
+
+    data: str
+    run: str
+    preset: str | None = None
+    domains: tuple[str, ...] | None = None
+    model: ModelConfig = field(default_factory=ModelConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    optimizers: OptimizerConfig = field(default_factory=OptimizerConfig)
+    input: DataConfig = field(default_factory=DataConfig)
+    training: RunConfig = field(default_factory=RunConfig)
+
+    @property
+    def config(self) -> Config:
+        """The part that decides what is computed."""
+        return Config(self.domains, self.model, self.losses, self.optimizers, self.input, self.training)
+
+
+def run(arguments: Arguments) -> int:
+    """Trains as the arguments say.
+
+    Args:
+        arguments: the command line.
+
+    Returns:
+        The exit code, see `training.loop.train_and_evaluate`.
+
+    Raises:
+        UserError: a mistake in the arguments, the data or the run directory.
+    """
+    config, data = arguments.config, Path(arguments.data)
+    if not data.is_dir():
+        raise UserError(f"there is no data directory {str(data)!r}; data_prep.images_to_tfrecords makes one")
+    with command_line.quiet_start():
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+
+    from stargan_tf.data.records import open_data_directory
+    from stargan_tf.training.loop import train_and_evaluate
+
+    if config.training.precision == "mixed_bfloat16" and not gpus and os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        raise UserError(
+            "mixed_bfloat16 on a CPU needs oneDNN, which TF_ENABLE_ONEDNN_OPTS=0 turns off (ten times slower than "
+            "float32); unset it or choose --training.precision float32"
+        )
+    if config.training.threads_per_op is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(config.training.threads_per_op)
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return train_and_evaluate(config, open_data_directory(data), Path(arguments.run))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    return command_line.main(Arguments, run, PROGRAM, DESCRIPTION, argv, defaults=_defaults)
+
+
+def _defaults(arguments: Arguments) -> dict[str, Any]:
+    """Gives the values that files and flags override: those of the preset, else those of the run that goes on."""
+    if arguments.preset is not None:
+        return flatten(preset(arguments.preset))
+    if run_directory.is_run(Path(arguments.run)):
+        return flatten(run_directory.load_config(Path(arguments.run)))
+    return {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Training: state, the four updates of an iteration, the loop, TensorBoard."""

@@ -1,0 +1,71 @@
+"""Adam as the published training uses it."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="stargan_tf")
+class Adam(keras.optimizers.Optimizer):
+    """Adam (arXiv 1412.6980, algorithm 1) with an L2 term in the gradient.
+
+    It differs from `keras.optimizers.Adam` in two ways, both of which the reference numbers need: epsilon is added to
+    the root of the *bias-corrected* second moment, and `l2 * weight` is added to the gradient *before* the moments.
+
+    Args:
+        learning_rate: step size.
+        beta_1: decay of the first moment.
+        beta_2: decay of the second moment.
+        epsilon: added to the bias-corrected root.
+        l2: weight of the L2 term.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-4,
+        beta_1: float = 0.0,
+        beta_2: float = 0.99,
+        epsilon: float = 1e-8,
+        l2: float = 1e-4,
+        name: str = "adam",
+        **kwargs,
+    ):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.l2 = l2
+
+    def build(self, variables):
+        """Creates the moments of every variable."""
+        if self.built:
+            return
+        super().build(variables)
+        self.first_moments = self.add_optimizer_variables(variables, "first_moment")
+        self.second_moments = self.add_optimizer_variables(variables, "second_moment")
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Updates one variable."""
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        beta_2_power = tf.pow(tf.constant(self.beta_2, variable.dtype), step)
+        # The fused operation adds epsilon to the root before its bias is corrected, so epsilon is scaled likewise.
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self.first_moments[index].value.handle,
+            v=self.second_moments[index].value.handle,
+            beta1_power=tf.pow(tf.constant(self.beta_1, variable.dtype), step),
+            beta2_power=beta_2_power,
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon * tf.sqrt(1.0 - beta_2_power),
+            grad=gradient + self.l2 * tf.convert_to_tensor(variable),
+        )
+
+    def get_config(self):
+        return super().get_config() | {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "l2": self.l2,
+        }

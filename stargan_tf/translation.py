@@ -1,0 +1,141 @@
+"""The translator: styles from latent codes or references, and images in those styles."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from stargan_tf import run_directory
+from stargan_tf.config import Config
+from stargan_tf.errors import UserError
+from stargan_tf.networks import Networks
+from stargan_tf.training.checkpoints import load_ema
+
+# Latent codes whose styles are averaged for truncation (the published evaluation takes as many).
+MEAN_STYLE_LATENTS = 10_000
+
+
+class Translator:
+    """Translates images with trained networks.
+
+    Images are float32 arrays [N, H, W, 3] in [-1, 1], style codes [N, style_dim]. Work is done in batches of
+    `batch_size`, so memory does not grow with N.
+
+    Args:
+        networks: G, F and E.
+        config: of the run they come from.
+        batch_size: images translated at once.
+    """
+
+    def __init__(self, networks: Networks, config: Config, batch_size: int = 16):
+        self.domains = tuple(config.domains)
+        self.image_size = config.model.size
+        self.latent_dim = config.model.latent_dim
+        self.batch_size = batch_size
+        self._networks = networks
+
+        images = tf.TensorSpec((None, *self.image_size, 3), tf.float32)
+        domains = tf.TensorSpec((None,), tf.int32)
+        styles = tf.TensorSpec((None, config.model.style_dim), tf.float32)
+        latents = tf.TensorSpec((None, self.latent_dim), tf.float32)
+        self._translate = _compile(networks.generator, images, styles)
+        self._encode = _compile(networks.style_encoder, images, domains)
+        self._map = _compile(networks.mapping_network, latents, domains)
+
+    @classmethod
+    def from_run(cls, run: Path, batch_size: int = 16) -> "Translator":
+        """Loads the averaged networks of a run's newest checkpoint.
+
+        Args:
+            run: the run directory.
+            batch_size: images translated at once.
+
+        Returns:
+            The translator.
+
+        Raises:
+            UserError: it is not a run directory, or has no checkpoint yet.
+        """
+        config = run_directory.load_config(run)
+        networks, _ = load_ema(config, run)
+        return cls(networks, config, batch_size)
+
+    def domain_index(self, name: str) -> int:
+        """Returns the number of a domain.
+
+        Raises:
+            UserError: there is no such domain.
+        """
+        if name not in self.domains:
+            raise UserError(f"there is no domain {name!r}; the run knows {', '.join(self.domains)}")
+        return self.domains.index(name)
+
+    def draw_latents(self, count: int, seed: int) -> np.ndarray:
+        """Draws latent codes [count, latent_dim]; the same seed gives the same codes."""
+        return np.random.default_rng(seed).standard_normal((count, self.latent_dim), np.float32)
+
+    def styles_from_latents(self, latents: np.ndarray, domain: str, psi: float = 1.0) -> np.ndarray:
+        """Maps latent codes to styles of a domain.
+
+        Args:
+            latents: [N, latent_dim].
+            domain: its name.
+            psi: truncation: 1 for the style as it is, 0 for the mean style of the domain, between for a mixture
+                that trades variety for typicality.
+
+        Returns:
+            Style codes, [N, style_dim].
+        """
+        index = self.domain_index(domain)
+        styles = self._in_batches(self._map, latents, np.full(len(latents), index, np.int32))
+        if psi == 1.0:
+            return styles
+        mean = self._mean_styles[index]
+        return mean + np.float32(psi) * (styles - mean)
+
+    def styles_from_references(self, references: np.ndarray, domain: str) -> np.ndarray:
+        """Takes the styles of images [N, H, W, 3], seen as images of a domain; returns [N, style_dim]."""
+        return self._in_batches(self._encode, references, np.full(len(references), self.domain_index(domain), np.int32))
+
+    def translate(self, images: np.ndarray, styles: np.ndarray) -> np.ndarray:
+        """Draws each image in the style of the same position.
+
+        Args:
+            images: [N, H, W, 3] in [-1, 1].
+            styles: [N, style_dim].
+
+        Returns:
+            [N, H, W, 3], clipped to [-1, 1].
+        """
+        return np.clip(self._in_batches(self._translate, images, styles), -1.0, 1.0)
+
+    def translate_all(self, images: np.ndarray, styles: np.ndarray) -> np.ndarray:
+        """Draws every image in every style.
+
+        Args:
+            images: [N, H, W, 3] in [-1, 1].
+            styles: [S, style_dim].
+
+        Returns:
+            [S, N, H, W, 3], clipped to [-1, 1].
+        """
+        return np.stack([self.translate(images, np.repeat(style[None], len(images), 0)) for style in styles])
+
+    @cached_property
+    def _mean_styles(self) -> Sequence[np.ndarray]:
+        latents = self.draw_latents(MEAN_STYLE_LATENTS, seed=0)
+        return [self.styles_from_latents(latents, domain).mean(axis=0) for domain in self.domains]
+
+    def _in_batches(self, function: Callable, *arrays: np.ndarray) -> np.ndarray:
+        parts = [
+            function(*(tf.constant(array[start : start + self.batch_size]) for array in arrays)).numpy()
+            for start in range(0, len(arrays[0]), self.batch_size)
+        ]
+        return np.concatenate(parts)
+
+
+def _compile(function: Callable, *signature: tf.TensorSpec) -> Callable:
+    """Compiles a function once for all batch sizes."""
+    return tf.function(lambda *inputs: function(*inputs), input_signature=signature, autograph=False)

@@ -1,0 +1,54 @@
+"""A small data directory and a small run, made by the commands that users run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from data_prep import images_to_tfrecords, synthetic
+from stargan_tf.config import Config, DataConfig, ModelConfig, RunConfig
+from stargan_tf.data.records import open_data_directory
+from stargan_tf.training.loop import train_and_evaluate
+
+# Small enough that a step takes milliseconds; every step leaves a record and a checkpoint.
+TINY = Config(
+    model=ModelConfig(latent_dim=4, style_dim=8, hidden_dim=8, base_channels=4, max_channels=8),
+    input=DataConfig(batch_size=2, shuffle_buffer=8),
+    training=RunConfig(steps=2, log_every=1, sample_every=2, checkpoint_every=1),
+)
+
+
+def with_training(config: Config, **changes) -> Config:
+    """Returns the configuration with other fields of `training`."""
+    return replace(config, training=replace(config.training, **changes))
+
+
+def flags(config: Config) -> list[str]:
+    """Returns the command line that asks for the small networks of `TINY`."""
+    model = config.model
+    names = ("latent_dim", "style_dim", "hidden_dim", "base_channels", "max_channels")
+    return [f"--model.{name}={getattr(model, name)}" for name in names] + ["--input.batch_size=2"]
+
+
+@pytest.fixture(scope="session")
+def images_path(tmp_path_factory) -> Path:
+    """Folders of generated 16 px images: three domains with 6 training and 3 validation images each."""
+    path = tmp_path_factory.mktemp("synthetic") / "images"
+    synthetic.write(synthetic.Arguments(str(path), image_size=16, train_per_domain=6, val_per_domain=3))
+    return path
+
+
+@pytest.fixture(scope="session")
+def data_path(images_path) -> Path:
+    """The data directory that the Beam job makes of `images_path`."""
+    path = images_path.parent / "data"
+    images_to_tfrecords.run(images_to_tfrecords.Arguments(str(images_path), str(path), image_size=16, encoding="png"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained_run(data_path, tmp_path_factory) -> Path:
+    """A run directory after two steps; not to be changed."""
+    path = tmp_path_factory.mktemp("trained") / "run"
+    assert train_and_evaluate(TINY, open_data_directory(data_path), path) == 0
+    return path

@@ -1,0 +1,76 @@
+"""Our networks are the published function; and networks that are not are found out."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from stargan_tf.networks import layers
+from tests import parity
+
+REFERENCE = parity.Path(__file__).parent / "reference"
+
+
+def rows_over_limit(rows) -> list[str]:
+    return [f"{row.name}: {row.error:.1e} > {row.limit:.0e}" for row in rows if not row.ok]
+
+
+@pytest.mark.parametrize("name", ["r1", "afhq_like_small", "celeba_like_small"])
+def test_every_quantity_is_within_its_limit(name):
+    rows = list(parity.check_file(REFERENCE / f"{name}.npz"))
+    assert rows_over_limit(rows) == []
+    assert len(rows) > {"r1": 30, "afhq_like_small": 450, "celeba_like_small": 450}[name]
+    assert keras.config.floatx() == "float32"
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return parity.Reference(REFERENCE / "celeba_like_small.npz", "float32")
+
+
+def outputs_over_limit(reference) -> set[str]:
+    nets = parity.networks.build(reference.config.model)
+    reference.load_weights(nets)
+    rows = parity.check_outputs(reference, nets, reference.batch())
+    return {row.name for row in rows if not row.ok}
+
+
+def test_a_normalization_with_another_epsilon_fails(monkeypatch, reference):
+    monkeypatch.setattr(layers, "INSTANCE_NORM_EPSILON", 1e-3)  # the default of Keras
+    assert outputs_over_limit(reference) == {"fake_stride8", "fake_no_mask_stride8", "logit_fake"}
+
+
+def test_another_slope_fails(monkeypatch, reference):
+    monkeypatch.setattr(layers, "LEAKY_RELU_SLOPE", 0.2005)
+    assert {"style_reference", "fake_stride8", "logit_real"} <= outputs_over_limit(reference)
+
+
+def test_masks_in_the_wrong_order_fail(monkeypatch, reference):
+    batch = reference.batch()
+    masks = batch.masks(None)
+    monkeypatch.setattr(reference, "batch", lambda: parity.replace(batch, masks=lambda images: masks[::-1]))
+    assert outputs_over_limit(reference) == {"fake_stride8", "logit_fake"}
+
+
+def test_the_command_prints_every_row_and_fails_if_one_is_over(tmp_path, capsys):
+    with np.load(REFERENCE / "r1.npz") as file:
+        arrays = dict(file)
+    meta = json.loads(bytes(arrays["meta"]))
+    meta["grad_l2"]["main.3.conv2.weight"] *= 1.002
+    arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+    np.savez(tmp_path / "wrong.npz", **arrays)
+
+    assert parity.main([str(tmp_path / "wrong.npz")]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("NO")] == [
+        "r1/grad_l2/discriminator/main.3.conv2.weight"
+    ]
+    assert lines[-1].endswith("1 over")
+
+
+def test_the_command_names_a_missing_file(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parity.main(["nowhere.npz"])
+    assert stop.value.code == 2
+    assert "nowhere.npz" in capsys.readouterr().err

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from stargan_tf.errors import UserError
+from stargan_tf.translation import Translator
+
+
+@pytest.fixture(scope="module")
+def translator(trained_run):
+    return Translator.from_run(trained_run, batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).uniform(-1, 1, (6, 16, 16, 3)).astype(np.float32)
+
+
+def test_batches_do_not_change_the_result(translator, images, trained_run):
+    styles = translator.styles_from_latents(translator.draw_latents(6, seed=1), "square")
+    whole = Translator.from_run(trained_run, batch_size=6)
+    np.testing.assert_allclose(translator.translate(images, styles), whole.translate(images, styles), atol=1e-5)
+
+
+def test_translations_are_clipped_and_follow_the_style(translator, images):
+    styles = translator.styles_from_latents(translator.draw_latents(2, seed=1), "square")
+    outputs = translator.translate_all(images, 50 * styles)
+    assert outputs.shape == (2, 6, 16, 16, 3)
+    assert outputs.min() >= -1 and outputs.max() <= 1
+    assert not np.allclose(outputs[0], outputs[1])
+    np.testing.assert_allclose(outputs[1, 2:3], translator.translate(images[2:3], 50 * styles[1:]), atol=1e-4)
+
+
+def test_styles_depend_on_the_domain(translator, images):
+    latents = translator.draw_latents(3, seed=2)
+    assert not np.allclose(
+        translator.styles_from_latents(latents, "circle"), translator.styles_from_latents(latents, "square")
+    )
+    assert not np.allclose(
+        translator.styles_from_references(images, "circle"), translator.styles_from_references(images, "square")
+    )
+
+
+def test_truncation_goes_from_the_mean_style_to_the_style(translator):
+    latents = translator.draw_latents(2, seed=3)
+    full, half, none = (translator.styles_from_latents(latents, "circle", psi) for psi in (1.0, 0.5, 0.0))
+    np.testing.assert_allclose(none[0], none[1], atol=1e-6)
+    np.testing.assert_allclose(half, (full + none) / 2, atol=1e-6)
+    many = translator.styles_from_latents(translator.draw_latents(10_000, seed=0), "circle")
+    np.testing.assert_allclose(none[0], many.mean(axis=0), atol=1e-6)
+
+
+def test_an_unknown_domain_is_named(translator):
+    with pytest.raises(UserError, match="no domain 'hexagon'; the run knows circle, square, triangle"):
+        translator.styles_from_latents(translator.draw_latents(1, seed=0), "hexagon")

@@ -1,0 +1,101 @@
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from stargan_tf import config as configuration
+from stargan_tf.data.records import open_data_directory
+from stargan_tf.errors import UserError
+from stargan_tf.training.loop import NonFiniteLossError, Window, train_and_evaluate
+from tests.fixtures import TINY, with_training
+
+
+def steps_written(run) -> list[int]:
+    return [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def checkpoint_of(run) -> str | None:
+    return tf.train.latest_checkpoint(str(run / "checkpoints"))
+
+
+def test_a_run_directory_holds_everything(trained_run):
+    assert steps_written(trained_run) == [1, 2]
+    assert checkpoint_of(trained_run).endswith("step-2")
+    saved = configuration.load(trained_run / "config.yaml")
+    assert saved.domains == ("circle", "square", "triangle")
+    assert saved.model == replace(TINY.model, image_size=16, num_domains=3)
+    for name in ("latent_guided", "reference_guided"):
+        with Image.open(trained_run / "samples" / f"{name}_0000002.png") as picture:
+            assert min(picture.size) > 500
+
+
+def test_tensorboard_shows_losses_logits_norms_rates_speed_and_samples(trained_run):
+    events = EventAccumulator(str(trained_run / "logs"), size_guidance={"tensors": 0})
+    events.Reload()
+    tags = set(events.Tags()["tensors"])
+    for update in ("d_latent", "d_reference"):
+        assert {f"{update}/{term}" for term in ("total", "real", "fake", "reg", "logit_real", "logit_fake")} <= tags
+    for update in ("g_latent", "g_reference"):
+        assert {f"{update}/{term}" for term in ("total", "adv", "sty", "ds", "cyc", "grad_norm_generator")} <= tags
+    assert {"lambda_ds", "learning_rate/networks", "learning_rate/mapping_network"} <= tags
+    assert {"speed/images_per_second", "latent_guided", "reference_guided"} <= tags
+    assert [event.step for event in events.Tensors("g_latent/total")] == [1, 2]
+
+
+def test_a_finished_run_is_left_alone_and_a_longer_one_goes_on(trained_run, data_path, tmp_path, capsys):
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    data = open_data_directory(data_path)
+    assert train_and_evaluate(TINY, data, run) == 0
+    assert "is trained: 2 of 2 steps" in capsys.readouterr().out
+    assert steps_written(run) == [1, 2]
+
+    assert train_and_evaluate(with_training(TINY, steps=3), data, run) == 0
+    assert "from step 2 to 3" in capsys.readouterr().out
+    assert steps_written(run) == [1, 2, 3]
+    assert checkpoint_of(run).endswith("step-3")
+
+
+def test_another_configuration_is_refused_and_nothing_changes(trained_run, data_path):
+    before = (trained_run / "config.yaml").read_bytes()
+    other = replace(TINY, losses=replace(TINY.losses, lambda_cyc=2.0))
+    with pytest.raises(UserError, match=r"losses\.lambda_cyc is 1\.0 there and 2\.0 now"):
+        train_and_evaluate(other, open_data_directory(data_path), trained_run)
+    assert (trained_run / "config.yaml").read_bytes() == before
+
+
+def test_a_directory_of_something_else_is_refused(data_path, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="not a run directory"):
+        train_and_evaluate(TINY, open_data_directory(data_path), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_batch_that_cannot_be_split_over_the_devices_is_refused(data_path, tmp_path):
+    odd = replace(TINY, input=replace(TINY.input, batch_size=3))
+    with pytest.raises(UserError, match="a batch of 3 cannot be split evenly over 2 devices"):
+        train_and_evaluate(odd, open_data_directory(data_path), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_not_saved(data_path, tmp_path):
+    # Steps so large that the second one starts from weights beyond float32's range.
+    exploding = replace(TINY, optimizers=replace(TINY.optimizers, learning_rate=1e30))
+    exploding = with_training(exploding, steps=4, log_every=4, checkpoint_every=100)
+    with pytest.raises(NonFiniteLossError, match=r"at step \d, in the window of steps 1 to 4"):
+        train_and_evaluate(exploding, open_data_directory(data_path), tmp_path / "run")
+    assert checkpoint_of(tmp_path / "run") is None
+
+
+def test_a_window_averages_and_starts_anew():
+    window = Window(TINY)
+    window.add(1, {"loss": tf.constant(1.0)})
+    window.add(2, {"loss": tf.constant(3.0)})
+    metrics = window.close()
+    assert metrics["loss"] == 2.0
+    assert metrics["speed/images_per_second"] == pytest.approx(2 * metrics["speed/steps_per_second"])
+    window.add(3, {"loss": tf.constant(5.0)})
+    assert window.close()["loss"] == 5.0
