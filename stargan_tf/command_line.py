@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import re
 import sys
@@ -16,6 +17,7 @@ from stargan_tf.errors import UserError
 Arguments = TypeVar("Arguments")
 
 USER_ERROR_EXIT_CODE = 2
+INTERRUPTED_EXIT_CODE = 130  # what shells report for SIGINT
 
 # How the types of fields are called in errors.
 _TYPES = {
@@ -47,7 +49,7 @@ def main(
         defaults: gives values by dotted field name, weaker than files and flags, that depend on the arguments.
 
     Returns:
-        The exit code: what `command` returned, 2 for a user's mistake.
+        The exit code: what `command` returned, 2 for a user's mistake, 130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters to a user is raised, not logged
@@ -59,6 +61,9 @@ def main(
     except UserError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return INTERRUPTED_EXIT_CODE
 
 
 def parse(
@@ -95,7 +100,10 @@ def parse(
             parser.set_defaults(dict(defaults))
         values = parser.parse_args(_complete_switches(argv, arguments_type))
     except ArgumentError as error:
-        raise UserError(f"{_one_sentence(str(error))}; `{program} --help` lists the flags") from error
+        message = _one_sentence(str(error))
+        if message.startswith(("Problems parsing config", "Unexpected config")):  # jsonargparse leaves out which
+            message += f" ({', '.join(_config_files(argv))})"
+        raise UserError(f"{message}; `{program} --help` lists the flags") from error
     del values["config"]
     return arguments_type(**vars(parser.instantiate(values)))
 
@@ -129,6 +137,12 @@ def _complete_switches(argv: Sequence[str], arguments_type: type) -> list[str]:
         f"{argument}=true" if argument in switches and (not rest or rest[0].startswith("-")) else argument
         for argument, rest in ((argument, argv[index + 1 :]) for index, argument in enumerate(argv))
     ]
+
+
+def _config_files(argv: Sequence[str]) -> list[str]:
+    """Returns the files that `--config` names."""
+    apart = [value for flag, value in itertools.pairwise(argv) if flag == "--config"]
+    return apart + [flag.removeprefix("--config=") for flag in argv if flag.startswith("--config=")]
 
 
 def _bool_fields(arguments_type: type, prefix: str = "") -> Iterator[str]:

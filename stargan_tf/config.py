@@ -348,8 +348,10 @@ def check_model(model: ModelConfig) -> None:
         UserError: the first mistake found, with what would be right.
     """
     _require(model.num_domains >= 2, "model.num_domains", model.num_domains, "at least 2")
-    for name in ("latent_dim", "style_dim", "hidden_dim", "full_resolution_channels", "max_channels"):
+    for name in ("latent_dim", "style_dim", "hidden_dim", "max_channels"):
         _require(getattr(model, name) >= 1, f"model.{name}", getattr(model, name), "at least 1")
+    channels = model.base_channels
+    _require(channels is None or channels >= 1, "model.base_channels", channels, "at least 1")
     check_image_size(model.size)
     _require(model.w_hpf >= 0, "model.w_hpf", model.w_hpf, "at least 0")
     if model.w_hpf > 0 and model.size not in [(2**n, 2**n) for n in range(5, 16)]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from stargan_tf import command_line
 from stargan_tf.errors import UserError
 
-PROGRAM = "stargan_tf.evaluate"
+PROGRAM = "python -m stargan_tf.evaluate"
 DESCRIPTION = (
     "Translates validation images of the generated data set into every other domain, and reads off the pictures "
     "whether shape, place, size and hue are what they should be. Writes known_factors.json into the run directory."

@@ -13,7 +13,7 @@ from stargan_tf import command_line, grids
 from stargan_tf.data.images import IMAGE_SUFFIXES, UnreadableImage, decode_image, fit_image, to_array, to_image
 from stargan_tf.errors import UserError
 
-PROGRAM = "stargan_tf.sample"
+PROGRAM = "python -m stargan_tf.sample"
 DESCRIPTION = (
     "Translates every image of a folder into every domain: in styles drawn from latent codes, and with --reference in "
     "the styles of reference images. Writes single images and grids."

@@ -11,7 +11,7 @@ from stargan_tf import command_line, run_directory
 from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, flatten, preset
 from stargan_tf.errors import UserError
 
-PROGRAM = "stargan_tf.train"
+PROGRAM = "python -m stargan_tf.train"
 DESCRIPTION = (
     "Trains StarGAN v2, or goes on where --run stopped. Weakest first: defaults, the preset (or the run's own "
     "configuration, without --preset), --config files, flags."

@@ -20,7 +20,7 @@ def rows_over_limit(rows) -> list[str]:
 def test_every_quantity_is_within_its_limit(name):
     rows = list(parity.check_file(REFERENCE / f"{name}.npz"))
     assert rows_over_limit(rows) == []
-    assert len(rows) > {"r1": 30, "afhq_like_small": 450, "celeba_like_small": 450}[name]
+    assert len(rows) > {"r1": 30, "afhq_like_small": 440, "celeba_like_small": 460}[name]
     assert keras.config.floatx() == "float32"
 
 

@@ -6,10 +6,12 @@ and area its kind, the mean of its saturated pixels its hue. No network is invol
 the trained ones may be. `measure` compares translations with what they were asked to be.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
 from stargan_tf.data import records
 from stargan_tf.data.input_pipeline import read_images
@@ -145,25 +147,21 @@ def evaluate(
 
     asked = {"latent": [], "reference": []}  # of each translation: source, translation, shape, hue of the reference
     spreads = []
-    for source_domain in data.domains:
+    for source_domain, domain in tqdm(list(itertools.permutations(data.domains, 2)), desc="measuring", disable=None):
         sources = images[source_domain][:sources_per_domain]
-        for domain in data.domains:
-            if domain == source_domain:
-                continue
-            shape = SHAPES.index(domain)
-            latents = rng.standard_normal((styles, translator.latent_dim), np.float32)
-            chosen = rng.choice(len(images[domain]), styles, replace=False)
-            hues = [factors[domain][index]["hue"] for index in chosen]
-            guides = {
-                "latent": (translator.styles_from_latents(latents, domain), [math.nan] * styles),
-                "reference": (translator.styles_from_references(images[domain][chosen], domain), hues),
-            }
-            for guide, (codes, hues_of) in guides.items():
-                translations = translator.translate_all(sources, codes)  # [styles, N, H, W, 3]
-                for translated, hue in zip(translations, hues_of, strict=True):
-                    asked[guide] += [(*pair, shape, hue) for pair in zip(sources, translated, strict=True)]
-                if guide == "latent":
-                    spreads += [hue_spread(read(of_source).hue) for of_source in translations.swapaxes(0, 1)]
+        latents = rng.standard_normal((styles, translator.latent_dim), np.float32)
+        chosen = rng.choice(len(images[domain]), styles, replace=len(images[domain]) < styles)
+        hues = [factors[domain][index]["hue"] for index in chosen]
+        guides = {
+            "latent": (translator.styles_from_latents(latents, domain), [math.nan] * styles),
+            "reference": (translator.styles_from_references(images[domain][chosen], domain), hues),
+        }
+        for guide, (codes, hues_of) in guides.items():
+            translations = translator.translate_all(sources, codes)  # [styles, N, H, W, 3]
+            for translated, hue in zip(translations, hues_of, strict=True):
+                asked[guide] += [(*pair, SHAPES.index(domain), hue) for pair in zip(sources, translated, strict=True)]
+            if guide == "latent":
+                spreads += [hue_spread(read(of_source).hue) for of_source in translations.swapaxes(0, 1)]
 
     result = {"real": _evaluate_reading(images, factors)}
     for guide, rows in asked.items():

@@ -120,10 +120,20 @@ class SpectralConv2D(keras.layers.Conv2D):
             shape=(self.filters,),
             initializer=keras.initializers.RandomNormal(),
             trainable=False,
-            dtype="float32",
-            autocast=False,
             aggregation="only_first_replica",
         )
+
+    def add_weight(self, *args, **kwargs):
+        # Never cast: the singular value of a bfloat16 kernel would be too coarse.
+        return super().add_weight(*args, **{**kwargs, "autocast": False})
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        store["left_singular_vector"] = self.left
+
+    def load_own_variables(self, store):
+        super().load_own_variables(store)
+        self.left.assign(store["left_singular_vector"])
 
     def _iterate(self) -> tuple[tf.Tensor, tf.Tensor]:
         matrix = tf.reshape(tf.convert_to_tensor(self._kernel.value), (-1, self.filters))  # [kh * kw * in, out]

@@ -71,12 +71,12 @@ class Checkpoints:
         if path is None:
             return 0
         self._manager.checkpoint.restore(path).assert_consumed()
-        self.saved_step = int(self._state.step)
+        self.saved_step = int(self._state.step.numpy())
         return self.saved_step
 
     def save(self) -> None:
         """Saves the state, unless this very step has been saved."""
-        step = int(self._state.step)
+        step = int(self._state.step.numpy())
         if step != self.saved_step:
             self._manager.save(checkpoint_number=step)
             self.saved_step = step

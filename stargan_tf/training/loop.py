@@ -85,13 +85,10 @@ def train_and_evaluate(config: Config, data: DataDirectory, run: Path) -> int:
             window.add(step, iterate(next(batches)))
             bar.update()
             last = step == steps or stop.received is not None
-
-            def due(interval: int, step: int = step, last: bool = last) -> bool:
-                return last or step % interval == 0
-
-            saving = due(config.training.checkpoint_every)
-            if saving or due(config.training.log_every):
-                metrics = window.close()  # raises if a loss is not finite, so that no such state is ever saved
+            saving = last or step % config.training.checkpoint_every == 0
+            sampling = stop.received is None and (last or step % config.training.sample_every == 0)
+            if saving or sampling or step % config.training.log_every == 0:
+                metrics = window.close()  # raises if a loss is not finite: such a state is never saved or drawn
                 summaries.write_metrics(step, metrics)
                 shown = {short: f"{metrics[name]:.3f}" for name, short in _SHOWN.items()}
                 bar.set_postfix(shown | {"img/s": f"{metrics['speed/images_per_second']:.0f}"})
@@ -99,7 +96,7 @@ def train_and_evaluate(config: Config, data: DataDirectory, run: Path) -> int:
                     print(f"step {step} of {steps}:", " ".join(f"{k} {v}" for k, v in shown.items()), flush=True)
             if saving:
                 checkpoints.save()
-            if due(config.training.sample_every) and stop.received is None:
+            if sampling:
                 summaries.write_samples(step)
                 window.restart_clock()
             if last:
@@ -140,7 +137,8 @@ def compile_iteration(
         metrics = {
             name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for name, value in metrics.items()
         }
-        update_ema(state, config.optimizers.ema_decay)
+        with strategy.scope():
+            update_ema(state, config.optimizers.ema_decay)
         state.step.assign_add(1)
         return metrics | {"lambda_ds": diversity_weight(config.losses, step)}
 

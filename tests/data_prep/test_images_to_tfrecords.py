@@ -145,8 +145,8 @@ def test_images_that_get_lost_are_noticed(source, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--image_size", "8"], "--image_size 8 is too small"),
-        (["--image_size", "[8,32]"], "--image_size (8, 32) is too small"),
+        (["--image_size", "8"], "image size 8x8 is too small"),
+        (["--image_size", "[8,32]"], "image size 8x32 is too small"),
         (["--image_size", "wide"], "wide"),
         (["--val_fraction", "1"], "--val_fraction 1.0"),
         (["--max_rejected", "-0.1"], "--max_rejected -0.1"),

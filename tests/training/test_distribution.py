@@ -44,10 +44,10 @@ def train(strategy, config, steps):
 
 def weights(state) -> dict[str, np.ndarray]:
     return {
-        f"{kind}/{name}/{variable.path}": variable.numpy()
+        f"{kind}/{name}/{index}/{variable.path}": variable.numpy()  # paths alone are not unique
         for kind in ("networks", "ema")
         for name, network in getattr(state, kind).items()
-        for variable in network.variables
+        for index, variable in enumerate(network.variables)
     }
 
 

@@ -84,7 +84,7 @@ def test_a_batch_that_cannot_be_split_over_the_devices_is_refused(data_path, tmp
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_not_saved(data_path, tmp_path):
     # Steps so large that the second one starts from weights beyond float32's range.
     exploding = replace(TINY, optimizers=replace(TINY.optimizers, learning_rate=1e30))
-    exploding = with_training(exploding, steps=4, log_every=4, checkpoint_every=100)
+    exploding = with_training(exploding, steps=4, log_every=4, sample_every=100, checkpoint_every=100)
     with pytest.raises(NonFiniteLossError, match=r"at step \d, in the window of steps 1 to 4"):
         train_and_evaluate(exploding, open_data_directory(data_path), tmp_path / "run")
     assert checkpoint_of(tmp_path / "run") is None
