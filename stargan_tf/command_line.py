@@ -54,10 +54,12 @@ def main(
     argv = sys.argv[1:] if argv is None else argv
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters to a user is raised, not logged
     try:
-        arguments = parse(arguments_type, argv, program, description)
-        if defaults is not None and (values := defaults(arguments)):
-            arguments = parse(arguments_type, argv, program, description, values)
-        return command(arguments) or 0
+        values = {}
+        if defaults is not None:
+            # Printing must wait until the defaults are known.
+            to_parse = [argument for argument in argv if not argument.startswith("--print_config")]
+            values = defaults(parse(arguments_type, to_parse, program, description))
+        return command(parse(arguments_type, argv, program, description, values)) or 0
     except UserError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE

@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
+import yaml
 
 from stargan_tf import command_line
 from stargan_tf.errors import UserError
@@ -263,3 +264,18 @@ def test_a_start_that_fails_shows_it(exception, capfd):
         raise exception
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "noise\nafter\n"
+
+
+def test_the_printed_configuration_has_defaults_that_depend_on_the_arguments(capsys):
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(
+            Arguments,
+            lambda arguments: pytest.fail("nothing may run"),
+            program="thing",
+            argv=["--path", "x", "--print_config", "--count", "7"],
+            defaults=lambda arguments: {"inner.width": 8},
+        )
+    assert stop.value.code == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["inner"]["width"] == 8
+    assert printed["count"] == 7
