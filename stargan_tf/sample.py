@@ -58,7 +58,7 @@ def run(arguments: Arguments) -> None:
         arguments: the command line.
 
     Raises:
-        UserError: a mistake in the arguments; nothing has been written then.
+        UserError: a mistake in the arguments, or no image that can be read.
     """
     output = Path(arguments.output)
     for name in ("styles", "references", "grid_sources", "batch_size"):

@@ -22,13 +22,14 @@ def config(tiny_model):
 
 def variables(state) -> dict[str, tf.Variable]:
     """Every variable that training changes."""
-    held = {"step": state.step}
-    for kind in ("networks", "ema"):
-        for name, network in getattr(state, kind).items():
-            held |= {f"{kind}/{name}/{variable.path}": variable for variable in network.variables}
-    for name, optimizer in state.optimizers.items():
-        held |= {f"optimizers/{name}/{variable.path}": variable for variable in optimizer.variables}
-    return held
+    owners = [*state.networks.items(), *((f"ema_{name}", network) for name, network in state.ema.items())]
+    owners += [(f"adam_{name}", optimizer) for name, optimizer in state.optimizers.items()]
+    # Numbered, because blocks share the paths of their variables.
+    return {"step": state.step} | {
+        f"{name}/{index}/{variable.path}": variable
+        for name, owner in owners
+        for index, variable in enumerate(owner.variables)
+    }
 
 
 def values(state) -> dict[str, np.ndarray]:
