@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stargan_tf.data.images import IMAGE_SUFFIXES
+from stargan_tf.data.images import IMAGE_SUFFIXES, image_files
 from stargan_tf.data.records import check_domains
 from stargan_tf.errors import UserError
 
@@ -105,11 +105,7 @@ def _folders(directory: Path) -> list[str]:
 
 def _image_keys(folder: Path, root: Path) -> Iterator[str]:
     """Paths relative to `root` of the images in a folder; none if it does not exist."""
-    for parent, subfolders, files in os.walk(folder):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES):
-                yield (Path(parent) / name).relative_to(root).as_posix()
+    return (file.relative_to(root).as_posix() for file in image_files(folder))
 
 
 def _uniform(key: str, seed: int) -> float:

@@ -10,7 +10,15 @@ import numpy as np
 from tqdm import tqdm
 
 from stargan_tf import command_line, grids
-from stargan_tf.data.images import IMAGE_SUFFIXES, UnreadableImage, decode_image, fit_image, to_array, to_image
+from stargan_tf.data.images import (
+    IMAGE_SUFFIXES,
+    UnreadableImage,
+    decode_image,
+    fit_image,
+    image_files,
+    to_array,
+    to_image,
+)
 from stargan_tf.errors import UserError
 
 PROGRAM = "python -m stargan_tf.sample"
@@ -137,13 +145,7 @@ def find_images(folder: Path, flag: str) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {str(folder)!r} ({flag})")
-    paths = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    paths = sorted(image_files(folder))
     if not paths:
         raise UserError(f"there is no image in {str(folder)!r} ({flag}); looked for {', '.join(IMAGE_SUFFIXES)}")
     return paths

@@ -1,12 +1,31 @@
 """Images between bytes and arrays, by Pillow: the Beam job and the sampler go through here and see the same pixels."""
 
 import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 # Files with other endings are not taken for images.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+
+def image_files(folder: Path) -> Iterator[Path]:
+    """Finds images by their endings, in a folder and its folders; hidden files and folders are left out.
+
+    Args:
+        folder: where to look; it may be missing.
+
+    Yields:
+        Paths that begin with `folder`, in no particular order.
+    """
+    for parent, subfolders, names in os.walk(folder):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES):
+                yield Path(parent) / name
 
 
 class UnreadableImage(ValueError):

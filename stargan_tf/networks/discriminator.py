@@ -46,7 +46,7 @@ class Discriminator(keras.Model):
         return widen(tf.gather(logits, domain, axis=1, batch_dims=1))
 
     def advance_spectral_norm(self) -> None:
-        """Improves the estimates of the largest singular values; to be called once per update."""
+        """Improves the estimates of the largest singular values, if any; to be called once per update."""
         for layer in self._flatten_layers():
             if isinstance(layer, SpectralConv2D):
                 layer.advance()

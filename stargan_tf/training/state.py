@@ -40,10 +40,8 @@ def create_state(config: Config) -> TrainingState:
     keras.utils.set_random_seed(config.training.seed)
     trained = networks.build(config.model, config.training.precision)
     ema = build_ema(config.model, config.training.precision)
-    averaged = dict(ema.items())
-    for name, network in trained.items():
-        if name in averaged:
-            averaged[name].set_weights(network.get_weights())
+    for name, average in ema.items():
+        average.set_weights(getattr(trained, name).get_weights())
     optimizers = {}
     for name, network in trained.items():
         optimizers[name] = create_optimizer(config, name)
@@ -70,7 +68,7 @@ def update_ema(state: TrainingState, decay: float) -> None:
     def move(average, weight):
         average.assign_sub((1.0 - decay) * (average - weight))
 
-    trained = dict(state.networks.items())
     for name, network in state.ema.items():
-        for average, weight in zip(network.trainable_variables, trained[name].trainable_variables, strict=True):
+        trained = getattr(state.networks, name)
+        for average, weight in zip(network.trainable_variables, trained.trainable_variables, strict=True):
             strategy.extended.update(average.value, move, args=(weight.value,), group=False)

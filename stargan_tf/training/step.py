@@ -70,9 +70,7 @@ def update_discriminator_latent_guided(
     """D learns to tell real images from translations in the style of a latent code."""
     del lambda_ds
     style = state.networks.mapping_network(batch.latent, batch.target_domain)
-    terms = _update(state, ["discriminator"], lambda: discriminator_loss(state.networks, weights, batch, style))
-    _advance_spectral_norm(state.networks)
-    return terms
+    return _update_discriminator(state, weights, batch, style)
 
 
 def update_discriminator_reference_guided(
@@ -81,9 +79,7 @@ def update_discriminator_reference_guided(
     """D learns to tell real images from translations in the style of a reference image."""
     del lambda_ds
     style = state.networks.style_encoder(batch.reference, batch.target_domain)
-    terms = _update(state, ["discriminator"], lambda: discriminator_loss(state.networks, weights, batch, style))
-    _advance_spectral_norm(state.networks)
-    return terms
+    return _update_discriminator(state, weights, batch, style)
 
 
 def update_generator_latent_guided(
@@ -245,10 +241,16 @@ def gradients(
     return tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO), terms
 
 
+def _update_discriminator(state: TrainingState, weights: LossConfig, batch: Batch, style: tf.Tensor) -> Metrics:
+    """Updates D on real images and on translations in the given styles."""
+    terms = _update(state, ["discriminator"], lambda: discriminator_loss(state.networks, weights, batch, style))
+    state.networks.discriminator.advance_spectral_norm()
+    return terms
+
+
 def _update(state: TrainingState, names: Sequence[str], loss: Callable[[], tuple[tf.Tensor, Metrics]]) -> Metrics:
     """Updates the named networks by one step down the gradient of a loss."""
-    networks = dict(state.networks.items())
-    variables = [networks[name].trainable_variables for name in names]
+    variables = [getattr(state.networks, name).trainable_variables for name in names]
     flat, terms = gradients(loss, [variable for group in variables for variable in group])
     # The optimizer sums over replicas; the loss of a batch is the mean over its parts.
     replicas = tf.distribute.get_replica_context().num_replicas_in_sync
@@ -259,8 +261,3 @@ def _update(state: TrainingState, names: Sequence[str], loss: Callable[[], tuple
         terms[f"grad_norm_{name}"] = tf.linalg.global_norm(mine)
         state.optimizers[name].apply(mine, group)
     return terms
-
-
-def _advance_spectral_norm(networks: Networks) -> None:
-    if networks.discriminator.spectral_norm:
-        networks.discriminator.advance_spectral_norm()
