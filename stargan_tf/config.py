@@ -33,6 +33,8 @@ class ModelConfig:
         max_channels: where the doubling stops.
         w_hpf: weight of the high-pass skip; 0 for none, 1 for the published faces. Needs square images whose side is a
             power of two.
+        face_masks: with the high-pass skip, whether a face alignment network says where the source shows through;
+            false goes without: nothing is carried over then.
         spectral_norm: spectral normalization of every convolution of the discriminator (not in the paper).
     """
 
@@ -44,6 +46,7 @@ class ModelConfig:
     base_channels: int | None = None
     max_channels: int = 512
     w_hpf: float = 0.0
+    face_masks: bool = True
     spectral_norm: bool = False
 
     @property
@@ -55,6 +58,11 @@ class ModelConfig:
     def full_resolution_channels(self) -> int:
         """Channels at full resolution."""
         return 2**14 // 2 ** log2_size(self.size) if self.base_channels is None else self.base_channels
+
+    @property
+    def needs_face_network(self) -> bool:
+        """Whether a face alignment network belongs to the model."""
+        return self.w_hpf > 0 and self.face_masks
 
 
 @dataclass(frozen=True)
@@ -130,6 +138,7 @@ class RunConfig:
         steps: iterations in all, those before a resume included.
         seed: of weights, latent codes, order of images and augmentation.
         precision: arithmetic of the networks; weights, losses and optimizers are always float32.
+        devices: GPUs, or logical CPUs without any, that share a batch; by default all.
         threads_per_op: CPU threads that one operation may use, by default all; small networks are faster with 1.
         log_every: steps between entries of TensorBoard and metrics.jsonl.
         sample_every: steps between sample grids.
@@ -140,6 +149,7 @@ class RunConfig:
     steps: int = 100_000
     seed: int = 0
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    devices: int | None = None
     threads_per_op: int | None = None
     log_every: int = 50
     sample_every: int = 5000
@@ -192,7 +202,15 @@ PRESETS: dict[str, Config] = {
 # What may change from one part of a run to the next; everything else would make it another run.
 _MAY_CHANGE_ON_RESUME = frozenset(
     f"training.{name}"
-    for name in ("steps", "threads_per_op", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints")
+    for name in (
+        "steps",
+        "devices",
+        "threads_per_op",
+        "log_every",
+        "sample_every",
+        "checkpoint_every",
+        "keep_checkpoints",
+    )
 )
 
 
@@ -310,6 +328,7 @@ def check(config: Config) -> None:
         ("input.batch_size", data.batch_size),
         ("input.shuffle_buffer", data.shuffle_buffer),
         ("training.steps", run.steps),
+        ("training.devices", 1 if run.devices is None else run.devices),
         ("training.threads_per_op", 1 if run.threads_per_op is None else run.threads_per_op),
         ("training.log_every", run.log_every),
         ("training.sample_every", run.sample_every),

@@ -1,6 +1,6 @@
 """A run directory: everything that belongs to one training run.
 
-config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  metrics.jsonl
+config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  metrics.jsonl  face_network.npz (with the high-pass skip)
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ from stargan_tf.config import Config
 from stargan_tf.errors import UserError
 
 CONFIG_FILE = "config.yaml"
+FACE_NETWORK_FILE = "face_network.npz"
 
 
 def is_run(run: Path) -> bool:

@@ -25,6 +25,10 @@ class Arguments:
     Args:
         data: data directory, as data_prep.images_to_tfrecords writes it.
         run: run directory; made if missing, resumed if there.
+        face_network: face alignment network for the high-pass skip: a published PyTorch file, or the directory of a
+            run that has one.
+        init_from: run directory whose averaged and trained weights a new run starts from; domains are matched by
+            name, and those it does not know start fresh.
         preset: settings to start from: afhq_256, celeba_hq_256 or quickstart.
         domains: names of the domains, in order; by default those of the data.
         model: the networks.
@@ -36,6 +40,8 @@ class Arguments:
 
     data: str
     run: str
+    face_network: str | None = None
+    init_from: str | None = None
     preset: str | None = None
     domains: tuple[str, ...] | None = None
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -82,7 +88,13 @@ def run(arguments: Arguments) -> int:
         tf.config.threading.set_intra_op_parallelism_threads(config.training.threads_per_op)
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    return train_and_evaluate(config, open_data_directory(data), Path(arguments.run))
+    return train_and_evaluate(
+        config,
+        open_data_directory(data),
+        Path(arguments.run),
+        None if arguments.face_network is None else Path(arguments.face_network),
+        None if arguments.init_from is None else Path(arguments.init_from),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,6 +108,10 @@ def _defaults(arguments: Arguments) -> dict[str, Any]:
         return flatten(preset(arguments.preset))
     if run_directory.is_run(Path(arguments.run)):
         return flatten(run_directory.load_config(Path(arguments.run)))
+    if arguments.init_from is not None:
+        # The same networks and rates; domains are those of the new data.
+        values = flatten(run_directory.load_config(Path(arguments.init_from)))
+        return values | {"domains": None, "model.num_domains": None}
     return {}
 
 

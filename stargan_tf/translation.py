@@ -1,6 +1,6 @@
 """The translator: styles from latent codes or references, and images in those styles."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +10,10 @@ import tensorflow as tf
 from stargan_tf import run_directory
 from stargan_tf.config import Config
 from stargan_tf.errors import UserError
+from stargan_tf.interop import face_network
 from stargan_tf.networks import Networks
+from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.networks.face_masks import find_masks
 from stargan_tf.training.checkpoints import load_ema
 
 # Latent codes whose styles are averaged for truncation (the published evaluation takes as many).
@@ -27,21 +30,36 @@ class Translator:
         networks: G, F and E.
         config: of the run they come from.
         batch_size: images translated at once.
+        face_alignment: finds the masks of the high-pass skip; without it nothing is carried over.
     """
 
-    def __init__(self, networks: Networks, config: Config, batch_size: int = 16):
+    def __init__(
+        self,
+        networks: Networks,
+        config: Config,
+        batch_size: int = 16,
+        face_alignment: FaceAlignmentNetwork | None = None,
+    ):
         self.domains = tuple(config.domains)
         self.image_size = config.model.size
         self.latent_dim = config.model.latent_dim
         self.batch_size = batch_size
-        self._networks = networks
+
+        def encode(images):
+            features = networks.generator.encode(images)
+            return (features,) if face_alignment is None else (features, find_masks(face_alignment, images))
+
+        def decode(style, features, masks=None):
+            return networks.generator.decode(features, style, masks)
 
         images = tf.TensorSpec((None, *self.image_size, 3), tf.float32)
         domains = tf.TensorSpec((None,), tf.int32)
         styles = tf.TensorSpec((None, config.model.style_dim), tf.float32)
         latents = tf.TensorSpec((None, self.latent_dim), tf.float32)
-        self._translate = _compile(networks.generator, images, styles)
-        self._encode = _compile(networks.style_encoder, images, domains)
+        self._encode = _compile(encode, images)
+        encoded = self._encode.get_concrete_function().structured_outputs
+        self._decode = _compile(decode, styles, *tf.nest.map_structure(tf.TensorSpec.from_tensor, encoded))
+        self._encode_style = _compile(networks.style_encoder, images, domains)
         self._map = _compile(networks.mapping_network, latents, domains)
 
     @classmethod
@@ -60,7 +78,7 @@ class Translator:
         """
         config = run_directory.load_config(run)
         networks, _ = load_ema(config, run)
-        return cls(networks, config, batch_size)
+        return cls(networks, config, batch_size, face_network.load_for(config, run))
 
     def domain_index(self, name: str) -> int:
         """Returns the number of a domain.
@@ -97,7 +115,8 @@ class Translator:
 
     def styles_from_references(self, references: np.ndarray, domain: str) -> np.ndarray:
         """Takes the styles of images [N, H, W, 3], seen as images of a domain; returns [N, style_dim]."""
-        return self._in_batches(self._encode, references, np.full(len(references), self.domain_index(domain), np.int32))
+        domains = np.full(len(references), self.domain_index(domain), np.int32)
+        return self._in_batches(self._encode_style, references, domains)
 
     def translate(self, images: np.ndarray, styles: np.ndarray) -> np.ndarray:
         """Draws each image in the style of the same position.
@@ -109,7 +128,8 @@ class Translator:
         Returns:
             [N, H, W, 3], clipped to [-1, 1].
         """
-        return np.clip(self._in_batches(self._translate, images, styles), -1.0, 1.0)
+        parts = [self._decode(tf.constant(styles[part]), *encoded).numpy() for part, encoded in self._encoded(images)]
+        return np.clip(np.concatenate(parts), -1.0, 1.0)
 
     def translate_all(self, images: np.ndarray, styles: np.ndarray) -> np.ndarray:
         """Draws every image in every style.
@@ -121,12 +141,23 @@ class Translator:
         Returns:
             [S, N, H, W, 3], clipped to [-1, 1].
         """
-        return np.stack([self.translate(images, np.repeat(style[None], len(images), 0)) for style in styles])
+        outputs = np.empty((len(styles), *images.shape), np.float32)
+        for part, encoded in self._encoded(images):  # once for all styles
+            for output, style in zip(outputs, styles, strict=True):
+                repeated = tf.constant(np.repeat(style[None], len(images[part]), 0))
+                output[part] = self._decode(repeated, *encoded).numpy()
+        return np.clip(outputs, -1.0, 1.0)
 
     @cached_property
     def _mean_styles(self) -> Sequence[np.ndarray]:
         latents = self.draw_latents(MEAN_STYLE_LATENTS, seed=0)
         return [self.styles_from_latents(latents, domain).mean(axis=0) for domain in self.domains]
+
+    def _encoded(self, images: np.ndarray) -> Iterator[tuple[slice, tuple]]:
+        """Yields what does not depend on the style, a batch at a time."""
+        for start in range(0, len(images), self.batch_size):
+            part = slice(start, start + self.batch_size)
+            yield part, self._encode(tf.constant(images[part]))
 
     def _in_batches(self, function: Callable, *arrays: np.ndarray) -> np.ndarray:
         parts = [
@@ -136,6 +167,6 @@ class Translator:
         return np.concatenate(parts)
 
 
-def _compile(function: Callable, *signature: tf.TensorSpec) -> Callable:
+def _compile(function: Callable, *signature) -> Callable:
     """Compiles a function once for all batch sizes."""
     return tf.function(lambda *inputs: function(*inputs), input_signature=signature, autograph=False)

@@ -10,11 +10,12 @@ from stargan_tf.config import Config, DataConfig, ModelConfig, RunConfig
 from stargan_tf.data.records import open_data_directory
 from stargan_tf.training.loop import train_and_evaluate
 
-# Small enough that a step takes milliseconds; every step leaves a record and a checkpoint.
+# Small enough that a step takes milliseconds; every step leaves a record and a checkpoint. One device, since compiling
+# for two takes twice as long; test_distribution.py is about several.
 TINY = Config(
     model=ModelConfig(latent_dim=4, style_dim=8, hidden_dim=8, base_channels=4, max_channels=8),
     input=DataConfig(batch_size=2, shuffle_buffer=8),
-    training=RunConfig(steps=2, log_every=1, sample_every=2, checkpoint_every=1),
+    training=RunConfig(steps=2, devices=1, log_every=1, sample_every=2, checkpoint_every=1),
 )
 
 
@@ -27,7 +28,10 @@ def flags(config: Config) -> list[str]:
     """Returns the command line that asks for the small networks of `TINY`."""
     model = config.model
     names = ("latent_dim", "style_dim", "hidden_dim", "base_channels", "max_channels")
-    return [f"--model.{name}={getattr(model, name)}" for name in names] + ["--input.batch_size=2"]
+    return [f"--model.{name}={getattr(model, name)}" for name in names] + [
+        "--input.batch_size=2",
+        "--training.devices=1",
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,8 @@ import tensorflow as tf
 from stargan_tf import losses, networks
 from stargan_tf.config import Config, LossConfig, ModelConfig, OptimizerConfig, RunConfig
 from stargan_tf.interop import pytorch
-from stargan_tf.networks import Networks
+from stargan_tf.networks import Networks, face_masks
+from stargan_tf.networks.face_alignment import IMAGE_SIDE, NUM_LANDMARKS, FaceAlignmentNetwork, landmarks
 from stargan_tf.training import step as training_step
 from stargan_tf.training.state import TrainingState, create_state, update_ema
 
@@ -88,11 +89,19 @@ class Reference:
         keras.config.set_floatx(self.dtype)  # for the rates of optimizers
         with np.load(path) as file:
             self.arrays = {name: file[name] for name in file.files if name != "meta"}
-            self.meta = json.loads(bytes(file["meta"]))
-        meta, parameters = self.meta, self.meta["parameters"]
+            # face_masks.npz has inputs of its own, and no recipe.
+            self.meta = json.loads(bytes(file["meta"])) if "meta" in file else {}
+        self.parameters = self.meta.get("parameters", {})
+        if "heatmap" in self.arrays:
+            self.parameters = {"fan": self.parameters}  # the only network of its file is not named there
+        elif self.parameters:
+            self.config = self._config(precision)
+
+    def _config(self, precision: str) -> Config:
+        meta, parameters = self.meta, self.parameters
         # What a file leaves out (r1.npz has only D) does not matter for what it holds.
         mapping = parameters.get("mapping_network", {})
-        self.config = Config(
+        return Config(
             model=ModelConfig(
                 image_size=meta["image_size"],
                 num_domains=meta["num_domains"],
@@ -122,7 +131,7 @@ class Reference:
             training=RunConfig(precision=precision),
         )
 
-    def load_weights(self, target: Networks) -> None:
+    def load_weights(self, target: Networks | dict[str, keras.Model]) -> None:
         """Loads the recipe's weights under their published names."""
         held = dict(target.items())
         state = {
@@ -130,14 +139,14 @@ class Reference:
                 name: draw_parameter(f"{self.meta['seed']}/{network}/{name}", tuple(shape))
                 for name, shape in shapes.items()
             }
-            for network, shapes in self.meta["parameters"].items()
+            for network, shapes in self.parameters.items()
             if network in held
         }
         pytorch.assign(target, state)
 
     def images(self, name: str, channels: int = 3) -> tf.Tensor:
         """Draws images or masks, NHWC."""
-        size, batch = self.meta["image_size"], self.meta["batch"]
+        size, batch = self.meta.get("image_size", IMAGE_SIDE), self.meta["batch"]
         images = np.tanh(draw(f"{self.meta['seed']}/{name}", (batch, channels, size, size)))
         return tf.constant(images.transpose(0, 2, 3, 1), self.dtype)
 
@@ -160,7 +169,8 @@ class Reference:
         )
         if self.config.model.w_hpf > 0:
             masks = tuple(tf.abs(self.images(name, channels=1)) for name in ("mask0", "mask1"))
-            batch = replace(batch, masks=lambda images: masks)
+            # The file has no face alignment network: the same masks serve the translated images.
+            batch = replace(batch, source_masks=masks, find_masks=lambda images: masks)
         return batch
 
 
@@ -187,6 +197,10 @@ def check_reference(reference: Reference, only_values: bool = False) -> Iterator
         yield from check_r1(reference, only_values)
     if "losses" in reference.meta:
         yield from check_networks(reference, only_values)
+    if "heatmap" in reference.arrays:
+        yield from check_face_alignment(reference)
+    if "centers" in reference.arrays:
+        yield from check_face_masks(reference)
 
 
 def check_r1(reference: Reference, only_values: bool) -> Iterator[Row]:
@@ -240,7 +254,7 @@ def check_outputs(reference: Reference, nets: Networks, batch: training_step.Bat
     def compute():
         style = nets.mapping_network(batch.latent, batch.target_domain)
         features = nets.generator.encode(batch.source)
-        fake = nets.generator.decode(features, style, batch.masks(batch.source))
+        fake = nets.generator.decode(features, style, batch.source_masks)
         return {
             "style_latent": style,
             "style_reference": nets.style_encoder(batch.reference, batch.target_domain),
@@ -325,7 +339,7 @@ def check_training(reference: Reference, state: TrainingState, batch: training_s
     def compute():
         def translate(nets):
             style = nets.mapping_network(batch.latent, batch.target_domain)
-            return nets.generator(batch.source, style, batch.masks(batch.source))[:, ::8, ::8]
+            return nets.generator(batch.source, style, batch.source_masks)[:, ::8, ::8]
 
         return {
             "fake_after_training_stride8": translate(state.networks),
@@ -335,6 +349,31 @@ def check_training(reference: Reference, state: TrainingState, batch: training_s
 
     for name, value in compute().items():
         yield Row(name, relative_error(value, reference.arrays[name]), TRAINED_LIMIT)
+
+
+def check_face_alignment(reference: Reference) -> Iterator[Row]:
+    """Compares heatmaps, masks and landmarks that the face alignment network finds in noise."""
+    network = FaceAlignmentNetwork(dtype=reference.dtype)
+    reference.load_weights({"fan": network})
+    heatmaps = tf.function(network, autograph=False)(reference.images("x_real"))
+    masks = face_masks.combine(face_masks.enlarge(heatmaps[..., :NUM_LANDMARKS]))
+    values = {
+        "heatmap": heatmaps[:, ::4, ::4],
+        "mask0": masks[0][:, ::2, ::2],
+        "mask1": masks[1][:, ::2, ::2],
+        "landmarks": landmarks(heatmaps),
+    }
+    for name, value in values.items():
+        yield output_row(name, value, reference.arrays[name])
+
+
+def check_face_masks(reference: Reference) -> Iterator[Row]:
+    """Compares the masks made of 98 Gaussian bumps (sigma 6 px) at given places: the arithmetic of masks alone."""
+    places = np.arange(IMAGE_SIDE)
+    x, y = (np.exp(-((places - reference.arrays["centers"][..., [axis]]) ** 2) / (2 * 6**2)) for axis in (0, 1))
+    heatmaps = tf.constant(np.einsum("bky,bkx->byxk", y, x), reference.dtype)
+    for name, mask in zip(("mask0", "mask1"), face_masks.combine(heatmaps), strict=True):
+        yield output_row(name, mask[:, ::2, ::2], reference.arrays[name])
 
 
 def relative_error(ours, expected) -> float:

@@ -299,6 +299,7 @@ def test_sizes_that_the_high_pass_skip_does_not_take(size):
         ("training.seed", -1),
         ("training.seed", 2**31),
         ("training.threads_per_op", 0),
+        ("training.devices", 0),
         ("training.log_every", 0),
         ("training.sample_every", -5),
         ("training.checkpoint_every", 0),
@@ -347,6 +348,7 @@ RUN = Path("runs/a")
     [
         ("training.steps", 7),
         ("training.threads_per_op", 1),
+        ("training.devices", 1),
         ("training.log_every", 7),
         ("training.sample_every", 7),
         ("training.checkpoint_every", 7),

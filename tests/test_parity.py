@@ -5,8 +5,9 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from stargan_tf.networks import layers
+from stargan_tf.networks import face_alignment, face_masks, layers
 from tests import parity
 
 REFERENCE = parity.Path(__file__).parent / "reference"
@@ -16,11 +17,12 @@ def rows_over_limit(rows) -> list[str]:
     return [f"{row.name}: {row.error:.1e} > {row.limit:.0e}" for row in rows if not row.ok]
 
 
-@pytest.mark.parametrize("name", ["r1", "afhq_like_small", "celeba_like_small"])
+@pytest.mark.parametrize("name", ["r1", "afhq_like_small", "celeba_like_small", "fan", "face_masks"])
 def test_every_quantity_is_within_its_limit(name):
     rows = list(parity.check_file(REFERENCE / f"{name}.npz"))
     assert rows_over_limit(rows) == []
-    assert len(rows) > {"r1": 30, "afhq_like_small": 440, "celeba_like_small": 460}[name]
+    least = {"r1": 30, "afhq_like_small": 440, "celeba_like_small": 460, "fan": 8, "face_masks": 4}
+    assert len(rows) >= least[name]
     assert keras.config.floatx() == "float32"
 
 
@@ -48,9 +50,31 @@ def test_another_slope_fails(monkeypatch, reference):
 
 def test_masks_in_the_wrong_order_fail(monkeypatch, reference):
     batch = reference.batch()
-    masks = batch.masks(None)
-    monkeypatch.setattr(reference, "batch", lambda: parity.replace(batch, masks=lambda images: masks[::-1]))
+    monkeypatch.setattr(reference, "batch", lambda: parity.replace(batch, source_masks=batch.source_masks[::-1]))
     assert outputs_over_limit(reference) == {"fake_stride8", "logit_fake"}
+
+
+@pytest.mark.parametrize("change", ["shift", "power", "in_second"])
+def test_other_masks_fail(monkeypatch, change):
+    parts = face_masks._PARTS
+    for index, part in enumerate(parts):
+        other = {"shift": part.shift + 1, "power": part.power + 1, "in_second": not part.in_second}[change]
+        changed = (*parts[:index], parity.replace(part, **{change: other}), *parts[index + 1 :])
+        monkeypatch.setattr(face_masks, "_PARTS", changed)
+        rows = parity.check_face_masks(parity.Reference(REFERENCE / "face_masks.npz", "float32"))
+        assert rows_over_limit(rows) != [], part
+
+
+def test_a_face_network_with_other_coordinates_fails(monkeypatch):
+    append = face_alignment._append_coordinates
+
+    def swapped(x):
+        channels = x.shape[-1]
+        return tf.gather(append(x), [*range(channels), channels + 1, channels, channels + 2], axis=-1)
+
+    monkeypatch.setattr(face_alignment, "_append_coordinates", swapped)
+    rows = parity.check_face_alignment(parity.Reference(REFERENCE / "fan.npz", "float32"))
+    assert {row.name for row in rows if not row.ok} >= {"heatmap", "mask1", "landmarks"}
 
 
 def test_the_command_prints_every_row_and_fails_if_one_is_over(tmp_path, capsys):

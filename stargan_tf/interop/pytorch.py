@@ -12,6 +12,7 @@ import numpy as np
 from stargan_tf.errors import UserError
 from stargan_tf.networks import Networks
 from stargan_tf.networks.blocks import AdainResidualBlock, ResidualBlock, Trunk
+from stargan_tf.networks.face_alignment import DEPTH, BatchNorm, FaceAlignmentNetwork
 
 State = Mapping[str, Mapping[str, np.ndarray]]
 
@@ -46,22 +47,23 @@ class Parameter:
         return shape if self.axes is None else tuple(shape[axis] for axis in np.argsort(self.axes))
 
 
-def parameters(networks: Networks) -> dict[str, dict[str, Parameter]]:
-    """Returns every parameter by network and published name."""
+def parameters(networks: Networks | Mapping[str, keras.Model]) -> dict[str, dict[str, Parameter]]:
+    """Returns every parameter by network and published name; the face alignment network's name is `fan`."""
     find = {
         "generator": _generator,
         "mapping_network": _mapping_network,
         "style_encoder": _style_encoder,
         "discriminator": _discriminator,
+        "fan": _face_alignment,
     }
     return {name: dict(find[name](network)) for name, network in networks.items()}
 
 
-def assign(networks: Networks, state: State) -> None:
+def assign(networks: Networks | Mapping[str, keras.Model], state: State) -> None:
     """Loads published weights into networks.
 
     Args:
-        networks: built for the same configuration.
+        networks: built for the same configuration; or a mapping, such as `{"fan": face_alignment_network}`.
         state: `{"generator": {published name: array}, ...}`; a network that it leaves out keeps its weights.
 
     Raises:
@@ -103,10 +105,10 @@ def assign(networks: Networks, state: State) -> None:
             variable.assign(values[key])
 
 
-def extract(networks: Networks) -> dict[str, dict[str, np.ndarray]]:
+def extract(networks: Networks | Mapping[str, keras.Model]) -> dict[str, dict[str, np.ndarray]]:
     """Returns the weights of networks under their published names, in the published layout."""
     return {
-        network: {name: place.select(keras.ops.convert_to_numpy(place.variable)) for name, place in places.items()}
+        network: {name: place.select(place.variable.numpy()) for name, place in places.items()}
         for network, places in parameters(networks).items()
     }
 
@@ -189,3 +191,37 @@ def _branch(name: str, layer, domain: int) -> _Named:
 def _norm(name: str, layer) -> _Named:
     yield f"{name}.weight", Parameter(layer.scale)
     yield f"{name}.bias", Parameter(layer.offset)
+
+
+def _face_alignment(network: FaceAlignmentNetwork) -> _Named:
+    yield from _conv("conv1.conv", network.conv1)
+    yield from _batch_norm("bn1", network.norm1)
+    yield from _hourglass_block("conv2", network.block2)
+    yield from _hourglass_block("conv3", network.block3)
+    yield from _hourglass_block("conv4", network.block4)
+    yield from _conv("m0.coordconv.conv", network.hourglass.coordinates)
+    for level in range(DEPTH):
+        yield from _hourglass_block(f"m0.b1_{level + 1}", network.hourglass.beside[level])
+        yield from _hourglass_block(f"m0.b2_{level + 1}", network.hourglass.before[level])
+        yield from _hourglass_block(f"m0.b3_{level + 1}", network.hourglass.after[level])
+    yield from _hourglass_block("m0.b2_plus_1", network.hourglass.lowest)
+    yield from _hourglass_block("top_m_0", network.top)
+    yield from _conv("conv_last0", network.last)
+    yield from _batch_norm("bn_end0", network.last_norm)
+    yield from _conv("l0", network.heatmaps)
+
+
+def _hourglass_block(name: str, block) -> _Named:
+    for number in (1, 2, 3):
+        yield from _batch_norm(f"{name}.bn{number}", getattr(block, f"norm{number}"))
+        yield from _conv(f"{name}.conv{number}", getattr(block, f"conv{number}"))
+    if block.shortcut is not None:
+        yield from _batch_norm(f"{name}.downsample.0", block.shortcut_norm)
+        yield from _conv(f"{name}.downsample.2", block.shortcut)
+
+
+def _batch_norm(name: str, layer: BatchNorm) -> _Named:
+    yield f"{name}.weight", Parameter(layer.scale)
+    yield f"{name}.bias", Parameter(layer.offset)
+    yield f"{name}.running_mean", Parameter(layer.mean)
+    yield f"{name}.running_var", Parameter(layer.variance)

@@ -65,11 +65,17 @@ class Checkpoints:
             The number of finished steps: 0 if there was none.
 
         Raises:
-            UserError: it belongs to another run.
+            UserError: it belongs to another run, or holds averaged networks only.
         """
         path = self._manager.latest_checkpoint
         if path is None:
             return 0
+        if not holds_trained_networks(path):
+            raise UserError(
+                f"the checkpoint {path!r} holds averaged networks for inference but no discriminator and no optimizer, "
+                "so training cannot go on from it; start a new run from its weights: "
+                "--run NEW_DIRECTORY --init_from THIS_DIRECTORY"
+            )
         self._manager.checkpoint.restore(path).assert_consumed()
         self.saved_step = int(self._state.step.numpy())
         return self.saved_step
@@ -80,6 +86,39 @@ class Checkpoints:
         if step != self.saved_step:
             self._manager.save(checkpoint_number=step)
             self.saved_step = step
+
+
+def latest(run: Path) -> str:
+    """Returns the path of a run's newest checkpoint, as TensorFlow names it.
+
+    Raises:
+        UserError: the run has no checkpoint.
+    """
+    path = tf.train.latest_checkpoint(str(run / DIRECTORY))
+    if path is None:
+        raise UserError(f"the run {str(run)!r} has no checkpoint yet; train it first")
+    return path
+
+
+def holds_trained_networks(path: str) -> bool:
+    """Returns whether a checkpoint holds more than averaged networks, so that training can go on from it."""
+    return any(name.startswith("networks/") for name, _ in tf.train.list_variables(path))
+
+
+def save_ema(averages: Networks, step: int, config: Config, run: Path) -> None:
+    """Saves averaged networks alone, from which a run can be used but not trained on.
+
+    Args:
+        averages: G, F and E.
+        step: number of steps they were trained for.
+        config: the run's.
+        run: the run directory.
+    """
+    checkpoint = tf.train.Checkpoint(
+        ema=dict(averages.items()), step=tf.Variable(step, dtype=tf.int64), record=_Record(config)
+    )
+    manager = tf.train.CheckpointManager(checkpoint, str(run / DIRECTORY), max_to_keep=1, checkpoint_name="step")
+    manager.save(checkpoint_number=step)
 
 
 def load_ema(config: Config, run: Path) -> tuple[Networks, int]:
@@ -95,9 +134,7 @@ def load_ema(config: Config, run: Path) -> tuple[Networks, int]:
     Raises:
         UserError: the run has no checkpoint.
     """
-    path = tf.train.latest_checkpoint(str(run / DIRECTORY))
-    if path is None:
-        raise UserError(f"the run {str(run)!r} has no checkpoint yet; train it first")
+    path = latest(run)
     networks = build_ema(config.model, config.training.precision)
     step = tf.Variable(0, dtype=tf.int64)
     checkpoint = tf.train.Checkpoint(ema=dict(networks.items()), step=step)

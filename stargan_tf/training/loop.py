@@ -3,6 +3,8 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import tensorflow as tf
@@ -13,6 +15,11 @@ from stargan_tf.config import Config, check_replicas, resolve
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.errors import UserError
+from stargan_tf.interop import face_network as face_networks
+from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.networks.face_masks import find_masks
+from stargan_tf.run_directory import FACE_NETWORK_FILE
+from stargan_tf.training import initialization
 from stargan_tf.training.checkpoints import Checkpoints
 from stargan_tf.training.distribution import create_strategy
 from stargan_tf.training.state import TrainingState, create_state, update_ema
@@ -32,13 +39,18 @@ class NonFiniteLossError(UserError):
     """A loss or gradient became infinite or NaN."""
 
 
-def train_and_evaluate(config: Config, data: DataDirectory, run: Path) -> int:
+def train_and_evaluate(
+    config: Config, data: DataDirectory, run: Path, face_network: Path | None = None, init_from: Path | None = None
+) -> int:
     """Trains, or goes on training, until `config.training.steps` iterations are done.
 
     Args:
         config: what the user asked for; what it leaves open is decided by the data.
         data: the data directory.
         run: the run directory, new or of an earlier part of this run.
+        face_network: a face alignment network for the high-pass skip, see `interop.face_network.load`; by default
+            that of `init_from`.
+        init_from: run directory whose weights a new run starts from.
 
     Returns:
         0 when all steps are done, 128 plus the signal's number after a stop by SIGINT or SIGTERM, which saves first.
@@ -49,15 +61,26 @@ def train_and_evaluate(config: Config, data: DataDirectory, run: Path) -> int:
     """
     # ------------------------------------------------------------------ checks, before any work
     config = resolve(config, data.domains, data.image_size)
-    strategy = create_strategy()
+    strategy = create_strategy(config.training.devices)
     check_replicas(config, strategy.num_replicas_in_sync)
+    if init_from is not None:
+        initialization.check(config, init_from)
+        if face_network is None and config.model.needs_face_network and (init_from / FACE_NETWORK_FILE).is_file():
+            face_network = init_from
+    tensors = face_networks.choose(config, run, face_network)
     run_directory.open_for_training(run, config)
+    if tensors is not None:
+        face_networks.save(tensors, run)
 
     # ------------------------------------------------------------------ state
     with strategy.scope():
         state = create_state(config)
+        face_alignment = face_networks.load_for(config, run)
     checkpoints = Checkpoints(state, config, run)
     first_step = checkpoints.restore_latest()
+    if init_from is not None and checkpoints.saved_step is None:
+        print(initialization.initialize(state, config, init_from))
+        checkpoints.save()  # so that a run killed before its first checkpoint begins with these weights again
     steps = config.training.steps
     if first_step >= steps:
         print(f"{run} is trained: {first_step} of {steps} steps; raise --training.steps to go on")
@@ -65,14 +88,15 @@ def train_and_evaluate(config: Config, data: DataDirectory, run: Path) -> int:
     print(
         f"{'resuming' if first_step else 'training'} {run} on {_describe(strategy)} from step {first_step} to {steps}"
     )
-    if config.model.w_hpf > 0:
-        print("note: no face network is given, so the high-pass skip carries nothing over (no masks)")
+    if config.model.w_hpf > 0 and face_alignment is None:
+        print("note: without face masks (model.face_masks is false) the high-pass skip carries nothing over")
 
     # ------------------------------------------------------------------ input, step, records
     dataset = training_dataset(data, config.input, config.training.seed, first_step)
     batches = iter(strategy.experimental_distribute_dataset(dataset))
-    iterate = compile_iteration(strategy, state, config)
-    summaries = Summaries(config, data, Translator(state.ema, config, config.input.batch_size), run)
+    iterate = compile_iteration(strategy, state, config, face_alignment)
+    translator = Translator(state.ema, config, config.input.batch_size, face_alignment)
+    summaries = Summaries(config, data, translator, run)
     window = Window(config)
 
     # ------------------------------------------------------------------ loop
@@ -110,7 +134,10 @@ def train_and_evaluate(config: Config, data: DataDirectory, run: Path) -> int:
 
 
 def compile_iteration(
-    strategy: tf.distribute.Strategy, state: TrainingState, config: Config
+    strategy: tf.distribute.Strategy,
+    state: TrainingState,
+    config: Config,
+    face_alignment: FaceAlignmentNetwork | None = None,
 ) -> Callable[[dict[str, tf.Tensor]], Metrics]:
     """Compiles one iteration over all devices.
 
@@ -118,6 +145,7 @@ def compile_iteration(
         strategy: the devices.
         state: built in the strategy's scope; changed by every call.
         config: resolved.
+        face_alignment: finds the masks of the high-pass skip; also built in the strategy's scope.
 
     Returns:
         A function from a distributed batch of `training_dataset` to the metrics, averaged over the devices.
@@ -128,6 +156,9 @@ def compile_iteration(
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         latent, latent_2 = latent_codes(config, step, replica, config.input.batch_size // replicas)
         batch = Batch(**data, latent=latent, latent_2=latent_2)
+        if face_alignment is not None:
+            masks = partial(find_masks, face_alignment)
+            batch = replace(batch, source_masks=masks(batch.source), find_masks=masks)
         return train_step(state, config, batch, diversity_weight(config.losses, step))
 
     @tf.function(autograph=False)

@@ -27,7 +27,8 @@ class Batch:
         target_domain: the domains to translate to, [B].
         latent: latent codes, [B, latent_dim].
         latent_2: others.
-        masks: computes the masks of images for the high-pass skip; without it nothing is carried over.
+        source_masks: masks of the sources for the high-pass skip; without them nothing is carried over.
+        find_masks: computes the masks of other images.
     """
 
     source: tf.Tensor
@@ -37,7 +38,8 @@ class Batch:
     target_domain: tf.Tensor
     latent: tf.Tensor
     latent_2: tf.Tensor
-    masks: Callable[[tf.Tensor], Masks | None] = lambda images: None
+    source_masks: Masks | None = None
+    find_masks: Callable[[tf.Tensor], Masks | None] = lambda images: None
 
 
 def train_step(state: TrainingState, config: Config, batch: Batch, lambda_ds: tf.Tensor) -> Metrics:
@@ -115,7 +117,7 @@ def discriminator_loss(
         The loss, and its terms by name before weighting.
     """
     adversarial = losses.ADVERSARIAL[weights.adversarial]
-    fake = networks.generator(batch.source, tf.stop_gradient(style), batch.masks(batch.source))
+    fake = networks.generator(batch.source, tf.stop_gradient(style), batch.source_masks)
     logits_real, reg = losses.r1(networks.discriminator, batch.source, batch.source_domain)
     logits_fake = networks.discriminator(tf.stop_gradient(fake), batch.target_domain)
 
@@ -172,11 +174,10 @@ def generator_loss(
         The loss, and its terms by name before weighting.
     """
     generator, encoder = networks.generator, networks.style_encoder
-    masks = batch.masks(batch.source)
     features = generator.encode(batch.source)  # does not depend on the style: once for both
 
     # The translation must look like an image of the target domain ...
-    fake = generator.decode(features, style, masks)
+    fake = generator.decode(features, style, batch.source_masks)
     logits = networks.discriminator(fake, batch.target_domain)
     adv = losses.ADVERSARIAL[weights.adversarial].generator(logits)
 
@@ -184,11 +185,12 @@ def generator_loss(
     sty = losses.style_reconstruction(style, encoder(fake, batch.target_domain))
 
     # ... differ from the translation in another style ...
-    ds = losses.style_diversification(fake, generator.decode(features, tf.stop_gradient(other_style), masks))
+    other = generator.decode(features, tf.stop_gradient(other_style), batch.source_masks)
+    ds = losses.style_diversification(fake, other)
 
     # ... and lead back to the source.
     source_style = encoder(batch.source, batch.source_domain)
-    reconstructed = generator(fake, source_style, batch.masks(tf.stop_gradient(fake)))
+    reconstructed = generator(fake, source_style, batch.find_masks(fake))
     cyc = losses.cycle_consistency(batch.source, reconstructed)
 
     total = adv + weights.lambda_sty * sty - lambda_ds * ds + weights.lambda_cyc * cyc

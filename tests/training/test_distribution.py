@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from stargan_tf.config import Config, DataConfig, OptimizerConfig, RunConfig
+from stargan_tf.errors import UserError
 from stargan_tf.training.distribution import create_strategy
 from stargan_tf.training.loop import compile_iteration
 from stargan_tf.training.state import create_state
@@ -73,6 +74,13 @@ def test_all_logical_devices_are_used():
     strategy = create_strategy()
     assert isinstance(strategy, tf.distribute.MirroredStrategy)
     assert strategy.num_replicas_in_sync == len(tf.config.list_logical_devices("CPU")) == 2
+
+
+def test_some_or_too_many_devices():
+    assert create_strategy(1).num_replicas_in_sync == 1
+    assert create_strategy(2) is create_strategy()
+    with pytest.raises(UserError, match=r"--training.devices is 3; this machine has 2 of kind CPU"):
+        create_strategy(3)
 
 
 def test_the_weights_become_the_same(trained):

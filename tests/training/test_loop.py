@@ -75,10 +75,17 @@ def test_a_directory_of_something_else_is_refused(data_path, tmp_path):
 
 
 def test_a_batch_that_cannot_be_split_over_the_devices_is_refused(data_path, tmp_path):
-    odd = replace(TINY, input=replace(TINY.input, batch_size=3))
+    odd = with_training(replace(TINY, input=replace(TINY.input, batch_size=3)), devices=2)
     with pytest.raises(UserError, match="a batch of 3 cannot be split evenly over 2 devices"):
         train_and_evaluate(odd, open_data_directory(data_path), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_over_two_devices(data_path, tmp_path, capsys):
+    both = with_training(TINY, steps=1, devices=None)
+    assert train_and_evaluate(both, open_data_directory(data_path), tmp_path / "run") == 0
+    assert "on 2 CPUs from step 0 to 1" in capsys.readouterr().out
+    assert checkpoint_of(tmp_path / "run").endswith("step-1")
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_not_saved(data_path, tmp_path):

@@ -157,7 +157,7 @@ def test_masks_reach_the_generator(config, batch):
         seen.append(images.numpy())
         return tf.ones((3, 32, 32, 1)), tf.ones((3, 32, 32, 1))
 
-    with_masks = replace(batch, masks=masks)
+    with_masks = replace(batch, source_masks=masks(images), find_masks=masks)
     _, without = training_step.latent_guided_loss(nets, config.losses, batch, LAMBDA_DS)
     _, terms = training_step.latent_guided_loss(nets, config.losses, with_masks, LAMBDA_DS)
     assert abs(float(terms["cyc"] - without["cyc"])) > 1e-4
