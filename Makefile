@@ -36,8 +36,15 @@ quickstart: $(VENV)/installed
 	@echo "and watch how it was learnt:"
 	@echo "          $(VENV)/bin/tensorboard --logdir $(WORK)/run/logs"
 
-test: $(VENV)/installed lint
-	$(RUN) -m pytest
+# PyTorch, which only the tests of its checkpoints need. By pip and not in the lock file: pip takes a build for CPUs where
+# PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL has one, and else PyPI's for GPUs, which is 3 GB.
+$(VENV)/pytorch: $(VENV)/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
+	@touch $@
+
+# Two processes: most of the time goes into tracing graphs, which takes one core.
+test: $(VENV)/installed $(VENV)/pytorch lint
+	$(RUN) -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
@@ -45,7 +52,7 @@ lint: $(VENV)/installed
 
 # Pins what CI tests, for all supported versions of Python.
 lock: $(VENV)/installed
-	$(RUN) -m uv pip compile setup.py --extra dev --universal --python-version 3.11 --no-header \
+	$(RUN) -m uv pip compile setup.py --extra align --extra dev --universal --python-version 3.11 --no-header \
 	    --upgrade --output-file requirements.lock
 
 clean:

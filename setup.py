@@ -6,7 +6,9 @@ from setuptools import find_packages, setup
 
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-    "dev": ["pytest>=9,<10", "ruff>=0.17,<0.18"],
+    "align": ["opencv-python-headless>=4.11,<6"],
+    "convert": ["torch>=2.6,<3"],
+    "dev": ["pytest>=9,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17,<0.18"],
 }
 
 setup(
