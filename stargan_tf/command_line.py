@@ -100,7 +100,7 @@ def parse(
     try:
         if defaults:
             parser.set_defaults(dict(defaults))
-        values = parser.parse_args(_complete_switches(argv, arguments_type))
+        values = parser.parse_args(_complete_switches(_underscored(argv), arguments_type))
     except ArgumentError as error:
         message = _one_sentence(str(error))
         if message.startswith(("Problems parsing config", "Unexpected config")):  # jsonargparse leaves out which
@@ -130,6 +130,15 @@ def quiet_start() -> Iterator[None]:
             raise
         finally:
             os.dup2(stderr, 2)
+
+
+def _underscored(argv: Sequence[str]) -> list[str]:
+    """Lets `--mean-landmarks` stand for `--mean_landmarks`."""
+    flags = [argument.partition("=") for argument in argv]
+    return [
+        "--" + name[2:].replace("-", "_") + equals + value if name.startswith("--") else argument
+        for argument, (name, equals, value) in zip(argv, flags, strict=True)
+    ]
 
 
 def _complete_switches(argv: Sequence[str], arguments_type: type) -> list[str]:

@@ -38,6 +38,7 @@ class Arguments:
         form: which.
         overwrite: a switch.
         inner: more.
+        row_height: of each row.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Arguments:
     form: Literal["round", "square"] = "round"
     overwrite: bool = False
     inner: Inner = field(default_factory=Inner)
+    row_height: int = 1
 
 
 def parse(*argv, **options):
@@ -100,6 +102,11 @@ def test_values_have_the_types_of_their_fields(argv, expected):
 def test_switches(argv, overwrite, deep):
     parsed = parse("--path", "x", *argv)
     assert (parsed.overwrite, parsed.inner.deep) == (overwrite, deep)
+
+
+def test_flags_may_be_written_with_dashes():
+    assert parse("--path", "a-b", "--row-height", 3) == Arguments("a-b", row_height=3)
+    assert parse("--path=a-b", "--row-height=4") == Arguments("a-b", row_height=4)
 
 
 def test_precedence_is_defaults_then_file_then_flags(tmp_path):
