@@ -1,8 +1,4 @@
-"""What holds for the whole suite.
-
-Two CPU devices, so that training over several devices is tested on any machine; and no graph optimizer, which takes
-most of the time that tiny networks need. Tests that start commands as processes have the optimizer, as users have it.
-"""
+"""Two CPU devices for the whole suite, so that training over several devices is tested on any machine."""
 
 import os
 
@@ -19,8 +15,6 @@ pytest_plugins = ["tests.fixtures"]
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.fixture(scope="session")
