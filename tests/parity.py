@@ -32,7 +32,7 @@ from stargan_tf import losses, networks
 from stargan_tf.config import Config, LossConfig, ModelConfig, OptimizerConfig, RunConfig
 from stargan_tf.interop import pytorch
 from stargan_tf.networks import Networks, face_masks
-from stargan_tf.networks.face_alignment import IMAGE_SIDE, NUM_LANDMARKS, FaceAlignmentNetwork, landmarks
+from stargan_tf.networks.face_alignment import IMAGE_SIDE, FaceAlignmentNetwork, landmarks
 from stargan_tf.training import step as training_step
 from stargan_tf.training.state import TrainingState, create_state, update_ema
 
@@ -356,7 +356,7 @@ def check_face_alignment(reference: Reference) -> Iterator[Row]:
     network = FaceAlignmentNetwork(dtype=reference.dtype)
     reference.load_weights({"fan": network})
     heatmaps = tf.function(network, autograph=False)(reference.images("x_real"))
-    masks = face_masks.combine(face_masks.enlarge(heatmaps[..., :NUM_LANDMARKS]))
+    masks = face_masks.masks_from_heatmaps(heatmaps, scale=4)
     values = {
         "heatmap": heatmaps[:, ::4, ::4],
         "mask0": masks[0][:, ::2, ::2],
@@ -372,7 +372,7 @@ def check_face_masks(reference: Reference) -> Iterator[Row]:
     places = np.arange(IMAGE_SIDE)
     x, y = (np.exp(-((places - reference.arrays["centers"][..., [axis]]) ** 2) / (2 * 6**2)) for axis in (0, 1))
     heatmaps = tf.constant(np.einsum("bky,bkx->byxk", y, x), reference.dtype)
-    for name, mask in zip(("mask0", "mask1"), face_masks.combine(heatmaps), strict=True):
+    for name, mask in zip(("mask0", "mask1"), face_masks.masks_from_heatmaps(heatmaps, scale=1), strict=True):
         yield output_row(name, mask[:, ::2, ::2], reference.arrays[name])
 
 

@@ -87,5 +87,6 @@ def test_a_new_run_starts_from_another_with_its_face_network(trained, data, tmp_
     # Its weights were saved before the first step, so that a crash cannot lose where it began.
     reader = tf.train.load_checkpoint(str(run / "checkpoints" / "step-0"))
     assert reader.get_tensor("step/.ATTRIBUTES/VARIABLE_VALUE") == 0
-    assert train.main(start) == 0
+    gone = [str(tmp_path / "gone") if argument == str(trained) else argument for argument in start]
+    assert train.main(gone) == 0
     assert "is trained: 1 of 1 steps" in capsys.readouterr().out

@@ -41,7 +41,7 @@ def choose(config: Config, run: Path, path: Path | None) -> dict[str, np.ndarray
             "shows through: give one with --face_network FILE, or train without masks by --model.face_masks false "
             "(then nothing is carried over, and the decoder has no shortcuts either; --model.w_hpf 0 has them)"
         )
-    if path is None:
+    if path is None or (held.is_file() and not path.exists()):  # a run goes on with the one it has
         return None
     tensors = read(path)
     _build(tensors, path, "float32")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf.networks.face_alignment import NUM_LANDMARKS, FaceAlignmentNetwork
+from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
 from stargan_tf.networks.generator import Masks
 
 _THRESHOLD = 0.1
@@ -61,42 +61,41 @@ def find_masks(network: FaceAlignmentNetwork, images: tf.Tensor) -> Masks:
     Returns:
         Two arrays [B, 256, 256, 1], float32 in mixed precision too, as the generator's `decode` takes them.
     """
-    heatmaps = network(tf.stop_gradient(images))
-    return combine(enlarge(tf.stop_gradient(heatmaps[..., :NUM_LANDMARKS])))
+    return masks_from_heatmaps(tf.stop_gradient(network(tf.stop_gradient(images))), scale=4)
 
 
-def enlarge(heatmaps: tf.Tensor) -> tf.Tensor:
-    """Resizes heatmaps [B, h, w, C] to [B, 4 h, 4 w, C], bilinearly with aligned corners."""
-    # Two products with small matrices: `tf.image.resize` has no aligned corners.
-    rows, columns = (tf.constant(_interpolation(side), heatmaps.dtype) for side in heatmaps.shape[1:3])
-    x = tf.einsum("yh,bhwc->bywc", rows, heatmaps)
-    return tf.einsum("xw,bywc->byxc", columns, x)
-
-
-def combine(heatmaps: tf.Tensor) -> Masks:
+def masks_from_heatmaps(heatmaps: tf.Tensor, scale: int) -> Masks:
     """Computes masks from heatmaps.
 
     Args:
-        heatmaps: one for each landmark, [B, H, W, 98].
+        heatmaps: one for each landmark, [B, H, W, 98 or more]; what is beyond is left out.
+        scale: how many times larger the masks are.
 
     Returns:
-        Two arrays [B, H, W, 1] in [0, 1]: where the source shows through at 32 px, and at 64 and 128 px.
+        Two arrays [B, scale H, scale W, 1] in [0, 1]: where the source shows through at 32 px, and at 64 and 128 px.
     """
-    x = tf.where(heatmaps < _THRESHOLD, tf.zeros_like(heatmaps), heatmaps)
-    lowest, highest = tf.reduce_min(x, (1, 2), keepdims=True), tf.reduce_max(x, (1, 2), keepdims=True)
-    x = (x - lowest) / (highest - lowest + _EPSILON)
-
-    height = x.shape[1]
+    height = scale * heatmaps.shape[1]
+    normalized = {}
     first, second = [], []
     for part in _PARTS:
+        if (part.start, part.stop) not in normalized:
+            # A part at a time: all landmarks at once would take 26 MB for an image of 256 px, several times over.
+            normalized[part.start, part.stop] = _normalize(_enlarge(heatmaps[..., part.start : part.stop], scale))
         # Moving commutes with powers and sums: one channel is moved instead of many.
-        shape = tf.reduce_sum(_power(x[..., part.start : part.stop], part.power), -1, keepdims=True)
+        shape = tf.reduce_sum(_power(normalized[part.start, part.stop], part.power), -1, keepdims=True)
         shift = round(part.shift * height / _SHIFT_SIDE) if part.scaled else part.shift
         shape = tf.roll(shape, -shift, axis=1) if shift else shape
         first.append(shape)
         if part.in_second:
             second.append(shape)
     return _clip(tf.add_n(first)), _clip(tf.add_n(second))
+
+
+def _normalize(x: tf.Tensor) -> tf.Tensor:
+    """Cuts off small values, and stretches every map of every image over [0, 1]."""
+    x = tf.where(x < _THRESHOLD, tf.zeros_like(x), x)
+    lowest, highest = tf.reduce_min(x, (1, 2), keepdims=True), tf.reduce_max(x, (1, 2), keepdims=True)
+    return (x - lowest) / (highest - lowest + _EPSILON)
 
 
 def _power(x: tf.Tensor, exponent: int) -> tf.Tensor:
@@ -111,7 +110,17 @@ def _clip(mask: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(tf.where(tf.math.is_nan(mask), tf.zeros_like(mask), mask), 0, 1)
 
 
-def _interpolation(side: int) -> np.ndarray:
-    """Returns the matrix [4 side, side] of linear interpolation whose first and last points stay."""
-    places = np.linspace(0, side - 1, 4 * side)
+def _enlarge(x: tf.Tensor, scale: int) -> tf.Tensor:
+    """Resizes [B, H, W, C] to [B, scale H, scale W, C], bilinearly with aligned corners."""
+    if scale == 1:
+        return x
+    # Two products with small matrices: `tf.image.resize` has no aligned corners.
+    rows, columns = (tf.constant(_interpolation(side, scale), x.dtype) for side in x.shape[1:3])
+    x = tf.einsum("yh,bhwc->bywc", rows, x)
+    return tf.einsum("xw,bywc->byxc", columns, x)
+
+
+def _interpolation(side: int, scale: int) -> np.ndarray:
+    """Returns the matrix [scale side, side] of linear interpolation whose first and last points stay."""
+    places = np.linspace(0, side - 1, scale * side)
     return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(side)))

@@ -65,17 +65,11 @@ class Checkpoints:
             The number of finished steps: 0 if there was none.
 
         Raises:
-            UserError: it belongs to another run, or holds averaged networks only.
+            UserError: it belongs to another run.
         """
         path = self._manager.latest_checkpoint
         if path is None:
             return 0
-        if not holds_trained_networks(path):
-            raise UserError(
-                f"the checkpoint {path!r} holds averaged networks for inference but no discriminator and no optimizer, "
-                "so training cannot go on from it; start a new run from its weights: "
-                "--run NEW_DIRECTORY --init_from THIS_DIRECTORY"
-            )
         self._manager.checkpoint.restore(path).assert_consumed()
         self.saved_step = int(self._state.step.numpy())
         return self.saved_step
@@ -88,13 +82,18 @@ class Checkpoints:
             self.saved_step = step
 
 
+def find_latest(run: Path) -> str | None:
+    """Returns the path of a run's newest checkpoint, as TensorFlow names it, or None if there is none."""
+    return tf.train.latest_checkpoint(str(run / DIRECTORY))
+
+
 def latest(run: Path) -> str:
     """Returns the path of a run's newest checkpoint, as TensorFlow names it.
 
     Raises:
         UserError: the run has no checkpoint.
     """
-    path = tf.train.latest_checkpoint(str(run / DIRECTORY))
+    path = find_latest(run)
     if path is None:
         raise UserError(f"the run {str(run)!r} has no checkpoint yet; train it first")
     return path
@@ -103,6 +102,20 @@ def latest(run: Path) -> str:
 def holds_trained_networks(path: str) -> bool:
     """Returns whether a checkpoint holds more than averaged networks, so that training can go on from it."""
     return any(name.startswith("networks/") for name, _ in tf.train.list_variables(path))
+
+
+def check_trainable(run: Path) -> None:
+    """Checks that a run, if it has a checkpoint, can be trained on.
+
+    Raises:
+        UserError: its newest checkpoint holds averaged networks only.
+    """
+    path = find_latest(run)
+    if path is not None and not holds_trained_networks(path):
+        raise UserError(
+            f"the run {str(run)!r} holds averaged networks for inference but no discriminator and no optimizers, so "
+            f"training cannot go on from it; start a new run from its weights: --run DIR --init_from {run}"
+        )
 
 
 def save_ema(averages: Networks, step: int, config: Config, run: Path) -> None:

@@ -20,7 +20,7 @@ from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
 from stargan_tf.networks.face_masks import find_masks
 from stargan_tf.run_directory import FACE_NETWORK_FILE
 from stargan_tf.training import initialization
-from stargan_tf.training.checkpoints import Checkpoints
+from stargan_tf.training.checkpoints import Checkpoints, check_trainable, find_latest
 from stargan_tf.training.distribution import create_strategy
 from stargan_tf.training.state import TrainingState, create_state, update_ema
 from stargan_tf.training.step import Batch, Metrics, diversity_weight, latent_codes, train_step
@@ -63,7 +63,10 @@ def train_and_evaluate(
     config = resolve(config, data.domains, data.image_size)
     strategy = create_strategy(config.training.devices)
     check_replicas(config, strategy.num_replicas_in_sync)
-    if init_from is not None:
+    check_trainable(run)
+    # The same command starts a run and goes on with it; then, what the run started from may be gone.
+    starts = find_latest(run) is None
+    if init_from is not None and starts:
         initialization.check(config, init_from)
         if face_network is None and config.model.needs_face_network and (init_from / FACE_NETWORK_FILE).is_file():
             face_network = init_from
@@ -78,7 +81,7 @@ def train_and_evaluate(
         face_alignment = face_networks.load_for(config, run)
     checkpoints = Checkpoints(state, config, run)
     first_step = checkpoints.restore_latest()
-    if init_from is not None and checkpoints.saved_step is None:
+    if init_from is not None and starts:
         print(initialization.initialize(state, config, init_from))
         checkpoints.save()  # so that a run killed before its first checkpoint begins with these weights again
     steps = config.training.steps

@@ -93,6 +93,7 @@ def test_the_user_chooses(tensors, run, tmp_path):
     face_network.save(chosen, run)
     assert face_network.choose(CONFIG, run, None) is None
     assert face_network.choose(CONFIG, run, given) is None
+    assert face_network.choose(CONFIG, run, tmp_path / "gone") is None
     face_network.save({**tensors, "l0.bias": tensors["l0.bias"] + 1}, given)
     with pytest.raises(UserError, match="another network than the one the run has"):
         face_network.choose(CONFIG, run, given)

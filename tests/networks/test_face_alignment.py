@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork, landmarks
-from stargan_tf.networks.face_masks import combine, enlarge, find_masks
+from stargan_tf.networks.face_masks import _enlarge, find_masks, masks_from_heatmaps
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +62,11 @@ def test_landmarks_to_a_quarter_of_a_cell():
 
 def test_enlarging_keeps_the_corners_and_interpolates():
     x = np.random.default_rng(0).standard_normal((1, 5, 7, 2)).astype(np.float32)
-    enlarged = enlarge(tf.constant(x)).numpy()
+    enlarged = _enlarge(tf.constant(x), 4).numpy()
     assert enlarged.shape == (1, 20, 28, 2)
     np.testing.assert_allclose(enlarged[:, :: 20 - 1, :: 28 - 1], x[:, :: 5 - 1, :: 7 - 1], atol=1e-6)
     ramp = np.broadcast_to(np.arange(7.0)[None, None, :, None], (1, 5, 7, 1))
-    np.testing.assert_allclose(enlarge(tf.constant(ramp))[0, 3, :, 0], np.linspace(0, 6, 28), atol=1e-6)
+    np.testing.assert_allclose(_enlarge(tf.constant(ramp), 4)[0, 3, :, 0], np.linspace(0, 6, 28), atol=1e-6)
 
 
 def test_masks_show_parts_at_their_places():
@@ -75,7 +75,7 @@ def test_masks_show_parts_at_their_places():
     def masks_of(landmark):
         heatmaps = np.zeros((1, 256, 256, 98), np.float32)
         heatmaps[..., landmark] = bumps(np.array([100.0]), np.array([70.0]), 256)[..., 0]
-        return [mask[0, :, :, 0] for mask in np.asarray(combine(tf.constant(heatmaps)))]
+        return [mask[0, :, :, 0] for mask in np.asarray(masks_from_heatmaps(tf.constant(heatmaps), scale=1))]
 
     first, second = masks_of(64)
     assert first[108, 70] > 0.99 and first[124, 70] > 0.99 and first[92, 70] == 0
@@ -89,6 +89,6 @@ def test_masks_show_parts_at_their_places():
 def test_masks_stay_in_range_and_nan_becomes_zero():
     heatmaps = np.random.default_rng(0).normal(0.5, 1.0, (2, 64, 64, 98)).astype(np.float32)
     heatmaps[1, 3, 3, 62] = np.nan
-    for mask in combine(enlarge(tf.constant(heatmaps))):
+    for mask in masks_from_heatmaps(tf.constant(heatmaps), scale=4):
         assert mask.shape == (2, 256, 256, 1)
         assert np.min(mask) >= 0 and np.max(mask) <= 1

@@ -9,7 +9,7 @@ from stargan_tf.config import Config, RunConfig
 from stargan_tf.errors import UserError
 from stargan_tf.interop import pytorch
 from stargan_tf.training import initialization
-from stargan_tf.training.checkpoints import Checkpoints, save_ema
+from stargan_tf.training.checkpoints import Checkpoints, check_trainable, save_ema
 from stargan_tf.training.state import create_state
 
 
@@ -94,7 +94,8 @@ def test_averaged_networks_alone_are_enough(config, source, tmp_path):
         np.testing.assert_array_equal(weight, wanted)
 
     with pytest.raises(UserError, match=r"averaged networks for inference but no discriminator.*--init_from"):
-        Checkpoints(state, config, run).restore_latest()
+        check_trainable(run)
+    check_trainable(source[0])
 
 
 @pytest.mark.parametrize(
