@@ -17,6 +17,8 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
 from stargan_tf import command_line
 
@@ -40,8 +42,8 @@ class Arguments:
         max_channels: where the doubling of channels stops.
         batch_size: images in a step.
         steps: timed steps; the first one, which compiles, is not timed.
+        precision: float32 or mixed_bfloat16; by default both.
         line: of the three, the one to measure in this process; by default all, each in a process of its own.
-        precision: likewise, of the two.
     """
 
     image_size: int = 256
@@ -49,8 +51,8 @@ class Arguments:
     max_channels: int = 512
     batch_size: int = 1
     steps: int = 20
+    precision: Literal["float32", "mixed_bfloat16"] | None = None
     line: int | None = None
-    precision: str | None = None
 
 
 def run(arguments: Arguments) -> None:
@@ -58,13 +60,14 @@ def run(arguments: Arguments) -> None:
     if arguments.line is not None:
         print(json.dumps(measure(arguments)))
         return
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs; {vars(arguments)}")
+    print(f"{_processor()}, {os.cpu_count()} CPUs; {arguments}")
     print(f"{'':44}{'s/step, median':>16}{'s/translation':>16}{'peak GB':>10}")
-    for precision in _PRECISIONS:
+    for precision in _PRECISIONS if arguments.precision is None else (arguments.precision,):
         for index, (title, _, _) in enumerate(_LINES):
-            flags = [f"--{name}={value}" for name, value in vars(arguments).items() if value is not None]
-            command = [sys.executable, "-m", "benchmarks.face_masks", *flags, f"--line={index}"]
-            done = subprocess.run([*command, f"--precision={precision}"], stdout=subprocess.PIPE, text=True, check=True)
+            values = vars(arguments) | {"line": index, "precision": precision}
+            flags = [f"--{name}={value}" for name, value in values.items() if value is not None]
+            command = [sys.executable, "-m", "benchmarks.face_masks", *flags]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             result = json.loads(done.stdout.splitlines()[-1])
             print(
                 f"{precision + ', ' + title:44}{result['step']:>16.2f}{result['translation']:>16.3f}"
@@ -127,6 +130,12 @@ def measure(arguments: Arguments) -> dict[str, float]:
     translations = _times(lambda: translator.translate(images, styles), arguments.steps)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kibibytes on Linux
     return {"step": steps, "translation": translations, "peak_gb": peak / 1e9}
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()
 
 
 def _times(function, count: int) -> float:
