@@ -15,7 +15,7 @@ from stargan_tf import run_directory, sample
 from stargan_tf.config import preset
 from stargan_tf.errors import UserError
 from stargan_tf.interop import pytorch, torch_files
-from stargan_tf.training.checkpoints import Checkpoints, load_ema
+from stargan_tf.training.checkpoints import Checkpoints, check_trainable, load_ema
 from stargan_tf.training.state import create_state
 from tests.fixtures import TINY
 from tests.interop.test_torch_format import Command
@@ -87,7 +87,7 @@ def test_averaged_networks_are_sampled_but_not_trained_on(folder, images_path, t
     assert sample.main(list(map(str, arguments))) == 0
     assert "translated 3 images" in capsys.readouterr().out
     with pytest.raises(UserError, match="averaged networks for inference but no discriminator and no optimizer"):
-        restored(run)
+        check_trainable(run)
 
 
 def test_trained_networks_serve_as_averaged_ones_if_they_are_alone(folder, tmp_path, capsys):
