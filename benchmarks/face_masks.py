@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -106,7 +106,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
     config = Config(
         domains=("female", "male"),
         model=model,
-        input=replace(DataConfig(), batch_size=arguments.batch_size),
+        input=DataConfig(batch_size=arguments.batch_size),
         training=RunConfig(precision=arguments.precision),
     )
     with strategy.scope():

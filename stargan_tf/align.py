@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf import command_line, face_geometry, face_overview
+from stargan_tf import command_line, face_geometry, face_overview, run_directory
 from stargan_tf.data.images import UnreadableImage
 from stargan_tf.errors import UserError
 from stargan_tf.face_detection import Face, Rejections, check_extent, find_faces, load_detector, read_picture
@@ -78,7 +78,7 @@ def run(arguments: Arguments) -> None:
             raise UserError(f"--{name} is {getattr(arguments, name)}; it must be at least {least}")
     if not 0 <= arguments.min_confidence <= 1:
         raise UserError(f"--min_confidence is {arguments.min_confidence}; it must be between 0 and 1")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    if run_directory.is_occupied(output):
         raise UserError(f"--output {arguments.output!r} exists and is not empty; choose a new directory")
     if importlib.util.find_spec("cv2") is None:
         raise UserError(

@@ -108,6 +108,10 @@ class OptimizerConfig:
     l2: float = 1e-4
     ema_decay: float = 0.999
 
+    def rate_of(self, network: str) -> float:
+        """Returns the learning rate of a network by its name; only the mapping network has one of its own."""
+        return self.mapping_learning_rate if network == "mapping_network" else self.learning_rate
+
 
 @dataclass(frozen=True)
 class DataConfig:

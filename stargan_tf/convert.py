@@ -90,7 +90,7 @@ def run(arguments: Arguments) -> None:
 
 def _write_run(arguments: Arguments) -> None:
     run = Path(arguments.run)
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+    if run_directory.is_occupied(run):
         raise UserError(f"--run {arguments.run!r} exists; choose a new directory")
     if arguments.step is not None and arguments.step < 0:
         raise UserError(f"--step is {arguments.step}; it must be at least 0")

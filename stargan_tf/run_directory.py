@@ -13,6 +13,11 @@ CONFIG_FILE = "config.yaml"
 FACE_NETWORK_FILE = "face_network.npz"
 
 
+def is_occupied(path: Path) -> bool:
+    """Returns whether something is there that a command must not write over: a file, or a directory with content."""
+    return path.exists() and (not path.is_dir() or any(path.iterdir()))
+
+
 def is_run(run: Path) -> bool:
     """Returns whether a directory is a run directory."""
     return (run / CONFIG_FILE).is_file()
@@ -41,7 +46,7 @@ def open_for_training(run: Path, config: Config) -> None:
     """
     if is_run(run):
         configuration.check_same_run(load_config(run), config, run)
-    elif run.exists() and (not run.is_dir() or any(run.iterdir())):
+    elif is_occupied(run):
         raise UserError(f"{str(run)!r} exists and is not a run directory; choose another for --run")
     run.mkdir(parents=True, exist_ok=True)
     # Renamed when complete: a crash must not leave half a configuration.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from stargan_tf import command_line, grids
+from stargan_tf import command_line, grids, run_directory
 from stargan_tf.data.images import (
     IMAGE_SUFFIXES,
     UnreadableImage,
@@ -76,7 +76,7 @@ def run(arguments: Arguments) -> None:
         raise UserError(f"--psi is {arguments.psi}; it must be between 0 and 1")
     if arguments.seed < 0:
         raise UserError(f"--seed is {arguments.seed}; it must be at least 0")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    if run_directory.is_occupied(output):
         raise UserError(f"--output {arguments.output!r} exists and is not empty; choose a new directory")
     sources = find_images(Path(arguments.source), "--source")
     with command_line.quiet_start():

@@ -158,7 +158,7 @@ def _extract_adam(state: TrainingState, config: Config) -> dict[str, AdamState]:
             for name, places in _moments(state, network).items()
         }
         settings = config.optimizers
-        rate = settings.mapping_learning_rate if network == "mapping_network" else settings.learning_rate
+        rate = settings.rate_of(network)
         adam[network] = AdamState(
             step, moments if step else {}, rate, settings.beta_1, settings.beta_2, settings.epsilon, settings.l2
         )

@@ -55,10 +55,16 @@ def build_ema(model: ModelConfig, precision: str) -> Networks:
 
 
 def create_optimizer(config: Config, network: str) -> Adam:
-    """Returns the optimizer of a network by its name; only the mapping network has a rate of its own."""
+    """Returns the optimizer of a network by its name."""
     settings = config.optimizers
-    rate = settings.mapping_learning_rate if network == "mapping_network" else settings.learning_rate
-    return Adam(rate, settings.beta_1, settings.beta_2, settings.epsilon, settings.l2, name=f"adam_{network}")
+    return Adam(
+        settings.rate_of(network),
+        settings.beta_1,
+        settings.beta_2,
+        settings.epsilon,
+        settings.l2,
+        name=f"adam_{network}",
+    )
 
 
 def update_ema(state: TrainingState, decay: float) -> None:
