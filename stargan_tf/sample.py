@@ -42,7 +42,7 @@ class Arguments:
         styles: styles drawn for each domain.
         references: references used of each domain, evenly spread over its images.
         psi: truncation of drawn styles; 1 for full variety, 0 for the mean style of the domain.
-        seed: another seed draws other styles.
+        seed: of the first style drawn for each domain; the next have the seeds that follow.
         grid_sources: sources shown in the grids.
         batch_size: images translated at once.
     """

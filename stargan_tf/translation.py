@@ -1,6 +1,6 @@
 """The translator: styles from latent codes or references, and images in those styles."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -24,13 +24,18 @@ class Translator:
     """Translates images with trained networks.
 
     Images are float32 arrays [N, H, W, 3] in [-1, 1], style codes [N, style_dim]. Work is done in batches of
-    `batch_size`, so memory does not grow with N.
+    `batch_size`, so memory does not grow with N. The compiled functions that the work is done by, for graphs of others:
+
+    - `encode(images)`: a tuple of what does not depend on the style: features and, with `face_alignment`, masks;
+    - `decode(style, *encoded)`: images, not clipped;
+    - `encode_style(images, domains)` and `map(latents, domains)`: style codes; domains are int32 [N].
 
     Args:
         networks: G, F and E.
         config: of the run they come from.
         batch_size: images translated at once.
         face_alignment: finds the masks of the high-pass skip; without it nothing is carried over.
+        step: number of steps that the networks were trained for, if it is known.
     """
 
     def __init__(
@@ -39,11 +44,17 @@ class Translator:
         config: Config,
         batch_size: int = 16,
         face_alignment: FaceAlignmentNetwork | None = None,
+        step: int | None = None,
     ):
         self.domains = tuple(config.domains)
         self.image_size = config.model.size
         self.latent_dim = config.model.latent_dim
+        self.style_dim = config.model.style_dim
         self.batch_size = batch_size
+        self.step = step
+        self.variables = [variable for _, network in networks.items() for variable in network.variables]
+        if face_alignment is not None:
+            self.variables += face_alignment.variables
 
         def encode(images):
             features = networks.generator.encode(images)
@@ -54,13 +65,13 @@ class Translator:
 
         images = tf.TensorSpec((None, *self.image_size, 3), tf.float32)
         domains = tf.TensorSpec((None,), tf.int32)
-        styles = tf.TensorSpec((None, config.model.style_dim), tf.float32)
+        styles = tf.TensorSpec((None, self.style_dim), tf.float32)
         latents = tf.TensorSpec((None, self.latent_dim), tf.float32)
-        self._encode = _compile(encode, images)
-        encoded = self._encode.get_concrete_function().structured_outputs
-        self._decode = _compile(decode, styles, *tf.nest.map_structure(tf.TensorSpec.from_tensor, encoded))
-        self._encode_style = _compile(networks.style_encoder, images, domains)
-        self._map = _compile(networks.mapping_network, latents, domains)
+        self.encode = _compile(encode, images)
+        encoded = self.encode.get_concrete_function().structured_outputs
+        self.decode = _compile(decode, styles, *tf.nest.map_structure(tf.TensorSpec.from_tensor, encoded))
+        self.encode_style = _compile(networks.style_encoder, images, domains)
+        self.map = _compile(networks.mapping_network, latents, domains)
 
     @classmethod
     def from_run(cls, run: Path, batch_size: int = 16) -> "Translator":
@@ -77,8 +88,8 @@ class Translator:
             UserError: it is not a run directory, or has no checkpoint yet.
         """
         config = run_directory.load_config(run)
-        networks, _ = load_ema(config, run)
-        return cls(networks, config, batch_size, face_network.load_for(config, run))
+        networks, step = load_ema(config, run)
+        return cls(networks, config, batch_size, face_network.load_for(config, run), step)
 
     def domain_index(self, name: str) -> int:
         """Returns the number of a domain.
@@ -91,8 +102,8 @@ class Translator:
         return self.domains.index(name)
 
     def draw_latents(self, count: int, seed: int) -> np.ndarray:
-        """Draws latent codes [count, latent_dim]; the same seed gives the same codes."""
-        return np.random.default_rng(seed).standard_normal((count, self.latent_dim), np.float32)
+        """Draws latent codes [count, latent_dim] of the seeds `seed`, `seed + 1` and so on; see `latents_of_seeds`."""
+        return latents_of_seeds(tf.range(seed, seed + count, dtype=tf.int64), self.latent_dim).numpy()
 
     def styles_from_latents(self, latents: np.ndarray, domain: str, psi: float = 1.0) -> np.ndarray:
         """Maps latent codes to styles of a domain.
@@ -107,16 +118,16 @@ class Translator:
             Style codes, [N, style_dim].
         """
         index = self.domain_index(domain)
-        styles = self._in_batches(self._map, latents, np.full(len(latents), index, np.int32))
+        styles = self._in_batches(self.map, latents, np.full(len(latents), index, np.int32))
         if psi == 1.0:
             return styles
-        mean = self._mean_styles[index]
+        mean = self.mean_styles[index]
         return mean + np.float32(psi) * (styles - mean)
 
     def styles_from_references(self, references: np.ndarray, domain: str) -> np.ndarray:
         """Takes the styles of images [N, H, W, 3], seen as images of a domain; returns [N, style_dim]."""
         domains = np.full(len(references), self.domain_index(domain), np.int32)
-        return self._in_batches(self._encode_style, references, domains)
+        return self._in_batches(self.encode_style, references, domains)
 
     def translate(self, images: np.ndarray, styles: np.ndarray) -> np.ndarray:
         """Draws each image in the style of the same position.
@@ -128,7 +139,7 @@ class Translator:
         Returns:
             [N, H, W, 3], clipped to [-1, 1].
         """
-        parts = [self._decode(tf.constant(styles[part]), *encoded).numpy() for part, encoded in self._encoded(images)]
+        parts = [self.decode(tf.constant(styles[part]), *encoded).numpy() for part, encoded in self._encoded(images)]
         return np.clip(np.concatenate(parts), -1.0, 1.0)
 
     def translate_all(self, images: np.ndarray, styles: np.ndarray) -> np.ndarray:
@@ -145,19 +156,20 @@ class Translator:
         for part, encoded in self._encoded(images):  # once for all styles
             for output, style in zip(outputs, styles, strict=True):
                 repeated = tf.constant(np.repeat(style[None], len(images[part]), 0))
-                output[part] = self._decode(repeated, *encoded).numpy()
+                output[part] = self.decode(repeated, *encoded).numpy()
         return np.clip(outputs, -1.0, 1.0)
 
     @cached_property
-    def _mean_styles(self) -> Sequence[np.ndarray]:
-        latents = self.draw_latents(MEAN_STYLE_LATENTS, seed=0)
-        return [self.styles_from_latents(latents, domain).mean(axis=0) for domain in self.domains]
+    def mean_styles(self) -> np.ndarray:
+        """The mean style of each domain, [D, style_dim], that truncation draws styles to."""
+        latents = np.random.default_rng(0).standard_normal((MEAN_STYLE_LATENTS, self.latent_dim), np.float32)
+        return np.stack([self.styles_from_latents(latents, domain).mean(axis=0) for domain in self.domains])
 
     def _encoded(self, images: np.ndarray) -> Iterator[tuple[slice, tuple]]:
         """Yields what does not depend on the style, a batch at a time."""
         for start in range(0, len(images), self.batch_size):
             part = slice(start, start + self.batch_size)
-            yield part, self._encode(tf.constant(images[part]))
+            yield part, self.encode(tf.constant(images[part]))
 
     def _in_batches(self, function: Callable, *arrays: np.ndarray) -> np.ndarray:
         parts = [
@@ -165,6 +177,24 @@ class Translator:
             for start in range(0, len(arrays[0]), self.batch_size)
         ]
         return np.concatenate(parts)
+
+
+def latents_of_seeds(seeds: tf.Tensor, latent_dim: int) -> tf.Tensor:
+    """Draws latent codes in a graph: one for each seed, whatever the others are.
+
+    Args:
+        seeds: int64 [N].
+        latent_dim: length of a latent code.
+
+    Returns:
+        float32 [N, latent_dim]; the same seed gives the same code, here and in every exported model.
+    """
+
+    def draw(seed):
+        # The algorithm is named, since the default depends on the device.
+        return tf.random.stateless_normal([latent_dim], tf.stack([seed, 0]), alg="philox")
+
+    return tf.map_fn(draw, seeds, fn_output_signature=tf.TensorSpec([latent_dim], tf.float32))
 
 
 def _compile(function: Callable, *signature) -> Callable:
