@@ -68,7 +68,8 @@ def run(arguments: Arguments) -> None:
             f"the run's domains are {', '.join(translator.domains)} but the data's are {', '.join(data.domains)}"
         )
     result = known_factors.evaluate(translator, data, arguments.sources, arguments.styles, arguments.seed)
-    (Path(arguments.run) / RESULT_FILE).write_text(json.dumps(result, indent=2) + "\n")
+    written = {"step": translator.step, **result}
+    (Path(arguments.run) / RESULT_FILE).write_text(json.dumps(written, indent=2) + "\n")
 
     print(f"\n{'':34}" + "".join(f"{title:>18}" for _, title in _COLUMNS))
     for measure, title, form in _ROWS:

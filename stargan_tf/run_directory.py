@@ -1,9 +1,13 @@
 """A run directory: everything that belongs to one training run.
 
-config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  metrics.jsonl  face_network.npz (with the high-pass skip)
+config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  metrics.jsonl  data.jsonl (what it was trained on)
+face_network.npz (with the high-pass skip)
 """
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from stargan_tf import config as configuration
 from stargan_tf.config import Config
@@ -11,6 +15,8 @@ from stargan_tf.errors import UserError
 
 CONFIG_FILE = "config.yaml"
 FACE_NETWORK_FILE = "face_network.npz"
+DATA_FILE = "data.jsonl"
+METRICS_FILE = "metrics.jsonl"
 
 
 def is_occupied(path: Path) -> bool:
@@ -53,3 +59,22 @@ def open_for_training(run: Path, config: Config) -> None:
     temporary = run / (CONFIG_FILE + ".new")
     configuration.save(config, temporary)
     temporary.replace(run / CONFIG_FILE)
+
+
+def record_data(run: Path, entry: Mapping[str, Any]) -> None:
+    """Notes which data a run is trained on, unless that is what was noted last.
+
+    Args:
+        run: the run directory.
+        entry: facts about the data, with its `fingerprint` and the `step` from which it is used.
+    """
+    past = recorded_data(run)
+    if not past or past[-1]["fingerprint"] != entry["fingerprint"]:
+        with (run / DATA_FILE).open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def recorded_data(run: Path) -> list[dict[str, Any]]:
+    """Returns what `record_data` noted, oldest first; of a converted run, which knows nothing of its data, nothing."""
+    path = run / DATA_FILE
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []

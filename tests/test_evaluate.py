@@ -10,6 +10,7 @@ def test_a_table_is_printed_and_the_numbers_are_kept(trained_run, data_path, tmp
     assert evaluate.main(["--run", str(run), "--data", str(data_path), "--sources", "2", "--styles", "2"]) == 0
     table = capsys.readouterr().out
     result = json.loads((run / "known_factors.json").read_text())
+    assert result.pop("step") == 2
     assert set(result) == {"latent", "reference", "real"}
     for guide in ("latent", "reference"):
         assert 0 <= result[guide]["domain"] <= 1

@@ -106,3 +106,10 @@ def to_image(array: np.ndarray) -> Image.Image:
     """
     array = np.asarray(array, np.float32)
     return Image.fromarray(np.round((np.clip(array, -1, 1) + 1) * 127.5).astype(np.uint8))
+
+
+def to_png(image: Image.Image) -> bytes:
+    """Encodes an image as PNG."""
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from stargan_tf import run_directory
 from stargan_tf.config import Config, check_replicas, resolve
 from stargan_tf.data.input_pipeline import training_dataset
-from stargan_tf.data.records import DataDirectory
+from stargan_tf.data.records import DataDirectory, fingerprint
 from stargan_tf.errors import UserError
 from stargan_tf.interop import face_network as face_networks
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
@@ -88,6 +88,15 @@ def train_and_evaluate(
     if first_step >= steps:
         print(f"{run} is trained: {first_step} of {steps} steps; raise --training.steps to go on")
         return 0
+    run_directory.record_data(
+        run,
+        {
+            "step": first_step,
+            "path": str(data.path),
+            "fingerprint": fingerprint(data),
+            "num_examples": dict(data.num_examples),
+        },
+    )
     print(
         f"{'resuming' if first_step else 'training'} {run} on {_describe(strategy)} from step {first_step} to {steps}"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf import grids
+from stargan_tf import grids, run_directory
 from stargan_tf.config import Config
 from stargan_tf.data import records
 from stargan_tf.data.input_pipeline import read_images
@@ -15,7 +15,6 @@ from stargan_tf.translation import Translator
 
 LOGS = "logs"
 SAMPLES = "samples"
-METRICS_FILE = "metrics.jsonl"
 
 # Of the sample grids: images of each domain as sources, and styles of each domain.
 _SOURCES_PER_DOMAIN = 3
@@ -50,7 +49,7 @@ class Summaries:
         with self._writer.as_default(step):
             for name, value in metrics.items():
                 tf.summary.scalar(name, value)
-        with (self._run / METRICS_FILE).open("a") as file:
+        with (self._run / run_directory.METRICS_FILE).open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
 
     def write_samples(self, step: int) -> None:

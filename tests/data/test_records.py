@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 from stargan_tf.data.records import (
     SplitSummary,
     check_domains,
+    fingerprint,
     open_data_directory,
     parse_example,
     serialize_example,
@@ -59,6 +60,17 @@ def test_a_data_directory_knows_what_is_in_it(data, data_path):
 def test_an_unknown_split_is_named(data):
     with pytest.raises(UserError, match=r"no split 'val_zebra'; it has .*val_cat"):
         data.shards("val_zebra")
+
+
+def test_a_fingerprint_tells_the_content(data, data_path, tmp_path):
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(data_path, copy)
+    assert fingerprint(open_data_directory(copy)) == fingerprint(data)
+    shard = next(path for path in sorted(copy.glob("*.tfrecord*")) if path.stat().st_size)
+    content = bytearray(shard.read_bytes())
+    content[-5] ^= 1
+    shard.write_bytes(content)
+    assert fingerprint(open_data_directory(copy)) != fingerprint(data)
 
 
 def test_tensorflow_datasets_reads_it(data_path):

@@ -1,0 +1,18 @@
+from stargan_tf import run_directory
+
+
+def test_data_is_noted_once(tmp_path):
+    assert run_directory.recorded_data(tmp_path) == []
+    first, second = {"step": 0, "fingerprint": "a"}, {"step": 5, "fingerprint": "b"}
+    for entry in (first, {"step": 3, "fingerprint": "a"}, second):
+        run_directory.record_data(tmp_path, entry)
+    assert run_directory.recorded_data(tmp_path) == [first, second]
+
+
+def test_an_occupied_path(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    assert not run_directory.is_occupied(tmp_path / "missing")
+    assert not run_directory.is_occupied(tmp_path / "empty")
+    assert run_directory.is_occupied(tmp_path / "file")
+    assert run_directory.is_occupied(tmp_path)
