@@ -35,7 +35,8 @@ def build(model: ModelConfig, precision: str = "float32", with_discriminator: bo
 
     Args:
         model: with `image_size` and `num_domains` set.
-        precision: Keras dtype policy, `float32` or `mixed_bfloat16`; variables are float32 in both.
+        precision: Keras dtype policy, `float32` or `mixed_bfloat16`; variables are float32 in both. For inference also
+            `bfloat16`: the same arithmetic as `mixed_bfloat16`, with variables rounded once instead of at every call.
         with_discriminator: False for inference and for the moving average, which have no use for D.
 
     Returns:

@@ -189,8 +189,11 @@ class InstanceNorm(keras.layers.Layer):
 
     def __init__(self, channels: int, **kwargs):
         super().__init__(**kwargs)
-        self.scale = self.add_weight(name="scale", shape=(channels,), initializer="ones", autocast=False)
-        self.offset = self.add_weight(name="offset", shape=(channels,), initializer="zeros", autocast=False)
+        # float32 with any policy of 16 bits: they are few, and what they are applied to is float32.
+        dtype = keras.backend.result_type(self.variable_dtype, "float32")
+        common = {"shape": (channels,), "dtype": dtype, "autocast": False}
+        self.scale = self.add_weight(name="scale", initializer="ones", **common)
+        self.offset = self.add_weight(name="offset", initializer="zeros", **common)
         self.built = True
 
     def call(self, x):
