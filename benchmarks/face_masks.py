@@ -9,7 +9,6 @@ bfloat16.
 
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -17,9 +16,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from benchmarks.machine import processor
 from stargan_tf import command_line
 
 PROGRAM = "python -m benchmarks.face_masks"
@@ -60,7 +59,7 @@ def run(arguments: Arguments) -> None:
     if arguments.line is not None:
         print(json.dumps(measure(arguments)))
         return
-    print(f"{_processor()}, {os.cpu_count()} CPUs; {arguments}")
+    print(f"{processor()}, {os.cpu_count()} CPUs; {arguments}")
     print(f"{'':44}{'s/step, median':>16}{'s/translation':>16}{'peak GB':>10}")
     for precision in _PRECISIONS if arguments.precision is None else (arguments.precision,):
         for index, (title, _, _) in enumerate(_LINES):
@@ -130,12 +129,6 @@ def measure(arguments: Arguments) -> dict[str, float]:
     translations = _times(lambda: translator.translate(images, styles), arguments.steps)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kibibytes on Linux
     return {"step": steps, "translation": translations, "peak_gb": peak / 1e9}
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-    return names[0] if names else platform.machine()
 
 
 def _times(function, count: int) -> float:

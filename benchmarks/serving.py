@@ -1,0 +1,208 @@
+"""How fast an exported model answers, beside the networks called directly: latency, throughput, styles, cold start.
+
+    python -m benchmarks.serving [--preset afhq_256] [--repetitions 20]
+
+The networks have random weights, which takes as long as trained ones. The exported model is run as TF Serving runs it:
+in a session, fed and fetched by the names of its signature. What a network adds to that is not in the figures.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.machine import processor
+from stargan_tf import command_line
+
+PROGRAM = "python -m benchmarks.serving"
+
+DOMAINS = ("cat", "dog", "wild")
+BATCH_SIZES = (1, 8)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line.
+
+    Args:
+        preset: whose networks are measured.
+        image_size: side of the images in pixels, where the preset leaves it open.
+        precision: of the exported networks.
+        repetitions: how often each thing is measured, in turns.
+    """
+
+    preset: Literal["afhq_256", "quickstart"] = "afhq_256"
+    image_size: int = 256
+    precision: Literal["float32", "bfloat16"] = "float32"
+    repetitions: int = 20
+
+
+def run(arguments: Arguments) -> None:
+    """Measures, and prints tables."""
+    print(f"{processor()}, {os.cpu_count()} CPUs; {arguments}", flush=True)
+    with tempfile.TemporaryDirectory() as directory:
+        version, translator = _export(arguments, Path(directory))
+        size = sum(file.stat().st_size for file in version.rglob("*") if file.is_file())
+        print(f"\nexported: {size / 1e6:.0f} MB")
+        _compare(version, translator, arguments.repetitions)
+        print("\ncold start, each in a process of its own, seconds")
+        print(f"{'':24}{'load':>10}{'warm-up':>10}{'first request':>16}{'second':>10}")
+        for warm_up in (False, True):
+            seconds = _cold_start(version, warm_up)
+            cells = f"{seconds['load']:>10.2f}{seconds['warm_up']:>10.2f}"
+            cells += f"{seconds['requests'][0]:>16.3f}{seconds['requests'][1]:>10.3f}"
+            print(f"{'with' if warm_up else 'without'} warm-up{'':{9 if warm_up else 6}}{cells}")
+
+
+def _export(arguments: Arguments, directory: Path):
+    """Exports networks with random weights; returns the directory of the version and their translator."""
+    with command_line.quiet_start():
+        import keras
+
+        from stargan_tf import export, networks, run_directory
+        from stargan_tf.config import PRESETS, resolve
+        from stargan_tf.training.checkpoints import save_ema
+
+    side = arguments.image_size
+    config = resolve(replace(PRESETS[arguments.preset], domains=None), DOMAINS, (side, side))
+    keras.utils.set_random_seed(0)
+    run_directory.open_for_training(directory / "run", config)
+    save_ema(networks.build(config.model, with_discriminator=False), 0, config, directory / "run")
+    model = directory / "models" / "stargan"
+    export.run(
+        export.Arguments(str(directory / "run"), str(model), precision=arguments.precision, batch_sizes=[*BATCH_SIZES])
+    )
+    return model / "1", export.load_translator(directory / "run", arguments.precision)
+
+
+def _compare(version: Path, translator, repetitions: int) -> None:
+    """Measures signatures and the networks called directly, in turns, so that a busy moment meets all of them."""
+    import numpy as np
+    import tensorflow as tf
+    from tqdm import tqdm
+
+    from stargan_tf.data.images import to_image, to_png
+    from stargan_tf.serving.served_model import texts
+
+    random = np.random.default_rng(0)
+    height, width = translator.image_size
+    pixels = random.integers(0, 256, (max(BATCH_SIZES), height, width, 3)).astype(np.float32)
+    images = pixels / np.float32(127.5) - 1
+    styles = random.standard_normal((len(images), translator.style_dim), np.float32)
+    encoded = texts([to_png(to_image(image)) for image in images])
+
+    graph = tf.Graph()
+    with graph.as_default():
+        session = tf.compat.v1.Session(graph=graph)
+        signatures = tf.compat.v1.saved_model.load(session, ["serve"], str(version)).signature_def
+
+    def served(name: str, **inputs) -> Callable[[], object]:
+        definition = signatures[name]
+        fetches = {key: info.name for key, info in definition.outputs.items()}
+        feeds = {definition.inputs[key].name: value for key, value in inputs.items()}
+        return lambda: session.run(fetches, feeds)
+
+    @tf.function(autograph=False)
+    def networks(images, styles):
+        return translator.decode(styles, *translator.encode(images))
+
+    def directly(rows: int) -> Callable[[], object]:
+        given = tf.constant(images[:rows]), tf.constant(styles[:rows])
+        return lambda: networks(*given).numpy()
+
+    png = texts(["png"] * len(images))
+    domains = texts([DOMAINS[row % len(DOMAINS)] for row in range(len(images))])
+    cases: dict[str, tuple[int, Callable[[], object]]] = {}
+    for rows in BATCH_SIZES:
+        part = slice(rows)
+        style, format, domain = styles[part], png[part], domains[part]
+        cases[f"networks, {rows} images"] = (rows, directly(rows))
+        cases[f"translate_style_float, {rows}"] = (
+            rows,
+            served("translate_style_float", image=images[part], style=style),
+        )
+        cases[f"translate_style, {rows}"] = (
+            rows,
+            served("translate_style", image_bytes=encoded[part], style=style, format=format),
+        )
+        latent = {"image_bytes": encoded[part], "domain": domain, "seed": np.arange(rows)}
+        cases[f"serving_default, {rows}"] = (rows, served("serving_default", **latent))
+    source = {"image_bytes": np.repeat(encoded[:1], len(images)), "style": styles, "format": png}
+    cases[f"1 source, {len(images)} styles"] = (len(images), served("translate_style", **source))
+
+    seconds = {name: [] for name in cases}
+    for _, call in cases.values():
+        call()  # compiles
+    for _ in tqdm(range(repetitions), desc="measuring", disable=None):
+        for name, (_, call) in cases.items():
+            start = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+    session.close()
+
+    print(f"\n{'':28}{'median ms':>12}{'p99 ms':>10}{'images/s':>10}{'against networks':>19}")
+    for name, (rows, _) in cases.items():
+        median, p99 = np.quantile(seconds[name], [0.5, 0.99])
+        line = f"{name:28}{1000 * median:>12.1f}{1000 * p99:>10.1f}{rows / median:>10.2f}"
+        if "source" not in name:
+            # Ratios within a turn, since the machine's speed drifts.
+            ratios = np.divide(seconds[name], seconds[f"networks, {rows} images"])
+            line += f"{np.median(ratios):>19.3f}"
+        print(line)
+    ratio = np.median(np.divide(seconds[f"1 source, {len(images)} styles"], seconds["translate_style, 1"]))
+    print(f"one source in {len(images)} styles takes {ratio:.2f} times as long as in one")
+
+
+_COLD_START = """
+import json, sys, time
+sys.modules["stargan_tf"] = None  # as on a server
+import numpy as np, tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+version, warm_up = sys.argv[1], sys.argv[2] == "True"
+path = version + "/assets.extra/tf_serving_warmup_requests"
+records = list(tf.compat.v1.io.tf_record_iterator(path))
+requests = [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
+start = time.perf_counter()
+session = tf.compat.v1.Session(graph=tf.Graph())
+with session.graph.as_default():
+    signatures = tf.compat.v1.saved_model.load(session, ["serve"], version).signature_def
+seconds = {"load": time.perf_counter() - start}
+
+def call(request):
+    definition = signatures[request.model_spec.signature_name]
+    feeds = {definition.inputs[name].name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+    session.run([info.name for info in definition.outputs.values()], feeds)
+
+start = time.perf_counter()
+for request in requests if warm_up else []:
+    call(request)
+seconds["warm_up"] = time.perf_counter() - start
+seconds["requests"] = []
+for _ in range(2):
+    start = time.perf_counter()
+    call(next(request for request in requests if request.model_spec.signature_name == "serving_default"))
+    seconds["requests"].append(time.perf_counter() - start)
+print(json.dumps(seconds))
+"""
+
+
+def _cold_start(version: Path, warm_up: bool) -> dict:
+    command = [sys.executable, "-c", _COLD_START, str(version), str(warm_up)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    return command_line.main(Arguments, run, PROGRAM, __doc__.split("\n")[0], argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
