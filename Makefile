@@ -1,14 +1,17 @@
 # The two commands that the README opens with. Each sets up what it needs: only Python 3.11 to 3.13 and make are assumed.
 #
 #   make quickstart   generated images -> Beam job -> training -> grids and a table of what was learnt
-#   make test         the whole test suite
+#   make test         the whole test suite; it drives a page in Chromium: apt-get install chromium chromium-driver
+#   make serve-check  MODEL=DIR: an exported model behind the real TF Serving, which needs Docker
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 WORK := work/quickstart
+# What the lock file holds beside the requirements of everybody. PyTorch is apart, see below.
+EXTRAS := align serving onnx litert demo dev
 
-.PHONY: help quickstart test lint lock clean
+.PHONY: help quickstart test serve-check lint lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -46,13 +49,16 @@ $(VENV)/pytorch: $(VENV)/installed
 test: $(VENV)/installed $(VENV)/pytorch lint
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile
 
+serve-check: $(VENV)/installed
+	$(RUN) -m tests.serve_check --models $(MODEL)
+
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
 # Pins what CI tests, for all supported versions of Python.
 lock: $(VENV)/installed
-	$(RUN) -m uv pip compile setup.py --extra align --extra dev --universal --python-version 3.11 --no-header \
+	$(RUN) -m uv pip compile setup.py $(addprefix --extra ,$(EXTRAS)) --universal --python-version 3.11 --no-header \
 	    --upgrade --output-file requirements.lock
 
 clean:

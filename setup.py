@@ -8,7 +8,11 @@ EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
     "align": ["opencv-python-headless>=4.11,<6"],
     "convert": ["torch>=2.6,<3"],
-    "dev": ["pytest>=9,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17,<0.18"],
+    "serving": ["tensorflow-serving-api>=2.21,<2.22", "requests>=2.32,<3"],
+    "onnx": ["tf2onnx>=1.17,<2", "onnx>=1.20,<2", "onnxruntime>=1.23,<2"],
+    "litert": ["ai-edge-litert>=2.1,<3"],
+    "demo": ["gradio>=6,<7"],
+    "dev": ["pytest>=9,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17,<0.18", "selenium>=4.30,<5"],
 }
 
 setup(
@@ -21,6 +25,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["stargan_tf*", "data_prep*"]),
+    package_data={"stargan_tf.serving": ["templates/*"]},
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15,<3.16",

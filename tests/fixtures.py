@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from data_prep import images_to_tfrecords, synthetic
+from stargan_tf import export
 from stargan_tf.config import Config, DataConfig, ModelConfig, RunConfig
 from stargan_tf.data.records import open_data_directory
 from stargan_tf.training.loop import train_and_evaluate
@@ -55,4 +56,12 @@ def trained_run(data_path, tmp_path_factory) -> Path:
     """A run directory after two steps; not to be changed."""
     path = tmp_path_factory.mktemp("trained") / "run"
     assert train_and_evaluate(TINY, open_data_directory(data_path), path) == 0
+    return path
+
+
+@pytest.fixture(scope="session")
+def exported_model(trained_run, tmp_path_factory) -> Path:
+    """A model directory with version 1, exported from `trained_run`; not to be changed."""
+    path = tmp_path_factory.mktemp("models") / "stargan"
+    export.run(export.Arguments(str(trained_run), str(path), batch_sizes=[1, 2], max_rows=8, max_pixels=1_000_000))
     return path

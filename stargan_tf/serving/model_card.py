@@ -1,0 +1,129 @@
+"""The model card: what an exported model is, where it comes from, what it takes; for programs and for people."""
+
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stargan_tf import run_directory
+from stargan_tf.config import Config, flatten
+from stargan_tf.evaluate import RESULT_FILE
+
+CARD_FILE = "model_card.json"
+README_FILE = "README.md"
+
+
+def create(
+    config: Config,
+    run: Path,
+    step: int,
+    name: str,
+    version: int,
+    precision: str,
+    licence: str,
+    limits: dict[str, Any],
+) -> dict[str, Any]:
+    """Collects the facts about a model.
+
+    Args:
+        config: of the run.
+        run: the run directory.
+        step: number of steps that the exported networks were trained for.
+        name: of the model.
+        version: of the model.
+        precision: of the exported networks.
+        licence: of the weights, as the user gave it.
+        limits: what requests must keep within, by name.
+
+    Returns:
+        Values that JSON knows.
+    """
+    measurements = run / run_directory.METRICS_FILE
+    lines = measurements.read_text().splitlines() if measurements.is_file() else []
+    evaluation = run / RESULT_FILE
+    return {
+        "name": name,
+        "version": version,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "licence": licence,
+        "domains": list(config.domains),
+        "image_size": list(config.model.size),
+        "latent_dim": config.model.latent_dim,
+        "style_dim": config.model.style_dim,
+        "precision": precision,
+        "step": step,
+        "data": run_directory.recorded_data(run),
+        "metrics": {
+            "known_factors": json.loads(evaluation.read_text()) if evaluation.is_file() else None,
+            "last_training_step": json.loads(lines[-1]) if lines else None,
+        },
+        "limits": limits,
+        "configuration": json.loads(json.dumps(flatten(config))),
+        "exporter": {package: importlib.metadata.version(package) for package in ("stargan-tf", "tensorflow", "keras")},
+    }
+
+
+def write(card: dict[str, Any], directory: Path) -> None:
+    """Writes a card into the directory of a version, as JSON and as a page to read."""
+    (directory / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
+    (directory / README_FILE).write_text(_page(card))
+
+
+def _page(card: dict[str, Any]) -> str:
+    height, width = card["image_size"]
+    data = [
+        f"{sum(entry['num_examples'].values())} images, fingerprint `{entry['fingerprint'][:16]}`, "
+        f"from step {entry['step']}"
+        for entry in card["data"]
+    ]
+    facts = [
+        ("domains", ", ".join(card["domains"])),
+        ("image size", f"{height} x {width} pixels (height x width)"),
+        ("latent and style code", f"{card['latent_dim']} and {card['style_dim']} numbers"),
+        ("precision", card["precision"]),
+        ("trained for", f"{card['step']} steps"),
+        ("trained on", "; ".join(data) or "not recorded: the weights were converted, or are of an older run"),
+        ("licence of the weights", card["licence"]),
+        ("limits of a request", ", ".join(f"{name} {value}" for name, value in card["limits"].items()) or "none"),
+        ("made", card["created"] + " by " + ", ".join(" ".join(item) for item in card["exporter"].items())),
+    ]
+    return "\n".join(
+        [
+            f"# {card['name']}, version {card['version']}",
+            "",
+            "A StarGAN v2 translator ([arXiv 1912.01865](https://arxiv.org/abs/1912.01865)): it turns an image of one",
+            "domain into images of every domain, in styles drawn from seeds or taken from reference images.",
+            "",
+            *_table(("", ""), facts),
+            "",
+            "## Measured",
+            "",
+            *_measured(card["metrics"]["known_factors"]),
+            "",
+            f"`{CARD_FILE}` holds all of this and the whole configuration for programs.",
+            "",
+        ]
+    )
+
+
+def _measured(result: dict[str, Any] | None) -> list[str]:
+    if result is None:
+        return ["Nothing was measured of this model before it was exported."]
+    step = result.get("step", "not recorded")
+    guides = [name for name, values in result.items() if isinstance(values, dict)]
+    measures = sorted({measure for guide in guides for measure in result[guide]})
+    rows = [
+        (measure, *(f"{result[guide][measure]:.4g}" if measure in result[guide] else "" for guide in guides))
+        for measure in measures
+    ]
+    return [
+        f"Known factors of the generated data (`stargan_tf.evaluate`), step {step}:",
+        "",
+        *_table(("", *guides), rows),
+    ]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]

@@ -1,0 +1,216 @@
+"""What an exported model offers to Python, whether it is loaded here or served elsewhere."""
+
+import abc
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stargan_tf.errors import UserError
+
+# How TensorFlow wraps a sentence that the graph refuses a request with.
+_ASSERTION = re.compile(r"assertion failed: \[(.*?)\](?=\s*(?:\[\[|$))", re.DOTALL)
+# Quotation marks and backslashes are escaped in it.
+_ESCAPED = re.compile(r"\\(['\"\\])")
+
+
+class InvalidRequest(UserError):
+    """A request that the model refuses; the message is the model's sentence."""
+
+
+class ServerUnavailable(UserError):
+    """No answer could be had from the server; the message says what was tried."""
+
+
+def invalid_request(message: str) -> InvalidRequest:
+    """Makes an error of the message of an INVALID_ARGUMENT status, without TensorFlow's words around the sentence."""
+    # Graphs nest, and each level may add its own "[[{{node ...}}]]" lines.
+    sentence = _ASSERTION.search(message)
+    if sentence is None:
+        return InvalidRequest(message.partition("\n")[0] or "the request is refused without a reason")
+    return InvalidRequest(_ESCAPED.sub(r"\1", sentence[1]))
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A translated image.
+
+    Args:
+        image: encoded, PNG or JPEG as asked for.
+        style: the style code it was drawn in, [style_dim].
+    """
+
+    image: bytes
+    style: np.ndarray
+
+
+class ServedModel(abc.ABC):
+    """An exported model; `docs/serving.md` describes the signatures that these methods call."""
+
+    @abc.abstractmethod
+    def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Calls a signature.
+
+        Args:
+            signature: its name.
+            inputs: by name, all with the same number of rows; texts and encoded images as arrays of objects.
+
+        Returns:
+            The outputs by name; texts and encoded images as arrays of `bytes`.
+
+        Raises:
+            InvalidRequest: the model refuses every row for the same reason, or the request as a whole.
+            ServerUnavailable: there was no answer.
+        """
+
+    @cached_property
+    def card(self) -> dict[str, Any]:
+        """The model card: configuration, step, domains and more."""
+        return json.loads(self.predict("domains", {"request": texts([""])})["model_card"][0])
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Names of the domains, in order."""
+        return tuple(self.card["domains"])
+
+    def translate_latent(
+        self, image: bytes, domain: str, seeds: Sequence[int], psi: float = 1.0, format: str = "png"
+    ) -> list[Translation]:
+        """Draws a source in styles of a domain drawn by seeds.
+
+        Args:
+            image: encoded source.
+            domain: name of the target domain.
+            seeds: one a style; the same seed gives the same style.
+            psi: truncation, from 0 (the mean style) to 1.
+            format: of the results, "png" or "jpeg".
+
+        Returns:
+            One translation for each seed.
+
+        Raises:
+            InvalidRequest: the model refuses the request.
+            ServerUnavailable: there was no answer.
+        """
+        given = {"domain": texts([domain]), "psi": np.float32([psi])}
+        return self._translate("translate_latent", image, format, {"seed": np.array(seeds, np.int64)}, given)
+
+    def translate_latent_codes(
+        self, image: bytes, domain: str, latents: np.ndarray, psi: float = 1.0, format: str = "png"
+    ) -> list[Translation]:
+        """Draws a source in the styles of latent codes [S, latent_dim]; else as `translate_latent`."""
+        given = {"domain": texts([domain]), "psi": np.float32([psi])}
+        codes = {"latent": np.asarray(latents, np.float32)}
+        return self._translate("translate_latent_code", image, format, codes, given)
+
+    def translate_references(
+        self, image: bytes, domain: str, references: Sequence[bytes], format: str = "png"
+    ) -> list[Translation]:
+        """Draws a source in the styles of encoded reference images of a domain; else as `translate_latent`."""
+        given = {"domain": texts([domain])}
+        return self._translate("translate_reference", image, format, {"reference_bytes": texts(references)}, given)
+
+    def translate_styles(self, image: bytes, styles: np.ndarray, format: str = "png") -> list[Translation]:
+        """Draws a source in style codes [S, style_dim]; else as `translate_latent`."""
+        return self._translate("translate_style", image, format, {"style": np.asarray(styles, np.float32)}, {})
+
+    def encode_styles(self, images: Sequence[bytes], domain: str) -> np.ndarray:
+        """Takes the styles of encoded images, seen as images of a domain; returns [N, style_dim]."""
+        return self._checked("encode_style", {"image_bytes": texts(images), "domain": texts([domain] * len(images))})[
+            "style"
+        ]
+
+    def map_latents(self, latents: np.ndarray, domain: str, psi: float = 1.0) -> np.ndarray:
+        """Maps latent codes [N, latent_dim] to style codes [N, style_dim] of a domain, truncated by psi."""
+        rows = len(latents)
+        inputs = {
+            "latent": np.asarray(latents, np.float32),
+            "domain": texts([domain] * rows),
+            "psi": np.full(rows, psi, np.float32),
+        }
+        return self._checked("map_latent", inputs)["style"]
+
+    def _translate(
+        self, signature: str, image: bytes, format: str, rows: dict[str, np.ndarray], given: dict[str, np.ndarray]
+    ) -> list[Translation]:
+        """Calls a signature with one row for each row of `rows`, to each of which `given` and the source belong."""
+        count = len(next(iter(rows.values())))
+        shared = given | {"image_bytes": texts([image]), "format": texts([format])}
+        repeated = {name: np.repeat(value, count, axis=0) for name, value in shared.items()}
+        outputs = self._checked(signature, rows | repeated)
+        return [
+            Translation(image, style) for image, style in zip(outputs["image_bytes"], outputs["style"], strict=True)
+        ]
+
+    def _checked(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        outputs = self.predict(signature, inputs)
+        for row, error in enumerate(outputs["error"]):
+            if error:
+                raise InvalidRequest(f"{error.decode()} (row {row})")
+        return outputs
+
+
+class LocalModel(ServedModel):
+    """An exported model, loaded into this process.
+
+    Args:
+        path: directory of a version, or of a model, of which the newest version is taken.
+
+    Raises:
+        UserError: there is no exported model.
+    """
+
+    def __init__(self, path: Path):
+        import tensorflow as tf  # takes seconds, and the client does without
+
+        self.version = newest_version(path)
+        self._model = tf.saved_model.load(str(self.version))
+        self._refusal = tf.errors.InvalidArgumentError
+        self._constant = tf.constant
+        self._dtypes = {
+            name: {key: spec.dtype for key, spec in function.structured_input_signature[1].items()}
+            for name, function in self._model.signatures.items()
+        }
+
+    def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See `ServedModel.predict`."""
+        dtypes = self._dtypes[signature]
+        try:
+            outputs = self._model.signatures[signature](
+                **{name: self._constant(value, dtypes[name]) for name, value in inputs.items()}
+            )
+        except self._refusal as error:
+            raise invalid_request(error.message) from None
+        return {name: value.numpy() for name, value in outputs.items()}
+
+
+def newest_version(path: Path) -> Path:
+    """Finds the directory of a SavedModel.
+
+    Args:
+        path: directory of a version, or of a model with versions in directories whose names are numbers.
+
+    Returns:
+        `path` itself, or its version with the highest number.
+
+    Raises:
+        UserError: there is none.
+    """
+    if (path / "saved_model.pb").is_file():
+        return path
+    versions = [child for child in path.iterdir() if child.name.isdigit()] if path.is_dir() else []
+    if not versions:
+        raise UserError(f"there is no exported model in {str(path)!r}; `python -m stargan_tf.export` makes one")
+    return max(versions, key=lambda version: int(version.name))
+
+
+def texts(values: Sequence[str | bytes]) -> np.ndarray:
+    """Returns texts or encoded images as an array of objects, which keeps trailing zero bytes."""
+    array = np.empty(len(values), object)
+    array[:] = [value.encode() if isinstance(value, str) else value for value in values]
+    return array

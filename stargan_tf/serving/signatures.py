@@ -1,0 +1,305 @@
+"""The graph that TF Serving runs: from requests to encoded images, with every refusal told in a sentence.
+
+Every input and output has one row for each request on axis 0, since the server merges requests along it, and no row
+depends on another. A row that is refused has a sentence in the output `error`, and the others are answered all the
+same; only if all rows are refused for the same reason does the call fail, with INVALID_ARGUMENT and that reason.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from stargan_tf.serving.image_decoding import decode_images
+from stargan_tf.translation import Translator, latents_of_seeds
+
+FORMATS = ("png", "jpeg")
+JPEG_QUALITY = 95
+
+# A value quoted in an error is cut after so many characters.
+_QUOTED_LENGTH = 60
+# Float images may lie outside of [-1, 1] by what arithmetic leaves.
+_RANGE_TOLERANCE = 1e-3
+
+_SHAPES: dict[str, tuple[tuple[int | None, ...], tf.DType]] = {
+    "image_bytes": ((None,), tf.string),
+    "reference_bytes": ((None,), tf.string),
+    "domain": ((None,), tf.string),
+    "format": ((None,), tf.string),
+    "request": ((None,), tf.string),
+    "seed": ((None,), tf.int64),
+    "psi": ((None,), tf.float32),
+    # The lengths are left open, so that the graph can say in its own words that one is wrong.
+    "latent": ((None, None), tf.float32),
+    "style": ((None, None), tf.float32),
+    "image": ((None, None, None, None), tf.float32),
+}
+Outputs = dict[str, tf.Tensor]
+
+
+class Signatures(tf.Module):
+    """The signatures of an exported model; `docs/serving.md` describes them.
+
+    Args:
+        translator: whose networks are exported.
+        card: the model card, which the signature `domains` gives out as JSON.
+        max_pixels: images that announce more are refused before they are decoded.
+        max_rows: requests with more images are refused, since memory grows with them.
+    """
+
+    def __init__(self, translator: Translator, card: Mapping[str, Any], max_pixels: int, max_rows: int):
+        super().__init__(name="stargan")
+        self._translator = translator
+        self._card = json.dumps(card)
+        self._max_rows = max_rows
+
+        # One function for all signatures: the graph of decoding is large, and would be saved with each.
+        @tf.function(autograph=False)
+        def decode_distinct(contents, name):
+            return decode_images(contents, translator.image_size, max_pixels, name)
+
+        self._decode_distinct = decode_distinct
+        # Saved are variables that are reachable from here; the translator's functions only capture them.
+        self.weights = [variable.value for variable in translator.variables]
+        self.mean_styles = tf.constant(translator.mean_styles)
+
+    def functions(self) -> dict[str, Callable[..., Outputs]]:
+        """Returns the signatures by name, ready to be saved."""
+        methods = {
+            "serving_default": (self._default, ("image_bytes", "domain", "seed")),
+            "translate_latent": (self._translate_latent, ("image_bytes", "domain", "seed", "psi", "format")),
+            "translate_latent_code": (
+                self._translate_latent_code,
+                ("image_bytes", "domain", "latent", "psi", "format"),
+            ),
+            "translate_reference": (
+                self._translate_reference,
+                ("image_bytes", "reference_bytes", "domain", "format"),
+            ),
+            "translate_style": (self._translate_style, ("image_bytes", "style", "format")),
+            "encode_style": (self._encode_style, ("image_bytes", "domain")),
+            "map_latent": (self._map_latent, ("latent", "domain", "psi")),
+            "translate_style_float": (self._translate_style_float, ("image", "style")),
+            "encode_style_float": (self._encode_style_float, ("image", "domain")),
+            "domains": (self._domains, ("request",)),
+        }
+        return {name: _compile(method, names) for name, (method, names) in methods.items()}
+
+    def _default(self, image_bytes, domain, seed) -> Outputs:
+        rows = tf.shape(image_bytes)
+        return self._translate_latent(image_bytes, domain, seed, tf.ones(rows), tf.fill(rows, FORMATS[0]))
+
+    def _translate_latent(self, image_bytes, domain, seed, psi, format) -> Outputs:
+        latent = latents_of_seeds(seed, self._translator.latent_dim)
+        return self._translate_latent_code(image_bytes, domain, latent, psi, format)
+
+    def _translate_latent_code(self, image_bytes, domain, latent, psi, format) -> Outputs:
+        latent, latent_error = _check_vectors(latent, self._translator.latent_dim, "latent")
+        index, domain_error = self._find_domain(domain)
+        psi, psi_error = _check_psi(psi)
+        errors = [domain_error, latent_error, psi_error]
+        return self._translate(image_bytes, format, errors, lambda: self._map(latent, index, psi))
+
+    def _translate_reference(self, image_bytes, reference_bytes, domain, format) -> Outputs:
+        index, domain_error = self._find_domain(domain)
+        references, row, reference_error = self._decode(reference_bytes, "reference_bytes")
+        errors = [domain_error, reference_error]
+
+        def style():
+            return self._translator.encode_style(tf.gather(references, row), index)
+
+        return self._translate(image_bytes, format, errors, style)
+
+    def _translate_style(self, image_bytes, style, format) -> Outputs:
+        style, style_error = _check_vectors(style, self._translator.style_dim, "style")
+        return self._translate(image_bytes, format, [style_error], lambda: style)
+
+    def _encode_style(self, image_bytes, domain) -> Outputs:
+        self._check_rows(image_bytes)
+        index, domain_error = self._find_domain(domain)
+        images, row, image_error = self._decode(image_bytes, "image_bytes")
+        error = _first(domain_error, image_error)
+        with _refused_unless_some_are_good(error):
+            style = self._translator.encode_style(tf.gather(images, row), index)
+        return {"style": _blank(style, error), "error": error}
+
+    def _map_latent(self, latent, domain, psi) -> Outputs:
+        latent, latent_error = _check_vectors(latent, self._translator.latent_dim, "latent")
+        index, domain_error = self._find_domain(domain)
+        psi, psi_error = _check_psi(psi)
+        error = _first(domain_error, latent_error, psi_error)
+        with _refused_unless_some_are_good(error):
+            style = self._map(latent, index, psi)
+        return {"style": _blank(style, error), "error": error}
+
+    def _translate_style_float(self, image, style) -> Outputs:
+        self._check_rows(image)
+        style, style_error = _check_vectors(style, self._translator.style_dim, "style")
+        image, image_error = self._check_images(image)
+        error = _first(image_error, style_error)
+        with _refused_unless_some_are_good(error):
+            # A source in several styles comes as equal rows, of which one is encoded.
+            flat = tf.reshape(image, (tf.shape(image)[0], -1))
+            distinct, row = tf.raw_ops.UniqueV2(x=flat, axis=[0])
+            distinct = tf.reshape(distinct, (-1, *self._translator.image_size, 3))
+            image = self._draw(distinct, row, style)
+        return {"image": _blank(image, error), "error": error}
+
+    def _encode_style_float(self, image, domain) -> Outputs:
+        self._check_rows(image)
+        index, domain_error = self._find_domain(domain)
+        image, image_error = self._check_images(image)
+        error = _first(domain_error, image_error)
+        with _refused_unless_some_are_good(error):
+            style = self._translator.encode_style(image, index)
+        return {"style": _blank(style, error), "error": error}
+
+    def _domains(self, request) -> Outputs:
+        rows = tf.shape(request)[0]
+        names = tf.constant([self._translator.domains])
+        return {"domains": tf.tile(names, (rows, 1)), "model_card": tf.fill((rows,), self._card)}
+
+    def _translate(self, image_bytes, format, errors: list[tf.Tensor], style: Callable[[], tf.Tensor]) -> Outputs:
+        """Translates encoded images; `style` is called when it is known that there is something to do."""
+        self._check_rows(image_bytes)
+        images, row, image_error = self._decode(image_bytes, "image_bytes")
+        known = tf.reduce_any(format[:, None] == tf.constant([FORMATS]), 1)
+        sentence = tf.strings.join(["format is ", _quoted(format), "; it must be png or jpeg"])
+        error = _first(image_error, *errors, _where(known, sentence))
+        with _refused_unless_some_are_good(error):
+            style = style()
+            image = self._draw(images, row, style)
+        # As `to_image` rounds, so that an exported model gives the very pixels that the sampler gives.
+        pixels = tf.cast(tf.round((image + 1) * 127.5), tf.uint8)
+        return {"image_bytes": _encode(pixels, format, error), "style": _blank(style, error), "error": error}
+
+    def _draw(self, images, row, style) -> tf.Tensor:
+        """Draws image number `row[n]` in style `n`; every image is encoded once."""
+        encoded = tf.nest.map_structure(lambda part: tf.gather(part, row), self._translator.encode(images))
+        return tf.clip_by_value(self._translator.decode(style, *encoded), -1.0, 1.0)
+
+    def _map(self, latent, index, psi) -> tf.Tensor:
+        style = self._translator.map(latent, index)
+        mean = tf.gather(self.mean_styles, index)
+        # Not mean + 1 (style - mean), which would not give back the style to the last bit.
+        return tf.where(psi[:, None] == 1, style, mean + psi[:, None] * (style - mean))
+
+    def _decode(self, contents, name: str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Decodes every distinct image once; returns these, their number for each row, and errors for each row."""
+        distinct, row = tf.unique(contents)
+        images, errors = self._decode_distinct(distinct, name)
+        return images, row, tf.gather(errors, row)
+
+    def _find_domain(self, domain) -> tuple[tf.Tensor, tf.Tensor]:
+        names = self._translator.domains
+        matches = domain[:, None] == tf.constant([names])
+        sentence = tf.strings.join(["domain is ", _quoted(domain), f"; it must be one of {', '.join(names)}"])
+        return tf.argmax(matches, 1, tf.int32), _where(tf.reduce_any(matches, 1), sentence)
+
+    def _check_rows(self, images) -> None:
+        rows = tf.shape(images)[0]
+        sentence = tf.strings.join(
+            ["the request has ", tf.strings.as_string(rows), f" rows; at most {self._max_rows} are taken"]
+        )
+        tf.debugging.Assert(rows <= self._max_rows, [sentence])
+
+    def _check_images(self, image) -> tuple[tf.Tensor, tf.Tensor]:
+        height, width = self._translator.image_size
+        shape = tf.shape(image)
+        given = tf.strings.reduce_join(tf.strings.as_string(shape[1:]), separator=", ")
+        sentence = tf.strings.join(["image has shape [N, ", given, f"]; it must be [N, {height}, {width}, 3]"])
+        right = tf.Assert(tf.reduce_all(shape[1:] == (height, width, 3)), [sentence])
+        with tf.control_dependencies([right]):
+            image = tf.reshape(image, (-1, height, width, 3))
+        low, high = tf.reduce_min(image, (1, 2, 3)), tf.reduce_max(image, (1, 2, 3))
+        finite = tf.reduce_all(tf.math.is_finite(image), (1, 2, 3))
+        within = (low >= -1 - _RANGE_TOLERANCE) & (high <= 1 + _RANGE_TOLERANCE)
+        parts = [tf.strings.as_string(value, shortest=True) for value in (low, high)]
+        outside = tf.strings.join(["image has values from ", parts[0], " to ", parts[1], "; they must be from -1 to 1"])
+        error = _first(_where(finite, "image holds a value that is not finite"), _where(within, outside))
+        return _blank(image, error), error
+
+
+def _compile(method: Callable[..., Outputs], names: tuple[str, ...]) -> Callable[..., Outputs]:
+    """Compiles a signature; what it is given is first checked to be rows, as many of each input."""
+
+    def checked(**inputs):
+        # A server feeds what it was sent, whatever the declared shapes, so these are checked in the graph.
+        inputs = {name: tf.ensure_shape(value, _SHAPES[name][0]) for name, value in inputs.items()}
+        rows = [tf.shape(inputs[name])[0] for name in names]
+        checks = [tf.Assert(rows[0] > 0, [f"{names[0]} has no rows; it must have at least one"])]
+        for name, count in zip(names[1:], rows[1:], strict=True):
+            numbers = [tf.strings.as_string(number) for number in (count, rows[0])]
+            sentence = tf.strings.join([f"{name} has ", numbers[0], f" rows but {names[0]} has ", numbers[1]])
+            checks.append(tf.Assert(count == rows[0], [sentence]))
+        with tf.control_dependencies(checks):
+            inputs = {name: tf.identity(value) for name, value in inputs.items()}
+            return method(**inputs)
+
+    specs = {name: tf.TensorSpec(*_SHAPES[name], name=name) for name in names}
+    function = tf.function(checked, autograph=False)
+    return function.get_concrete_function(**specs)
+
+
+def _refused_unless_some_are_good(error: tf.Tensor):
+    """Returns a context for work that is not begun if all rows are refused for the same reason."""
+    good = tf.reduce_any((error == "") | (error != error[0]))
+    return tf.control_dependencies([tf.Assert(good, [error[0]])])
+
+
+def _check_vectors(vectors: tf.Tensor, length: int, name: str) -> tuple[tf.Tensor, tf.Tensor]:
+    width = tf.shape(vectors)[1]
+    sentence = tf.strings.join([f"{name} has ", tf.strings.as_string(width), f" numbers; it must have {length}"])
+    with tf.control_dependencies([tf.Assert(width == length, [sentence])]):
+        vectors = tf.reshape(vectors, (-1, length))
+    finite = tf.reduce_all(tf.math.is_finite(vectors), 1)
+    error = _where(finite, f"{name} holds a number that is not finite")
+    return _blank(vectors, error), error
+
+
+def _check_psi(psi: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    sentence = tf.strings.join(["psi is ", tf.strings.as_string(psi, shortest=True), "; it must be between 0 and 1"])
+    error = _where((psi >= 0) & (psi <= 1), sentence)  # not true of NaN either
+    return _blank(psi, error), error
+
+
+def _quoted(values: tf.Tensor) -> tf.Tensor:
+    """Quotes what a user sent, shortened and made valid UTF-8 without control characters."""
+    clean = tf.strings.unicode_transcode(values, "UTF-8", "UTF-8", "replace", replace_control_characters=True)
+    short = tf.strings.substr(clean, 0, _QUOTED_LENGTH, unit="UTF8_CHAR")
+    return tf.strings.join(["'", short, tf.where(short == clean, "'", "...'")])
+
+
+def _where(good: tf.Tensor, sentence: tf.Tensor | str) -> tf.Tensor:
+    """Returns "" where rows are good, and the sentence where they are not."""
+    return tf.where(good, "", sentence)
+
+
+def _first(*errors: tf.Tensor) -> tf.Tensor:
+    """Returns each row's first error that is not ""."""
+    first = errors[-1]
+    for error in reversed(errors[:-1]):
+        first = tf.where(error == "", first, error)
+    return first
+
+
+def _blank(values: tf.Tensor, error: tf.Tensor) -> tf.Tensor:
+    """Returns zeros in the rows that are refused."""
+    good = tf.reshape(error == "", (-1, *[1] * (values.shape.rank - 1)))
+    return tf.where(good, values, tf.zeros_like(values))
+
+
+def _encode(pixels: tf.Tensor, format: tf.Tensor, error: tf.Tensor) -> tf.Tensor:
+    """Encodes images uint8 [N, H, W, 3], each in its format; refused rows become ""."""
+
+    def encode(row):
+        image, format, error = row
+        branches = [
+            lambda: tf.constant(""),
+            lambda: tf.io.encode_png(image),
+            lambda: tf.io.encode_jpeg(image, quality=JPEG_QUALITY),
+        ]
+        return tf.switch_case(tf.where(error != "", 0, tf.where(format == "png", 1, 2)), branches)
+
+    return tf.map_fn(encode, (pixels, format, error), fn_output_signature=tf.TensorSpec([], tf.string))

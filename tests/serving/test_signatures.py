@@ -1,0 +1,418 @@
+"""The exported graph, loaded in three ways: as functions, as a session, and in a process without this package."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from stargan_tf.data.images import decode_image, fit_image, to_array, to_image, to_png
+from stargan_tf.serving import warmup
+from stargan_tf.serving.served_model import InvalidRequest, LocalModel, texts
+from stargan_tf.translation import Translator
+
+DOMAINS = ("circle", "square", "triangle")
+TRANSLATIONS = (
+    "serving_default",
+    "translate_latent",
+    "translate_latent_code",
+    "translate_reference",
+    "translate_style",
+)
+
+
+@pytest.fixture(scope="module")
+def model(exported_model):
+    return LocalModel(exported_model)
+
+
+@pytest.fixture(scope="module")
+def translator(trained_run):
+    return Translator.from_run(trained_run)
+
+
+@pytest.fixture(scope="module")
+def sources(images_path) -> list[bytes]:
+    """Encoded validation images, of the size that the model has."""
+    return [(images_path / "val" / domain / "00000.png").read_bytes() for domain in DOMAINS]
+
+
+def inputs_of(signature: str, rows: int, sources: list[bytes], seed: int = 0) -> dict[str, np.ndarray]:
+    """Returns good inputs for a signature, all different."""
+    random = np.random.default_rng(seed)
+    images = [sources[row % len(sources)] for row in range(rows)]
+    values = {
+        "image_bytes": texts(images),
+        "reference_bytes": texts(images[::-1]),
+        "domain": texts([DOMAINS[row % 3] for row in range(rows)]),
+        "seed": np.arange(rows) + seed,
+        "psi": random.uniform(0, 1, rows).astype(np.float32),
+        "format": texts([("png", "jpeg")[row % 2] for row in range(rows)]),
+        "latent": random.standard_normal((rows, 4), np.float32),
+        "style": random.standard_normal((rows, 8), np.float32),
+        "image": random.uniform(-1, 1, (rows, 16, 16, 3)).astype(np.float32),
+        "request": texts([""] * rows),
+    }
+    return {name: values[name] for name in SIGNATURES[signature]}
+
+
+SIGNATURES = {
+    "serving_default": ("image_bytes", "domain", "seed"),
+    "translate_latent": ("image_bytes", "domain", "seed", "psi", "format"),
+    "translate_latent_code": ("image_bytes", "domain", "latent", "psi", "format"),
+    "translate_reference": ("image_bytes", "reference_bytes", "domain", "format"),
+    "translate_style": ("image_bytes", "style", "format"),
+    "encode_style": ("image_bytes", "domain"),
+    "map_latent": ("latent", "domain", "psi"),
+    "translate_style_float": ("image", "style"),
+    "encode_style_float": ("image", "domain"),
+    "domains": ("request",),
+}
+
+
+# ---------------------------------------------------------------------- equal to the translator
+
+
+def test_translations_are_the_translators(model, translator, sources):
+    image = to_array(decode_image(sources[0]))[None]
+    latents = translator.draw_latents(3, seed=5)
+    styles = translator.styles_from_latents(latents, "square", psi=0.7)
+    expected = [np.asarray(to_image(output)) for output in translator.translate(np.repeat(image, 3, 0), styles)]
+    for translations in (
+        model.translate_latent(sources[0], "square", [5, 6, 7], psi=0.7),
+        model.translate_latent_codes(sources[0], "square", latents, psi=0.7),
+        model.translate_styles(sources[0], styles),
+    ):
+        np.testing.assert_allclose([translation.style for translation in translations], styles, atol=1e-5)
+        for translation, pixels in zip(translations, expected, strict=True):
+            np.testing.assert_array_equal(np.asarray(decode_image(translation.image)), pixels)
+
+
+def test_reference_guided_translations_are_the_translators(model, translator, sources):
+    image, *references = (to_array(decode_image(source)) for source in sources)
+    styles = translator.styles_from_references(np.stack(references), "triangle")
+    translations = model.translate_references(sources[0], "triangle", sources[1:])
+    for translation, style in zip(translations, styles, strict=True):
+        np.testing.assert_allclose(translation.style, style, atol=1e-5)
+        expected = np.asarray(to_image(translator.translate(image[None], style[None])[0]))
+        np.testing.assert_array_equal(np.asarray(decode_image(translation.image)), expected)
+    np.testing.assert_allclose(model.encode_styles(sources[1:], "triangle"), styles, atol=1e-5)
+
+
+def test_float_signatures_are_the_translators(model, translator):
+    random = np.random.default_rng(0)
+    images = random.uniform(-1, 1, (3, 16, 16, 3)).astype(np.float32)
+    styles = random.standard_normal((3, 8), np.float32)
+    outputs = model.predict("translate_style_float", {"image": images, "style": styles})
+    np.testing.assert_allclose(outputs["image"], translator.translate(images, styles), atol=1e-5)
+    same = model.predict("translate_style_float", {"image": images[[1, 1, 0]], "style": styles})
+    np.testing.assert_allclose(same["image"], translator.translate(images[[1, 1, 0]], styles), atol=1e-5)
+    encoded = model.predict("encode_style_float", {"image": images, "domain": texts(["circle"] * 3)})
+    np.testing.assert_allclose(encoded["style"], translator.styles_from_references(images, "circle"), atol=1e-5)
+
+
+def test_other_sizes_are_fitted_as_by_data_preparation(model, translator):
+    picture = Image.effect_noise((90, 40), 60).convert("RGB")
+    image = to_array(fit_image(picture, (16, 16)))
+    np.testing.assert_allclose(
+        model.encode_styles([to_png(picture)], "circle"),
+        translator.styles_from_references(image[None], "circle"),
+        atol=2e-2,  # each pixel may be rounded otherwise, by 1/255
+    )
+
+
+def test_the_default_draws_a_png_without_truncation(model, sources):
+    outputs = model.predict("serving_default", inputs_of("serving_default", 1, sources))
+    expected = model.translate_latent(sources[0], "circle", [0])[0]
+    assert outputs["image_bytes"][0] == expected.image
+    assert expected.image.startswith(b"\x89PNG")
+    assert model.translate_latent(sources[0], "circle", [0], format="jpeg")[0].image.startswith(b"\xff\xd8\xff")
+
+
+def test_seeds(model, sources):
+    first, second, again = model.translate_latent(sources[0], "circle", [7, -(2**63), 7])
+    assert first.image == again.image
+    assert not np.allclose(first.style, second.style)
+    none = model.translate_latent(sources[0], "circle", [7, 8], psi=0)
+    np.testing.assert_array_equal(none[0].style, none[1].style)
+
+
+def test_the_card(model, exported_model):
+    assert model.domains == DOMAINS
+    assert model.card == json.loads((exported_model / "1" / "model_card.json").read_text())
+    outputs = model.predict("domains", {"request": texts(["", ""])})
+    assert outputs["domains"].tolist() == [[domain.encode() for domain in DOMAINS]] * 2
+
+
+# ---------------------------------------------------------------------- bad requests
+
+
+@pytest.mark.parametrize(
+    ("signature", "name", "value", "sentence"),
+    [
+        ("translate_latent", "domain", b"zebra", "domain is 'zebra'; it must be one of circle, square, triangle"),
+        ("map_latent", "domain", "naïve \"q'".encode(), "domain is 'naïve \"q''; it must be one of"),
+        ("encode_style", "domain", b"a\nb\xff" + 100 * b"c", "domain is 'a�b�" + 56 * "c" + "...'; it must be"),
+        ("encode_style_float", "domain", b"", "domain is ''; it must be one of"),
+        ("translate_style", "image_bytes", b"", "image_bytes is empty"),
+        ("encode_style", "image_bytes", b"text", "image_bytes is not a JPEG, PNG, GIF or BMP file"),
+        ("translate_reference", "reference_bytes", b"text", "reference_bytes is not a JPEG, PNG, GIF or BMP file"),
+        ("translate_latent", "psi", 1.5, "psi is 1.5; it must be between 0 and 1"),
+        ("map_latent", "psi", -0.1, "psi is -0.1; it must be between 0 and 1"),
+        ("translate_latent_code", "psi", np.nan, "psi is nan; it must be between 0 and 1"),
+        ("translate_latent", "format", b"bmp", "format is 'bmp'; it must be png or jpeg"),
+        ("map_latent", "latent", np.nan, "latent holds a number that is not finite"),
+        ("translate_style_float", "style", np.inf, "style holds a number that is not finite"),
+        ("encode_style_float", "image", np.nan, "image holds a value that is not finite"),
+        ("translate_style_float", "image", 255, "image has values from 255 to 255; they must be from -1 to 1"),
+    ],
+)
+def test_a_bad_row_is_told_and_the_others_are_answered(model, sources, signature, name, value, sentence):
+    good = inputs_of(signature, 3, sources)
+    expected = model.predict(signature, good)
+    assert not any(expected["error"])
+    bad = {key: array.copy() for key, array in good.items()}
+    bad[name][1] = value
+    outputs = model.predict(signature, bad)
+    assert outputs["error"][1].decode().startswith(sentence)
+    for key, values in outputs.items():
+        assert not np.any(values[1]) or key == "error"
+        np.testing.assert_array_equal(values[[0, 2]], expected[key][[0, 2]])
+
+    # Alone, or with others refused for the same reason, the call fails.
+    with pytest.raises(InvalidRequest) as error:
+        model.predict(signature, {key: values[[1, 1]] for key, values in bad.items()})
+    assert str(error.value).startswith(sentence)
+
+
+def test_different_reasons_are_told_to_each(model, sources):
+    inputs = inputs_of("translate_latent", 2, sources)
+    inputs["psi"][0] = 2
+    inputs["domain"][1] = b"zebra"
+    errors = model.predict("translate_latent", inputs)["error"]
+    assert [error.split()[0] for error in errors] == [b"psi", b"domain"]
+
+
+@pytest.mark.parametrize("length", [0, 3, 5])
+def test_a_wrong_length_is_told(model, sources, length):
+    for name, signature in (("latent", "map_latent"), ("style", "translate_style"), ("style", "translate_style_float")):
+        inputs = inputs_of(signature, 2, sources) | {name: np.zeros((2, length), np.float32)}
+        right = 4 if name == "latent" else 8
+        with pytest.raises(InvalidRequest, match=f"^{name} has {length} numbers; it must have {right}$"):
+            model.predict(signature, inputs)
+
+
+@pytest.mark.parametrize("signature", [name for name in SIGNATURES if name != "domains"])
+def test_rows(model, sources, signature):
+    names = SIGNATURES[signature]
+    inputs = inputs_of(signature, 2, sources)
+    with pytest.raises(InvalidRequest, match=f"^{names[0]} has no rows; it must have at least one$"):
+        model.predict(signature, {name: values[:0] for name, values in inputs.items()})
+    with pytest.raises(InvalidRequest, match=f"^{names[1]} has 1 rows but {names[0]} has 2$"):
+        model.predict(signature, inputs | {names[1]: inputs[names[1]][:1]})
+    if signature != "map_latent":
+        with pytest.raises(InvalidRequest, match=r"^the request has 9 rows; at most 8 are taken$"):
+            model.predict(signature, inputs_of(signature, 9, sources))
+
+
+def test_float_images_of_another_size(model):
+    inputs = {"image": np.zeros((1, 16, 32, 3), np.float32), "domain": texts(["circle"])}
+    with pytest.raises(InvalidRequest, match=r"^image has shape \[N, 16, 32, 3\]; it must be \[N, 16, 16, 3\]$"):
+        model.predict("encode_style_float", inputs)
+
+
+def test_an_image_that_announces_too_much(model):
+    bomb = bytearray(to_png(Image.new("RGB", (1, 1))))
+    bomb[16:24] = (70000).to_bytes(4, "big") * 2
+    with pytest.raises(InvalidRequest, match="announces 70000 x 70000 pixels; at most 1000000 pixels are taken"):
+        model.translate_latent(bytes(bomb), "circle", [0])
+
+
+# ---------------------------------------------------------------------- what TF Serving asks of a model
+
+
+@pytest.fixture(scope="module")
+def session(exported_model):
+    """A session with the model, loaded as TF Serving does; gives the signatures as well."""
+    graph = tf.Graph()
+    session = tf.compat.v1.Session(graph=graph)
+    with graph.as_default():
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(exported_model / "1"))
+    yield session, loaded.signature_def
+    session.close()
+
+
+def call(session, signature: str, inputs) -> dict[str, np.ndarray]:
+    """Calls a signature as TF Serving does: by feeding and fetching the tensors that it names."""
+    session, definitions = session
+    definition = definitions[signature]
+    fetches = {name: info.name for name, info in definition.outputs.items()}
+    return session.run(fetches, {definition.inputs[name].name: value for name, value in inputs.items()})
+
+
+def test_signatures_have_names_types_and_a_batch_axis(session):
+    _, definitions = session
+    assert set(definitions) - {"__saved_model_init_op"} == set(SIGNATURES)
+    for signature, names in SIGNATURES.items():
+        definition = definitions[signature]
+        assert definition.method_name == "tensorflow/serving/predict"
+        assert set(definition.inputs) == set(names)
+        for name, info in [*definition.inputs.items(), *definition.outputs.items()]:
+            assert not info.tensor_shape.unknown_rank
+            assert info.tensor_shape.dim[0].size == -1, (signature, name)
+            assert info.dtype in (tf.string.as_datatype_enum, tf.float32.as_datatype_enum, tf.int64.as_datatype_enum)
+            # TF Serving's REST interface writes texts as base64 only if the name says that they are bytes.
+            if name.endswith("_bytes"):
+                assert info.dtype == tf.string.as_datatype_enum
+        if signature in TRANSLATIONS:
+            assert set(definition.outputs) == {"image_bytes", "style", "error"}
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_merged_requests_are_answered_as_alone(session, sources, signature):
+    """TF Serving concatenates requests along axis 0, fills up with copies of the first row, and splits the results."""
+    parts = [inputs_of(signature, rows, sources, seed) for seed, rows in enumerate((1, 3, 2))]
+    merged = {name: np.concatenate([part[name] for part in parts] + [parts[0][name][:1]] * 2) for name in parts[0]}
+    outputs = call(session, signature, merged)
+    start = 0
+    for part in parts:
+        rows = len(next(iter(part.values())))
+        for name, values in call(session, signature, part).items():
+            assert len(values) == rows
+            split = outputs[name][start : start + rows]
+            if name == "image_bytes":
+                # Sums of other lengths round otherwise, now and then across the border between two shades.
+                images = [[np.asarray(decode_image(image), int) for image in part] for part in (split, values)]
+                np.testing.assert_allclose(*images, atol=3)
+            elif values.dtype == object:
+                assert split.tolist() == values.tolist()
+            else:
+                np.testing.assert_allclose(split, values, atol=1e-5)
+        start += rows
+
+
+def test_a_session_refuses_with_the_same_sentences(session, sources):
+    inputs = inputs_of("translate_latent", 1, sources) | {"psi": [3.0]}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="psi is 3; it must be between 0 and 1"):
+        call(session, "translate_latent", inputs)
+
+
+def test_a_column_of_domains_is_refused(session, sources):
+    """What a REST client sends that puts a text into brackets; a session checks no shapes of its own."""
+    inputs = inputs_of("encode_style", 1, sources) | {"domain": texts(["circle"])[:, None]}
+    with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):
+        call(session, "encode_style", inputs)
+
+
+def test_every_warm_up_request_is_answered(session, exported_model):
+    requests = warmup.read(exported_model / "1")
+    assert len(requests) == 2 * len(SIGNATURES) <= warmup.MAX_RECORDS
+    seen = set()
+    for request in requests:
+        assert request.model_spec.name == "stargan"
+        inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+        signature, rows = request.model_spec.signature_name, len(next(iter(inputs.values())))
+        outputs = call(session, signature, inputs)
+        assert not any(outputs.get("error", []))
+        seen.add((signature, rows))
+    assert seen == {(signature, rows) for signature in SIGNATURES for rows in (1, 2)}
+
+
+BARE = """
+import sys
+sys.modules["stargan_tf"] = sys.modules["keras"] = None  # neither can be imported
+import numpy as np, tensorflow as tf
+loaded = tf.saved_model.load(sys.argv[1])
+outputs = loaded.signatures["translate_latent"](
+    image_bytes=tf.constant([open(sys.argv[2], "rb").read()]), domain=tf.constant(["square"]),
+    seed=tf.constant([3], tf.int64), psi=tf.constant([0.5]), format=tf.constant(["png"]))
+open(sys.argv[3], "wb").write(outputs["image_bytes"].numpy()[0])
+"""
+
+
+def test_a_process_without_this_package(exported_model, model, images_path, tmp_path):
+    source, output = images_path / "val" / "circle" / "00000.png", tmp_path / "output.png"
+    command = [sys.executable, "-c", BARE, str(exported_model / "1"), str(source), str(output)]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    assert output.read_bytes() == model.translate_latent(source.read_bytes(), "square", [3], psi=0.5)[0].image
+
+
+# Loads and runs the model by TensorFlow's C API alone: the Python package is not imported. In argv: the library, the
+# model, files of the inputs, the file of the output, and names of the tensors.
+C_API = """
+import ctypes, sys
+import numpy as np
+
+library, model, image_file, style_file, output_file, *names = sys.argv[1:]
+tf = ctypes.CDLL(library)
+for name in ("TF_NewStatus", "TF_NewGraph", "TF_NewSessionOptions", "TF_LoadSessionFromSavedModel", "TF_NewTensor",
+             "TF_GraphOperationByName", "TF_TensorData"):
+    getattr(tf, name).restype = ctypes.c_void_p
+tf.TF_Message.restype = ctypes.c_char_p
+tf.TF_TensorByteSize.restype = ctypes.c_size_t
+pointer = ctypes.c_void_p
+status, graph, options = pointer(tf.TF_NewStatus()), pointer(tf.TF_NewGraph()), pointer(tf.TF_NewSessionOptions())
+tags = (ctypes.c_char_p * 1)(b"serve")
+session = pointer(tf.TF_LoadSessionFromSavedModel(
+    options, None, model.encode(), tags, ctypes.c_int(1), graph, None, status))
+assert tf.TF_GetCode(status) == 0, tf.TF_Message(status)
+
+class Output(ctypes.Structure):
+    _fields_ = [("operation", pointer), ("index", ctypes.c_int)]
+
+def place(name):
+    operation, index = name.split(":")
+    return Output(tf.TF_GraphOperationByName(graph, operation.encode()), int(index))
+
+keep = ctypes.CFUNCTYPE(None, pointer, ctypes.c_size_t, pointer)(lambda *arguments: None)
+def tensor(array):
+    dims = (ctypes.c_int64 * array.ndim)(*array.shape)
+    content = array.ctypes.data_as(pointer)
+    return tf.TF_NewTensor(1, dims, array.ndim, content, ctypes.c_size_t(array.nbytes), keep, None)
+
+arrays = [np.load(image_file), np.load(style_file)]
+feeds = (pointer * 2)(*map(tensor, arrays))
+results = (pointer * 1)()
+tf.TF_SessionRun(session, None, (Output * 2)(*map(place, names[:2])), feeds, 2, (Output * 1)(place(names[2])), results,
+                 1, None, 0, None, status)
+assert tf.TF_GetCode(status) == 0, tf.TF_Message(status)
+result = pointer(results[0])
+content = ctypes.string_at(tf.TF_TensorData(result), tf.TF_TensorByteSize(result))
+np.save(output_file, np.frombuffer(content, np.float32).reshape(arrays[0].shape))
+assert "tensorflow" not in sys.modules
+"""
+
+
+def test_the_c_api(exported_model, session, model, tmp_path):
+    library = next(Path(tf.sysconfig.get_lib()).glob("libtensorflow_cc.so*"))
+    inputs = inputs_of("translate_style_float", 2, [b""])
+    for name, value in inputs.items():
+        np.save(tmp_path / f"{name}.npy", value)
+    definition = session[1]["translate_style_float"]
+    names = [definition.inputs[name].name for name in ("image", "style")] + [definition.outputs["image"].name]
+    files = [str(tmp_path / f"{name}.npy") for name in ("image", "style", "output")]
+    command = [sys.executable, "-c", C_API, str(library), str(exported_model / "1"), *files, *names]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = model.predict("translate_style_float", inputs)["image"]
+    np.testing.assert_allclose(np.load(files[-1]), expected, atol=1e-5)
+
+
+def test_saved_model_cli(exported_model, images_path, tmp_path):
+    np.savez(
+        tmp_path / "inputs.npz",
+        latent=np.zeros((2, 4), np.float32),
+        psi=np.ones(2, np.float32),
+        domain=np.array(["circle", "square"]),
+    )
+    command = [str(Path(sys.executable).parent / "saved_model_cli"), "run", "--dir", str(exported_model / "1")]
+    given = ";".join(f"{name}={tmp_path / 'inputs.npz'}[{name}]" for name in ("latent", "psi", "domain"))
+    command += ["--tag_set", "serve", "--signature_def", "map_latent", "--inputs", given, "--outdir", str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
+    assert "error" in done.stdout
+    assert np.load(tmp_path / "style.npy").shape == (2, 8)
