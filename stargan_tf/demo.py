@@ -1,6 +1,7 @@
 """A page to try a model in the browser: `python -m stargan_tf.demo --model DIR` or `--server HOST:PORT`."""
 
 import contextlib
+import importlib.util
 import os
 import signal
 import socket
@@ -25,7 +26,8 @@ DESCRIPTION = (
 
 _LARGEST_PORT = 65535
 _MAX_WAITING = 64
-_MAX_UPLOAD = "32mb"
+# What is larger is not even stored; the page itself takes less, and says so in a sentence.
+_MAX_UPLOAD = "256mb"
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,15 @@ def run(arguments: Arguments) -> None:
         arguments: the command line.
 
     Raises:
-        UserError: a mistake in the arguments, no model, a server that does not answer, or a port in use.
+        UserError: a mistake in the arguments, gradio is missing, no model, no answer of the server, or a port in use.
     """
     if (arguments.model is None) == (arguments.server is None):
         given = "neither --model nor --server is given" if arguments.model is None else "--model and --server are given"
         raise UserError(f"{given}; give one of them, the directory of an exported model or HOST:PORT")
-    port = _free_port(arguments.host, arguments.port)  # now, since loading the model takes a while
+    # Now, since loading the model takes a while.
+    if importlib.util.find_spec("gradio") is None:
+        raise UserError("the package gradio is missing; `pip install stargan-tf[demo]` installs it")
+    port = _free_port(arguments.host, arguments.port)
     with contextlib.ExitStack() as stack:
         model = _load(arguments, stack)
         address = stack.enter_context(served(model, arguments.host, port))
@@ -82,16 +87,11 @@ def served(model: "ServedModel", host: str, port: int) -> Iterator[str]:
         The page's address.
 
     Raises:
-        UserError: gradio is missing, or the port is in use.
+        UserError: the port is in use.
     """
-    # Read when gradio is imported; without it gradio asks the internet for its newest version.
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    try:
-        from stargan_tf.serving import page
-    except ModuleNotFoundError as error:
-        if error.name != "gradio":
-            raise
-        raise UserError("the package gradio is missing; `pip install stargan-tf[demo]` installs it") from None
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
+    from stargan_tf.serving import page
+
     port = _free_port(host, port)
     blocks = page.build(model)
     # One place for each event, so that a user who waits is told so and not turned away.
@@ -102,6 +102,7 @@ def served(model: "ServedModel", host: str, port: int) -> Iterator[str]:
             server_port=port,
             theme=page.THEME,
             css=page.CSS,
+            js=page.SCRIPT,
             prevent_thread_lock=True,
             quiet=True,
             share=False,

@@ -41,6 +41,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from stargan_tf.serving import warmup
 from stargan_tf.serving.served_model import newest_version
 
 HOST = "127.0.0.1"
@@ -86,6 +87,8 @@ class Double:
         allowed_batch_sizes: what batches are padded to; the last is the largest.
         window: seconds that a batch waits for further requests.
         labels: labels of the version.
+        warm_up: whether the warm-up requests of the model are run first; else the first request of each signature takes
+            seconds, and requests that come together are all the first.
         grpc_port: port for gRPC; 0 for any that is free.
         rest_port: port for REST; 0 for any that is free.
     """
@@ -99,12 +102,17 @@ class Double:
         labels: Sequence[str] = ("stable",),
         grpc_port: int = 0,
         rest_port: int = 0,
+        warm_up: bool = False,
     ):
         version = newest_version(path)
         self.name = version.parent.name
         self.version = int(version.name)
         self.labels = labels
         self._session = _Session(version)
+        for request in warmup.read(version) if warm_up else ():
+            name = request.model_spec.signature_name
+            signature = self._session.signatures[name]
+            self._session.run(name, _parse_inputs(request.inputs, signature.inputs), tuple(sorted(signature.outputs)))
         self._run = _Batcher(self._session.run, allowed_batch_sizes, window) if batching else self._session.run
 
         options = [
@@ -596,6 +604,7 @@ def main() -> None:
     parser.add_argument("--batching", action="store_true")
     parser.add_argument("--allowed_batch_sizes", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--window", type=float, default=0.01, help="seconds that a batch waits for further requests")
+    parser.add_argument("--warm_up", action="store_true")
     arguments = parser.parse_args()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -607,6 +616,7 @@ def main() -> None:
         arguments.window,
         grpc_port=arguments.grpc_port,
         rest_port=arguments.rest_port,
+        warm_up=arguments.warm_up,
     ) as double:
         print(f"grpc {double.grpc_server}\nrest {double.rest_server}", flush=True)
         ended.wait()

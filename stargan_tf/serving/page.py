@@ -27,6 +27,7 @@ _SMALL = 128
 # The files of these formats go to the model as they are; others, if Pillow reads them, as PNG.
 _DECODED_BY_MODEL = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 _MAX_SEED = 2**53 - 1  # browsers compute with doubles
+_MAX_FILE = 32 * 2**20  # bytes
 # Seconds that a file is kept which was uploaded; it is read at once.
 _KEEP_UPLOADS = 600
 
@@ -36,14 +37,22 @@ THEME = gr.themes.Default(
     # Names alone: gradio's own fonts are fetched from Google.
     font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"],
     font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
+).set(
+    # Gradio's greys are too pale to be read easily.
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
+    block_label_text_color="*neutral_600",
+    block_label_text_color_dark="*neutral_300",
 )
 
 CSS = """
-.gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
-h1.title { font-size: 1.5rem; font-weight: 650; margin: 0; }
-p.lead, p.note { color: var(--body-text-color-subdued); margin: 0; }
-p.note { font-size: .875rem; }
-h2.step { font-size: 1.05rem; font-weight: 600; margin: 0; }
+.gradio-container { width: 100% !important; max-width: 1180px !important; margin: 0 auto !important; }
+.gradio-container .html-container { padding: 0; }
+.prose h1.title { font-size: 1.6rem; font-weight: 650; margin: 0; overflow-wrap: anywhere; }
+.prose p.lead { color: var(--body-text-color-subdued); margin: 0; }
+.prose h2.step { font-size: 1.05rem; font-weight: 600; margin: .35rem 0 0; }
 p.problem { color: #991b1b; background: #fef2f2; border: 1px solid #fca5a5; border-left-width: 4px;
   border-radius: 6px; padding: .5rem .75rem; margin: 0; overflow-wrap: anywhere; }
 .dark p.problem { color: #fecaca; background: #450a0a; border-color: #991b1b; }
@@ -55,6 +64,8 @@ figure.seen img { width: 88px; height: auto; border-radius: 6px; }
 figure.seen figcaption { font-size: .875rem; color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
 fieldset.styles { border: 0; margin: 0; padding: 0; min-width: 0; display: grid; gap: .5rem;
   grid-template-columns: repeat(4, minmax(0, 1fr)); }
+fieldset.styles:has(label.reference) { grid-template-columns: repeat(5, minmax(0, 1fr)); }
+fieldset.styles label.reference { grid-row: span 2; align-self: center; }
 fieldset.styles legend { font-weight: 600; margin-bottom: .5rem; padding: 0; }
 fieldset.styles label { position: relative; display: block; cursor: pointer; border: 3px solid transparent;
   border-radius: 10px; padding: 3px; text-align: center; font-size: .8125rem; }
@@ -65,13 +76,13 @@ fieldset.styles img { width: 100%; height: auto; border-radius: 6px; display: bl
 fieldset.styles label:has(input:checked) { border-color: var(--primary-600); background: var(--background-fill-primary);
   font-weight: 600; }
 fieldset.styles label:has(input:focus-visible), .gradio-container button:focus-visible,
-.gradio-container a:focus-visible, .gradio-container input[type=range]:focus-visible,
+.gradio-container a:focus-visible, .gradio-container input:is([type=range], [type=number]):focus-visible,
 .gradio-container label:has(input[type=radio]:focus-visible) { outline: 3px solid var(--primary-500) !important;
   outline-offset: 2px; }
 figure.shown { margin: 0; }
-figure.shown > img { width: 100%; max-width: 448px; height: auto; border-radius: 10px; display: block; margin: 0 auto; }
-figure.shown figcaption { text-align: center; font-weight: 600; margin: .5rem 0; overflow-wrap: anywhere; }
-.downloads { display: flex; flex-wrap: wrap; gap: .5rem; justify-content: center; }
+figure.shown > img { width: 100%; max-width: 400px; height: auto; border-radius: 10px; display: block; margin: 0 auto; }
+figure.shown figcaption { text-align: center; font-weight: 600; margin: .5rem 0 0; overflow-wrap: anywhere; }
+.downloads { display: flex; margin-top: .6rem; flex-wrap: wrap; gap: .5rem; justify-content: center; }
 .downloads a { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: .5rem .9rem;
   color: var(--body-text-color); background: var(--button-secondary-background-fill); text-decoration: none;
   font-size: .9375rem; }
@@ -81,14 +92,51 @@ figure.shown figcaption { text-align: center; font-weight: 600; margin: .5rem 0;
 .ends figure:last-child { flex-direction: row-reverse; text-align: right; }
 .ends img { width: 56px; height: auto; border-radius: 6px; flex: none; }
 .ends figcaption { font-size: .875rem; overflow-wrap: anywhere; }
-table.facts { border-collapse: collapse; font-size: .9375rem; }
-table.facts th, table.facts td { text-align: left; vertical-align: top; padding: .2rem 1.25rem .2rem 0; border: 0; }
-table.facts th { font-weight: 500; color: var(--body-text-color-subdued); }
+.prose table.facts { border-collapse: collapse; font-size: .9375rem; border: 0; margin: 0; }
+.prose table.facts :is(tr, th, td) { border: 0; text-align: left; vertical-align: top; background: none; }
+.prose table.facts :is(th, td) { padding: .2rem 1.25rem .2rem 0; }
+.prose table.facts th { font-weight: 500; color: var(--body-text-color-subdued); white-space: nowrap; }
 footer { display: none !important; }
-@media (max-width: 640px) { p.hint { padding: 1.25rem; } }
+@media (max-width: 640px) {
+  p.hint { padding: 1.25rem; }
+  fieldset.styles:has(label.reference) { grid-template-columns: repeat(3, minmax(0, 1fr)); }
+  fieldset.styles label.reference { grid-row: auto; }
+}
 """
 
-_SELECT = """element.addEventListener('change', (event) => {
+# What gradio leaves open for the keyboard and for screen readers: it names all places for files alike, and gives each
+# radio button a group of its own, in which arrow keys find no neighbour.
+SCRIPT = """() => {
+  const name = () => {
+    for (const [id, what] of [['source', 'Source image'], ['reference', 'Reference image']]) {
+      const better = {'Click to upload or drop files': 'choose or drop a file', 'Clear': 'remove'};
+      for (const old in better) {
+        document.querySelector(`#${id} [aria-label="${old}"]`)?.setAttribute('aria-label', `${what}: ${better[old]}`);
+      }
+    }
+    const domain = document.querySelector('#domain');
+    domain?.setAttribute('role', 'radiogroup');
+    domain?.setAttribute('aria-label', 'Domain');
+    // Only the dialog is narrowed: what is dropped all the same gets a sentence.
+    for (const input of document.querySelectorAll('input[type=file]')) input.accept = 'image/*';
+    for (const radio of document.querySelectorAll('#domain input:not([name=domain])')) radio.name = 'domain';
+  };
+  new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+  name();
+  document.addEventListener('input', (event) => {
+    if (!event.target.closest('#between')) return;
+    for (const style of document.querySelectorAll('#styles input')) style.checked = false;
+  });
+}"""
+
+# On a phone the results are below everything that is chosen.
+_SHOW_RESULTS = """() => setTimeout(() => {
+  const results = document.querySelector('#styles');
+  if (results && results.getBoundingClientRect().top > 0.8 * window.innerHeight) results.scrollIntoView();
+}, 100)"""
+
+# Not "change", which is silent when the style is clicked that was chosen before a mixture was shown.
+_SELECT = """element.addEventListener('click', (event) => {
   if (event.target.name === 'style') trigger('select', {index: Number(event.target.value)});
 });"""
 
@@ -154,6 +202,18 @@ class Session:
     position: float | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
 
+    def solved(self) -> "Session":
+        """Returns the session after something worked: only files that could not be taken remain a problem."""
+        files = {"source": self.source, "reference": self.reference}
+        return replace(
+            self, problems={name: text for name, text in self.problems.items() if files.get(name, self) is None}
+        )
+
+    def failed(self, part: str, problem: str) -> "Session":
+        """Returns the session with a problem in a part of the page."""
+        solved = self.solved()
+        return replace(solved, problems={**solved.problems, part: problem})
+
     @property
     def ends(self) -> tuple[Drawn, Drawn]:
         """Styles A and B; those that the user did not choose are the first drawn."""
@@ -173,16 +233,19 @@ class Actions:
         # At least two, since there must be something between them.
         self.styles = max(2, min(STYLES, model.card.get("limits", {}).get(_ROWS_LIMIT, STYLES)))
 
-    def choose_source(self, session: Session, path: str | None, domain: str, seed: int | None, psi: float) -> Session:
+    def choose_source(
+        self, session: Session, path: str | None, domain: str, seed: int | None, psi: float | None
+    ) -> Session:
         """Takes another source, and draws it if one was drawn before or a reference waits for it."""
+        others = {part: problem for part, problem in session.problems.items() if part != "source"}
+        empty = Session(reference=session.reference, marked=session.marked, problems=others).solved()
         if path is None:
-            return Session(reference=session.reference, marked=session.marked)
+            return empty
         try:
             source = self._read(path, domain)
         except Exception as error:
-            gone = Session(reference=session.reference, marked=session.marked)
-            return replace(gone, problems={"source": sentence(error)})
-        chosen = replace(session, source=source, problems={})
+            return empty.failed("source", sentence(error))
+        chosen = replace(session, source=source, problems=others).solved()
         drawable = session.drawn or session.reference
         return self.draw(chosen, domain, seed, psi) if drawable else chosen
 
@@ -190,28 +253,28 @@ class Actions:
         self, session: Session, path: str | None, domain: str, seed: int | None, psi: float
     ) -> Session:
         """Takes another reference and shows the source in its style."""
-        problems = {}
-        reference = None
-        if path is not None:
-            try:
-                reference = self._read(path, domain)
-            except Exception as error:
-                problems = {"reference": sentence(error)}
-        chosen = replace(session, reference=reference, problems=problems)
+        others = {part: problem for part, problem in session.problems.items() if part != "reference"}
+        without = replace(session, reference=None, problems=others).solved()
+        if path is None:
+            return self.draw_if_drawn(without, domain, seed, psi)
+        try:
+            reference = self._read(path, domain)
+        except Exception as error:
+            return self.draw_if_drawn(without, domain, seed, psi).failed("reference", sentence(error))
+        chosen = replace(without, reference=reference)
         if session.source is None:
             missing = "Choose a source image too; it is then drawn in the style of this reference."
-            return replace(chosen, problems=problems or ({"reference": missing} if reference else {}))
-        if reference is not None:
-            return self.draw(replace(chosen, shown=None, position=None), domain, seed, psi)
-        drawn = self.draw(chosen, domain, seed, psi) if session.drawn else chosen
-        return replace(drawn, problems=problems)
+            return chosen.failed("reference", missing)
+        return self.draw(replace(chosen, shown=None, position=None), domain, seed, psi)
 
-    def draw(self, session: Session, domain: str, seed: int | None, psi: float) -> Session:
+    def draw(self, session: Session, domain: str, seed: int | None, psi: float | None) -> Session:
         """Draws the source in the styles of consecutive seeds; what was shown before stays so, if it still is there."""
         if session.source is None:
             raise UserError("choose a source image first; it is what gets translated")
         if seed is None or not 0 <= seed <= _MAX_SEED:
-            raise UserError(f"first seed is {'empty' if seed is None else seed}; it must be a whole number from 0 on")
+            raise UserError(f"the first seed is {_entered(seed)}; it must be a whole number from 0 to {_MAX_SEED}")
+        if psi is None or not 0 <= psi <= 1:
+            raise UserError(f"psi is {_entered(psi)}; it must be between 0 and 1")
         source, seeds = session.source.data, [int(seed) + index for index in range(self.styles)]
         translations = self._model.translate_latent(source, domain, seeds, psi)
         drawn = [
@@ -226,14 +289,14 @@ class Actions:
         marked = tuple(end and replace(end, image=next(images).image) for end in session.marked)
         name = session.shown.name if session.shown else None
         shown = next((style for style in drawn if style.name == name), drawn[0])
-        session = replace(session, drawn=tuple(drawn), shown=shown, marked=marked, first_seed=int(seed), problems={})
+        session = replace(session, drawn=tuple(drawn), shown=shown, marked=marked, first_seed=int(seed)).solved()
         return session if session.position is None else self.mix(session, session.position)
 
-    def draw_if_drawn(self, session: Session, domain: str, seed: int | None, psi: float) -> Session:
+    def draw_if_drawn(self, session: Session, domain: str, seed: int | None, psi: float | None) -> Session:
         """Draws again with other settings; nothing if nothing was drawn yet."""
         return self.draw(session, domain, seed, psi) if session.drawn else session
 
-    def draw_next(self, session: Session, domain: str, seed: int | None, psi: float) -> Session:
+    def draw_next(self, session: Session, domain: str, seed: int | None, psi: float | None) -> Session:
         """Draws the styles of the seeds that follow."""
         if session.drawn:
             seed = session.first_seed + self.styles
@@ -243,18 +306,20 @@ class Actions:
         """Shows one of the drawn styles large."""
         if not 0 <= index < len(session.drawn):  # the page was quicker than the model
             return session
-        return replace(session, shown=session.drawn[index], position=None)
+        return replace(session, shown=session.drawn[index], position=None).solved()
 
-    def mix(self, session: Session, position: float) -> Session:
+    def mix(self, session: Session, position: float | None) -> Session:
         """Shows the source in a style between A (0) and B (1)."""
         if session.source is None or not session.drawn:
             raise UserError("draw styles first; then there is something between them")
+        if position is None or not 0 <= position <= 1:
+            raise UserError(f"the position is {_entered(position)}; it must be between 0 (style A) and 1 (style B)")
         start, end = session.ends
         code = (1 - position) * start.code + position * end.code
         (translation,) = self._model.translate_styles(session.source.data, code[None])
         shares = f"{1 - position:.0%} A ({start.label}) + {position:.0%} B ({end.label})"
         shown = Drawn(shares, "", translation.style, translation.image)
-        return replace(session, shown=shown, position=position, problems={})
+        return replace(session, shown=shown, position=position).solved()
 
     def mark(self, session: Session, which: int) -> Session:
         """Makes the style that is shown the style A (0) or B (1)."""
@@ -264,11 +329,14 @@ class Actions:
         if session.position is not None:
             shown = replace(shown, name="a mixture")  # of A and B as they were, which may not be there any more
         marked = (shown, session.marked[1]) if which == 0 else (session.marked[0], shown)
-        return replace(session, marked=marked, problems={})
+        return replace(session, marked=marked).solved()
 
     def _read(self, path: str, domain: str) -> Chosen:
         """Reads an image; raises UserError if the model cannot take it."""
-        name, data = Path(path).name, Path(path).read_bytes()
+        name, size = Path(path).name, Path(path).stat().st_size
+        if size > _MAX_FILE:
+            raise UserError(f"the file {name!r} has {size / 2**20:.0f} MiB; at most {_MAX_FILE // 2**20} MiB are taken")
+        data = Path(path).read_bytes()
         try:
             if not data.startswith(_DECODED_BY_MODEL):
                 data = _png(decode_image(data))
@@ -311,7 +379,8 @@ class Markup:
     def thumbnails(self, session: Session) -> str:
         """The drawn styles, as radio buttons: so the keyboard moves among them as everywhere else."""
         items = [
-            f'<label><input type="radio" name="style" value="{index}"{" checked" * (style is session.shown)}>'
+            f'<label class="{style.name.partition(" ")[0]}"><input type="radio" name="style" value="{index}"'
+            f"{' checked' if style is session.shown else ''}>"
             f"{self._image(style.image, '')}<span>{style.name}</span></label>"
             for index, style in enumerate(session.drawn)
         ]
@@ -370,7 +439,7 @@ class Markup:
 
 
 def build(model: ServedModel) -> gr.Blocks:
-    """Builds the page; whoever launches it gives it `THEME` and `CSS`.
+    """Builds the page; whoever launches it gives it `THEME`, `CSS` and `SCRIPT`.
 
     Args:
         model: which is asked for everything that is shown.
@@ -400,11 +469,11 @@ def build(model: ServedModel) -> gr.Blocks:
         text('p class="lead"', "Turns an image of one domain into images of the others, in endless styles.")
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
-                text('h2 class="step"', "1. Source image")
-                source = gr.File(label="Source image", file_types=["image"], height=140, elem_id="source")
+                text('h2 class="step"', "1. Choose an image")
+                source = gr.File(label="Source image", height=140, elem_id="source")
                 problem_box("source")
                 source_seen = gr.HTML(visible=False, elem_id="source-seen")
-                text('h2 class="step"', "2. Domain and styles")
+                text('h2 class="step"', "2. Choose a domain")
                 domain = gr.Radio(list(model.domains), value=model.domains[0], label="Domain", elem_id="domain")
                 with gr.Row():
                     draw = gr.Button("Draw styles", variant="primary", min_width=120, elem_id="draw")
@@ -418,9 +487,11 @@ def build(model: ServedModel) -> gr.Blocks:
                     buttons=[],
                     elem_id="psi",
                 )
-                seed = gr.Number(0, label="First seed", info="A seed always gives the same style.", elem_id="seed")
-                text('h2 class="step"', "3. Style of a reference (optional)")
-                reference = gr.File(label="Reference image", file_types=["image"], height=140, elem_id="reference")
+                seed = gr.Number(
+                    0, precision=0, label="First seed", info="A seed always gives the same style.", elem_id="seed"
+                )
+                text('h2 class="step"', "3. Take the style of another image (optional)")
+                reference = gr.File(label="Reference image", height=140, elem_id="reference")
                 problem_box("reference")
                 reference_seen = gr.HTML(visible=False, elem_id="reference-seen")
             with gr.Column(scale=3, min_width=300):
@@ -438,6 +509,9 @@ def build(model: ServedModel) -> gr.Blocks:
                     with gr.Row():
                         mark_a = gr.Button("Use shown style as A", size="sm", min_width=120, elem_id="mark-a")
                         mark_b = gr.Button("Use shown style as B", size="sm", min_width=120, elem_id="mark-b")
+        for slider in (psi, position):
+            # Beside a slider a number can be typed; gradio would refuse a wrong one with a pop-up named "Error".
+            slider.preprocess = lambda number: number
         with gr.Accordion("About this model", open=False, elem_id="about"):
             gr.HTML(markup.facts(card))
 
@@ -467,7 +541,9 @@ def build(model: ServedModel) -> gr.Blocks:
 
         outputs = [session, hint, results, *boxes.values(), source_seen, reference_seen, shown, ends, thumbnails, seed]
 
-        def connect(events: list[Any], action: Callable[..., Session], inputs: list[Any], box: str, busy: list[Any]):
+        def connect(
+            events: list[Any], action: Callable[..., Session], inputs: list[Any], box: str, busy: list[Any]
+        ) -> Any:
             """Has events change the session; what goes wrong is told in the box."""
 
             @functools.wraps(action)
@@ -475,9 +551,9 @@ def build(model: ServedModel) -> gr.Blocks:
                 try:
                     return view(action(before, *entered), before)
                 except Exception as error:
-                    return view(replace(before, problems={box: sentence(error)}), before)
+                    return view(before.failed(box, sentence(error)), before)
 
-            gr.on(
+            return gr.on(
                 events,
                 told,
                 [session, *inputs],
@@ -495,16 +571,26 @@ def build(model: ServedModel) -> gr.Blocks:
             return actions.select(state, event.index)
 
         settings, drawing = [domain, seed, psi], [hint, thumbnails]
-        connect([source.change], actions.choose_source, [source, *settings], "source", drawing)
-        connect([reference.change], actions.choose_reference, [reference, *settings], "reference", drawing)
-        connect([draw.click, seed.submit], actions.draw, settings, "style", drawing)
-        connect([following.click], actions.draw_next, settings, "style", drawing)
-        connect([domain.input, psi.input], actions.draw_if_drawn, settings, "style", drawing)
+        connect([source.change], actions.choose_source, [source, *settings], "source", [source, *drawing])
+        asked = [
+            connect(
+                [reference.change], actions.choose_reference, [reference, *settings], "reference", [reference, *drawing]
+            ),
+            connect([draw.click, seed.submit], actions.draw, settings, "style", drawing),
+            connect([following.click], actions.draw_next, settings, "style", drawing),
+        ]
+        for event in asked:
+            event.then(js=_SHOW_RESULTS)
+        connect([domain.input, psi.change], actions.draw_if_drawn, settings, "style", drawing)
         connect([thumbnails.select], select, [], "style", [shown])
-        connect([position.input], actions.mix, [position], "between", [shown])
+        connect([position.change], actions.mix, [position], "between", [shown])
         connect([mark_a.click], lambda state: actions.mark(state, 0), [], "between", [ends])
         connect([mark_b.click], lambda state: actions.mark(state, 1), [], "between", [ends])
     return page
+
+
+def _entered(number: float | None) -> str:
+    return "empty" if number is None else f"{number:g}" if isinstance(number, float) else str(number)
 
 
 def _png(image: Image.Image) -> bytes:
