@@ -67,8 +67,8 @@ def run(arguments: Arguments) -> None:
     port = _free_port(arguments.host, arguments.port)
     with contextlib.ExitStack() as stack:
         model = _load(arguments, stack)
-        address = stack.enter_context(served(model, arguments.host, port))
         stop = stack.enter_context(_signalled())
+        address = stack.enter_context(served(model, arguments.host, port))
         print(f"the page is at {address} (Ctrl-C ends it)", flush=True)
         stop.wait()
     print("the page has ended", flush=True)

@@ -417,7 +417,7 @@ def _parse_tensor(alias: str, proto: Any, dtype: int) -> np.ndarray:
         raise _invalid(f"tensor parsing error: {alias}")
     try:
         value = tf.io.parse_tensor(proto.SerializeToString(), tf.dtypes.as_dtype(dtype)).numpy()
-    except tf.errors.OpError:
+    except (tf.errors.OpError, ValueError):  # a ValueError for shapes that only NumPy does not know
         raise _invalid(f"tensor parsing error: {alias}") from None
     return np.asarray(value, object) if isinstance(value, bytes) else value
 

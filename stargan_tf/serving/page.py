@@ -247,25 +247,26 @@ class Actions:
             return empty.failed("source", sentence(error))
         chosen = replace(session, source=source, problems=others).solved()
         drawable = session.drawn or session.reference
-        return self.draw(chosen, domain, seed, psi) if drawable else chosen
+        return self._draw_anew(chosen, domain, seed, psi) if drawable else chosen
 
     def choose_reference(
-        self, session: Session, path: str | None, domain: str, seed: int | None, psi: float
+        self, session: Session, path: str | None, domain: str, seed: int | None, psi: float | None
     ) -> Session:
         """Takes another reference and shows the source in its style."""
         others = {part: problem for part, problem in session.problems.items() if part != "reference"}
         without = replace(session, reference=None, problems=others).solved()
         if path is None:
-            return self.draw_if_drawn(without, domain, seed, psi)
+            return self._draw_anew(without, domain, seed, psi) if session.drawn else without
         try:
             reference = self._read(path, domain)
         except Exception as error:
-            return self.draw_if_drawn(without, domain, seed, psi).failed("reference", sentence(error))
+            drawn = self._draw_anew(without, domain, seed, psi) if session.drawn else without
+            return drawn.failed("reference", sentence(error))
         chosen = replace(without, reference=reference)
         if session.source is None:
             missing = "Choose a source image too; it is then drawn in the style of this reference."
             return chosen.failed("reference", missing)
-        return self.draw(replace(chosen, shown=None, position=None), domain, seed, psi)
+        return self._draw_anew(replace(chosen, shown=None, position=None), domain, seed, psi)
 
     def draw(self, session: Session, domain: str, seed: int | None, psi: float | None) -> Session:
         """Draws the source in the styles of consecutive seeds; what was shown before stays so, if it still is there."""
@@ -330,6 +331,13 @@ class Actions:
             shown = replace(shown, name="a mixture")  # of A and B as they were, which may not be there any more
         marked = (shown, session.marked[1]) if which == 0 else (session.marked[0], shown)
         return replace(session, marked=marked).solved()
+
+    def _draw_anew(self, session: Session, domain: str, seed: int | None, psi: float | None) -> Session:
+        """Draws what was just chosen; if that fails, at least nothing is shown that belongs to other images."""
+        try:
+            return self.draw(session, domain, seed, psi)
+        except Exception as error:
+            return replace(session, drawn=(), shown=None, position=None).failed("style", sentence(error))
 
     def _read(self, path: str, domain: str) -> Chosen:
         """Reads an image; raises UserError if the model cannot take it."""

@@ -296,10 +296,6 @@ class Scripted:
             self.rest_server = f"{HOST}:{self._server.server_port}"
             threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
-    @staticmethod
-    def _b"x" * size:
-        return b"x" * size
-
     def close(self):
         self._stopped.set()
         if isinstance(self._server, ThreadingHTTPServer):
