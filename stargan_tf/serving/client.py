@@ -99,7 +99,7 @@ class Client(ServedModel):
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `ServedModel.predict`."""
         arrays = {name: _as_sent(name, values) for name, values in inputs.items()}
-        self._check_lengths(arrays)
+        self._check_shapes(arrays)
         return self._try(lambda timeout: self._predict(signature, arrays, timeout))
 
     def status(self) -> dict[int, str]:
@@ -132,9 +132,12 @@ class Client(ServedModel):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _check_lengths(self, inputs: Mapping[str, np.ndarray]) -> None:
-        # A server that merges requests refuses all that it merged if the lengths differ, those of other users too.
+    def _check_shapes(self, inputs: Mapping[str, np.ndarray]) -> None:
+        # What harms other users of a server that merges requests: it refuses all that it merged if lengths differ, and
+        # by its source it aborts when it has to fill up a batch with rows of a request that has none.
         for name, values in inputs.items():
+            if values.ndim and not len(values):
+                raise InvalidRequest(f"{name} has no rows; it must have at least one")
             if name in ("latent", "style") and values.ndim == 2:
                 length = self.card[f"{name}_dim"]
                 if values.shape[1] != length:

@@ -168,6 +168,7 @@ def test_texts_of_any_language_and_bytes(protocol, echo):
             lambda client, image: client.map_latents([[np.nan] * 4], "circle"),
             "latent holds a number that is not finite",
         ),
+        (lambda client, image: client.translate_latent(image, "circle", []), "has no rows; it must have at least one"),
         (lambda client, image: client.predict("domains", {}), "Missing"),
     ],
 )
@@ -490,14 +491,12 @@ def test_merged_requests_do_not_touch_one_another(merging, local, sources):
         # All wrong in the same way: the call fails, also when it is padded.
         answers = together([lambda: client.translate_latent(sources[0], "zebra", [1])] * 3)
         assert all(isinstance(answer, InvalidRequest) and "zebra" in str(answer) for answer in answers)
-        with pytest.raises(InvalidRequest, match="at least one"):
-            client.predict("map_latent", {"latent": np.zeros((0, 4)), "domain": texts([]), "psi": np.zeros(0)})
 
 
 def test_other_lengths_would_spoil_a_merged_batch(merging):
-    """Why the client checks lengths: the double, like TF Serving, refuses all that it merged."""
+    """Why the client checks shapes: the double, like TF Serving, refuses all that it merged."""
     with connect("grpc", merging) as client:
-        client._check_lengths = lambda inputs: None
+        client._check_shapes = lambda inputs: None
         calls = [lambda length=length: client.map_latents(np.zeros((1, length)), "circle") for length in (4, 5)]
         # They may just miss one another.
         attempts = (together(calls) for _ in range(10))
