@@ -88,7 +88,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
         from stargan_tf.config import Config, DataConfig, ModelConfig, RunConfig
         from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
         from stargan_tf.training.distribution import create_strategy
-        from stargan_tf.training.loop import compile_iteration
+        from stargan_tf.training.iteration import compile_iteration
         from stargan_tf.training.state import create_state
         from stargan_tf.translation import Translator
 

@@ -2,9 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import tensorflow as tf
@@ -16,14 +13,13 @@ from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory, fingerprint
 from stargan_tf.errors import UserError
 from stargan_tf.interop import face_network as face_networks
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
-from stargan_tf.networks.face_masks import find_masks
 from stargan_tf.run_directory import FACE_NETWORK_FILE
 from stargan_tf.training import initialization
 from stargan_tf.training.checkpoints import Checkpoints, check_trainable, find_latest
 from stargan_tf.training.distribution import create_strategy
-from stargan_tf.training.state import TrainingState, create_state, update_ema
-from stargan_tf.training.step import Batch, Metrics, diversity_weight, latent_codes, train_step
+from stargan_tf.training.iteration import compile_iteration
+from stargan_tf.training.state import create_state
+from stargan_tf.training.step import Metrics
 from stargan_tf.training.stop_signals import StopSignals
 from stargan_tf.training.summaries import Summaries
 from stargan_tf.translation import Translator
@@ -143,49 +139,6 @@ def train_and_evaluate(
         return _SIGNAL_EXIT_CODE + stop.received
     print(f"trained {steps} steps: samples in {run / 'samples'}, TensorBoard: tensorboard --logdir {run / 'logs'}")
     return 0
-
-
-def compile_iteration(
-    strategy: tf.distribute.Strategy,
-    state: TrainingState,
-    config: Config,
-    face_alignment: FaceAlignmentNetwork | None = None,
-) -> Callable[[dict[str, tf.Tensor]], Metrics]:
-    """Compiles one iteration over all devices.
-
-    Args:
-        strategy: the devices.
-        state: built in the strategy's scope; changed by every call.
-        config: resolved.
-        face_alignment: finds the masks of the high-pass skip; also built in the strategy's scope.
-
-    Returns:
-        A function from a distributed batch of `training_dataset` to the metrics, averaged over the devices.
-    """
-    replicas = strategy.num_replicas_in_sync
-
-    def on_replica(data: dict[str, tf.Tensor], step: tf.Tensor) -> Metrics:
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        latent, latent_2 = latent_codes(config, step, replica, config.input.batch_size // replicas)
-        batch = Batch(**data, latent=latent, latent_2=latent_2)
-        if face_alignment is not None:
-            masks = partial(find_masks, face_alignment)
-            batch = replace(batch, source_masks=masks(batch.source), find_masks=masks)
-        return train_step(state, config, batch, diversity_weight(config.losses, step))
-
-    @tf.function(autograph=False)
-    def iterate(data: dict[str, tf.Tensor]) -> Metrics:
-        step = tf.identity(state.step)
-        metrics = strategy.run(on_replica, args=(data, step))
-        metrics = {
-            name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for name, value in metrics.items()
-        }
-        with strategy.scope():
-            update_ema(state, config.optimizers.ema_decay)
-        state.step.assign_add(1)
-        return metrics | {"lambda_ds": diversity_weight(config.losses, step)}
-
-    return iterate
 
 
 class Window:

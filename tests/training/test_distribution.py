@@ -10,7 +10,7 @@ import tensorflow as tf
 from stargan_tf.config import Config, DataConfig, OptimizerConfig, RunConfig
 from stargan_tf.errors import UserError
 from stargan_tf.training.distribution import create_strategy
-from stargan_tf.training.loop import compile_iteration
+from stargan_tf.training.iteration import compile_iteration
 from stargan_tf.training.state import create_state
 
 RATE = 1e-3
