@@ -82,9 +82,11 @@ class Reference:
     Args:
         path: an .npz file of the format that `tests/reference/README.md` describes.
         precision: Keras dtype policy to compute in.
+        fused: whether the networks compute in their fused forms, see `config.ModelConfig`.
     """
 
-    def __init__(self, path: Path, precision: str):
+    def __init__(self, path: Path, precision: str, fused: bool | None = None):
+        self.fused = fused
         self.dtype = "float64" if precision == "float64" else "float32"
         keras.config.set_floatx(self.dtype)  # for the rates of optimizers
         with np.load(path) as file:
@@ -115,6 +117,7 @@ class Reference:
                 ),
                 max_channels=meta["max_channels"],
                 w_hpf=meta.get("w_hpf", 0),
+                fused=self.fused,
             ),
             losses=LossConfig(lambda_ds=meta.get("lambda_ds", 1.0), ds_iter=meta.get("ds_iter", 100_000)),
             optimizers=OptimizerConfig(
@@ -174,18 +177,19 @@ class Reference:
         return batch
 
 
-def check_file(path: Path, float32: bool = False) -> Iterator[Row]:
+def check_file(path: Path, float32: bool = False, fused: bool | None = None) -> Iterator[Row]:
     """Yields a row for every quantity in a reference file.
 
     Args:
         path: the file.
         float32: show all rows in float32, instead of in float64 and then outputs and losses in float32.
+        fused: as in `Reference`.
     """
     floatx = keras.config.floatx()
     try:
-        yield from check_reference(Reference(path, "float32" if float32 else "float64"))
+        yield from check_reference(Reference(path, "float32" if float32 else "float64", fused))
         if not float32:
-            for row in check_reference(Reference(path, "float32"), only_values=True):
+            for row in check_reference(Reference(path, "float32", fused), only_values=True):
                 yield replace(row, name=f"float32/{row.name}")
     finally:
         keras.config.set_floatx(floatx)
@@ -274,21 +278,25 @@ def check_losses(reference: Reference, nets: Networks, batch: training_step.Batc
     weights = reference.config.losses
     lambda_ds = tf.constant(weights.lambda_ds, reference.dtype)
 
-    def discriminator_loss(style):
-        return training_step.discriminator_loss(nets, weights, batch, style)
+    def latent_guided():
+        return training_step.latent_guided_translation(nets, batch)
+
+    def reference_guided():
+        features = nets.generator.encode(batch.source)
+        return training_step.reference_guided_translation(nets, batch, features)
 
     cases = {
         "d_latent": (
             ("discriminator",),
-            lambda: discriminator_loss(nets.mapping_network(batch.latent, batch.target_domain)),
+            lambda: training_step.discriminator_loss(nets, weights, batch, latent_guided().image),
         ),
         "d_reference": (
             ("discriminator",),
-            lambda: discriminator_loss(nets.style_encoder(batch.reference, batch.target_domain)),
+            lambda: training_step.discriminator_loss(nets, weights, batch, reference_guided().image),
         ),
         "g_latent": (
             ("generator", "mapping_network", "style_encoder"),
-            lambda: training_step.latent_guided_loss(nets, weights, batch, lambda_ds),
+            lambda: training_step.latent_guided_loss(nets, weights, batch, latent_guided(), lambda_ds),
         ),
         "g_reference": (
             ("generator",),
@@ -317,8 +325,7 @@ def check_training(reference: Reference, state: TrainingState, batch: training_s
 
     @tf.function(autograph=False)
     def iterate():
-        lambda_ds = training_step.diversity_weight(config.losses, state.step)
-        terms = training_step.train_step(state, config, batch, lambda_ds)
+        terms = training_step.train_step(state, config, batch, tf.identity(state.step))
         update_ema(state, config.optimizers.ema_decay)
         state.step.assign_add(1)
         return terms, training_step.diversity_weight(config.losses, state.step)
@@ -423,6 +430,11 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.parity", description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npz", help="reference files")
     parser.add_argument("--float32", action="store_true", help="show all rows in float32, with its rounding")
+    parser.add_argument(
+        "--fused",
+        action=argparse.BooleanOptionalAction,
+        help="compute in the fused forms, or not; by default as training does on this machine",
+    )
     arguments = parser.parse_args(argv)
     files = arguments.files
     for path in files:
@@ -431,7 +443,7 @@ def main(argv: list[str] | None = None) -> int:
     bad = total = 0
     for path in files:
         print(f"\n{path}\n{'quantity':<68} {'rel. error':>10} {'limit':>7}  ok", flush=True)
-        for row in check_file(path, arguments.float32):
+        for row in check_file(path, arguments.float32, arguments.fused):
             total += 1
             bad += not row.ok
             print(f"{row.name:<68} {row.error:>10.2e} {row.limit:>7.0e}  {'yes' if row.ok else 'NO'}", flush=True)

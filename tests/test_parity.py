@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stargan_tf.networks import face_alignment, face_masks, layers
+from stargan_tf.networks import face_alignment, face_masks, layers, normalization
 from tests import parity
 
 REFERENCE = parity.Path(__file__).parent / "reference"
@@ -39,7 +39,7 @@ def outputs_over_limit(reference) -> set[str]:
 
 
 def test_a_normalization_with_another_epsilon_fails(monkeypatch, reference):
-    monkeypatch.setattr(layers, "INSTANCE_NORM_EPSILON", 1e-3)  # the default of Keras
+    monkeypatch.setattr(normalization, "INSTANCE_NORM_EPSILON", 1e-3)  # the default of Keras
     assert outputs_over_limit(reference) == {"fake_stride8", "fake_no_mask_stride8", "logit_fake"}
 
 

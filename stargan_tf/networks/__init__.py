@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import keras
+import tensorflow as tf
 
 from stargan_tf.config import ModelConfig, check_model
 from stargan_tf.networks.discriminator import Discriminator
@@ -46,7 +47,9 @@ def build(model: ModelConfig, precision: str = "float32", with_discriminator: bo
         UserError: the configuration cannot work.
     """
     check_model(model)
-    common = {"image_size": model.size, "max_channels": model.max_channels, "dtype": precision}
+    # Measured to be faster on CPUs; on GPUs it was not measured.
+    fused = not tf.config.list_physical_devices("GPU") if model.fused is None else model.fused
+    common = {"image_size": model.size, "max_channels": model.max_channels, "fused": fused, "dtype": precision}
     channels = model.full_resolution_channels
     return Networks(
         generator=Generator(base_channels=channels, style_dim=model.style_dim, w_hpf=model.w_hpf, **common),

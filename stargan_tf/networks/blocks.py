@@ -1,22 +1,15 @@
 """The residual blocks of the four networks (paper, appendix F)."""
 
 import math
+from functools import partial
 
 import keras
 import tensorflow as tf
 
 from stargan_tf.config import log2_size
-from stargan_tf.networks.layers import (
-    AdaIN,
-    InstanceNorm,
-    SpectralConv2D,
-    conv,
-    downsample,
-    he_normal,
-    leaky_relu,
-    track,
-    upsample,
-)
+from stargan_tf.networks.convolution import conv
+from stargan_tf.networks.layers import downsample, leaky_relu, track, upsample
+from stargan_tf.networks.normalization import AdaIN, InstanceNorm
 
 _SQRT_HALF = math.sqrt(0.5)
 
@@ -30,6 +23,7 @@ class ResidualBlock(keras.layers.Layer):
         normalize: instance normalization before each activation.
         halve: halve height and width.
         spectral_norm: spectral normalization of every convolution.
+        fused: compute halving and normalization in their fused forms.
     """
 
     def __init__(
@@ -39,20 +33,21 @@ class ResidualBlock(keras.layers.Layer):
         normalize: bool = False,
         halve: bool = False,
         spectral_norm: bool = False,
+        fused: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         dtype = self.dtype_policy
         self.halve = halve
-        self.norm1 = InstanceNorm(in_channels, dtype=dtype, name="norm1") if normalize else None
-        self.conv1 = trunk_conv(in_channels, in_channels, 3, dtype, spectral_norm, name="conv1")
-        self.norm2 = InstanceNorm(in_channels, dtype=dtype, name="norm2") if normalize else None
-        self.conv2 = trunk_conv(in_channels, out_channels, 3, dtype, spectral_norm, name="conv2")
+        norm = partial(InstanceNorm, in_channels, fused, dtype=dtype)
+        first = {"resampling": "halve" if halve else None, "fused": fused}
+        self.norm1 = norm(name="norm1") if normalize else None
+        self.conv1 = conv(in_channels, in_channels, 3, dtype, spectral_norm, name="conv1", **first)
+        self.norm2 = norm(name="norm2") if normalize else None
+        self.conv2 = conv(in_channels, out_channels, 3, dtype, spectral_norm, name="conv2")
         self.conv1x1 = None
         if in_channels != out_channels:
-            self.conv1x1 = trunk_conv(
-                in_channels, out_channels, 1, dtype, spectral_norm, use_bias=False, name="conv1x1"
-            )
+            self.conv1x1 = conv(in_channels, out_channels, 1, dtype, spectral_norm, use_bias=False, name="conv1x1")
         self.built = True
 
     def call(self, x):
@@ -63,8 +58,6 @@ class ResidualBlock(keras.layers.Layer):
         if self.norm1 is not None:
             x = self.norm1(x)
         x = self.conv1(leaky_relu(x))
-        if self.halve:
-            x = downsample(x)
         if self.norm2 is not None:
             x = self.norm2(x)
         x = self.conv2(leaky_relu(x))
@@ -81,6 +74,7 @@ class AdainResidualBlock(keras.layers.Layer):
         double: double height and width.
         shortcut: False leaves out shortcut and division, as in generators with the high-pass skip. The 1x1
             convolution exists even then, because published checkpoints carry it.
+        fused: compute doubling and normalization in their fused forms.
     """
 
     def __init__(
@@ -90,15 +84,17 @@ class AdainResidualBlock(keras.layers.Layer):
         style_dim: int,
         double: bool = False,
         shortcut: bool = True,
+        fused: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         dtype = self.dtype_policy
         self.double = double
         self.shortcut = shortcut
-        self.norm1 = AdaIN(in_channels, style_dim, dtype=dtype, name="norm1")
-        self.conv1 = conv(in_channels, out_channels, 3, dtype, name="conv1")
-        self.norm2 = AdaIN(out_channels, style_dim, dtype=dtype, name="norm2")
+        first = {"resampling": "double" if double else None, "fused": fused}
+        self.norm1 = AdaIN(in_channels, style_dim, fused, dtype=dtype, name="norm1")
+        self.conv1 = conv(in_channels, out_channels, 3, dtype, name="conv1", **first)
+        self.norm2 = AdaIN(out_channels, style_dim, fused, dtype=dtype, name="norm2")
         self.conv2 = conv(out_channels, out_channels, 3, dtype, name="conv2")
         self.conv1x1 = None
         if in_channels != out_channels:
@@ -107,10 +103,7 @@ class AdainResidualBlock(keras.layers.Layer):
 
     def call(self, x, style):
         shortcut = x
-        x = leaky_relu(self.norm1(x, style))
-        if self.double:
-            x = upsample(x)
-        x = self.conv1(x)
+        x = self.conv1(leaky_relu(self.norm1(x, style)))
         x = self.conv2(leaky_relu(self.norm2(x, style)))
         if not self.shortcut:
             return x
@@ -130,6 +123,7 @@ class Trunk(keras.layers.Layer):
         base_channels: channels at full resolution.
         max_channels: where the doubling of channels stops.
         spectral_norm: spectral normalization of every convolution.
+        fused: compute the blocks in their fused forms.
     """
 
     def __init__(
@@ -138,23 +132,30 @@ class Trunk(keras.layers.Layer):
         base_channels: int,
         max_channels: int,
         spectral_norm: bool = False,
+        fused: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         dtype = self.dtype_policy
         channels = base_channels
-        self.from_rgb = trunk_conv(3, channels, 3, dtype, spectral_norm, name="from_rgb")
+        self.from_rgb = conv(3, channels, 3, dtype, spectral_norm, name="from_rgb")
         blocks = []
         for index in range(log2_size(image_size) - 2):
             out_channels = min(2 * channels, max_channels)
             blocks.append(
                 ResidualBlock(
-                    channels, out_channels, halve=True, spectral_norm=spectral_norm, dtype=dtype, name=f"block_{index}"
+                    channels,
+                    out_channels,
+                    halve=True,
+                    spectral_norm=spectral_norm,
+                    fused=fused,
+                    dtype=dtype,
+                    name=f"block_{index}",
                 )
             )
             channels = out_channels
         self.blocks = track(self, blocks)
-        self.last = trunk_conv(channels, channels, 4, dtype, spectral_norm, padding="valid", name="last")
+        self.last = conv(channels, channels, 4, dtype, spectral_norm, padding="valid", name="last")
         self.out_channels = channels
         self.built = True
 
@@ -165,12 +166,3 @@ class Trunk(keras.layers.Layer):
             x = block(x)
         x = leaky_relu(self.last(leaky_relu(x)))  # [B, 1, 1, C] for squares whose side is a power of two
         return x[:, 0, 0] if x.shape[1:3] == (1, 1) else tf.reduce_mean(x, (1, 2))
-
-
-def trunk_conv(in_channels: int, filters: int, size: int, dtype, spectral_norm: bool, **kwargs):
-    """Returns a built convolution as `layers.conv` does, with spectral normalization if asked for."""
-    if not spectral_norm:
-        return conv(in_channels, filters, size, dtype, **kwargs)
-    layer = SpectralConv2D(filters, size, dtype=dtype, kernel_initializer=he_normal(), **{"padding": "same", **kwargs})
-    layer.build((None, None, None, in_channels))
-    return layer

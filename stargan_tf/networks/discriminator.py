@@ -3,8 +3,9 @@
 import keras
 import tensorflow as tf
 
-from stargan_tf.networks.blocks import Trunk, trunk_conv
-from stargan_tf.networks.layers import SpectralConv2D, widen
+from stargan_tf.networks.blocks import Trunk
+from stargan_tf.networks.convolution import SpectralConv2D, conv
+from stargan_tf.networks.layers import widen
 
 
 @keras.saving.register_keras_serializable(package="stargan_tf")
@@ -17,6 +18,7 @@ class Discriminator(keras.Model):
         max_channels: where the doubling of channels stops.
         num_domains: number of domains.
         spectral_norm: spectral normalization of every convolution (not in the paper).
+        fused: compute the blocks in their fused forms: the same function, see `convolution.Conv2D`.
     """
 
     def __init__(
@@ -26,6 +28,7 @@ class Discriminator(keras.Model):
         num_domains: int,
         max_channels: int = 512,
         spectral_norm: bool = False,
+        fused: bool = False,
         **kwargs,
     ):
         kwargs.setdefault("name", "discriminator")
@@ -35,9 +38,12 @@ class Discriminator(keras.Model):
         self.max_channels = max_channels
         self.num_domains = num_domains
         self.spectral_norm = spectral_norm
+        self.fused = fused
         dtype = self.dtype_policy
-        self.trunk = Trunk(self.image_size, base_channels, max_channels, spectral_norm, dtype=dtype, name="trunk")
-        self.logits = trunk_conv(self.trunk.out_channels, num_domains, 1, dtype, spectral_norm, name="logits")
+        self.trunk = Trunk(
+            self.image_size, base_channels, max_channels, spectral_norm, fused, dtype=dtype, name="trunk"
+        )
+        self.logits = conv(self.trunk.out_channels, num_domains, 1, dtype, spectral_norm, name="logits")
         self.built = True
 
     def call(self, images, domain):
@@ -58,4 +64,5 @@ class Discriminator(keras.Model):
             "max_channels": self.max_channels,
             "num_domains": self.num_domains,
             "spectral_norm": self.spectral_norm,
+            "fused": self.fused,
         }

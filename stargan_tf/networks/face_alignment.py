@@ -7,7 +7,8 @@ their stored statistics.
 import keras
 import tensorflow as tf
 
-from stargan_tf.networks.layers import conv, downsample, upsample, widen
+from stargan_tf.networks.convolution import conv
+from stargan_tf.networks.layers import downsample, upsample, widen
 
 # Side in pixels of the images it sees, and of the heatmaps it gives.
 IMAGE_SIDE = 256

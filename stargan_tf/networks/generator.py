@@ -7,7 +7,9 @@ import tensorflow as tf
 
 from stargan_tf.config import HIGH_PASS_SIDES, log2_size
 from stargan_tf.networks.blocks import AdainResidualBlock, ResidualBlock
-from stargan_tf.networks.layers import InstanceNorm, conv, high_pass, leaky_relu, shrink, track, widen
+from stargan_tf.networks.convolution import conv
+from stargan_tf.networks.layers import high_pass, leaky_relu, shrink, track, widen
+from stargan_tf.networks.normalization import InstanceNorm
 
 Masks = tuple[tf.Tensor, tf.Tensor]
 Features = dict[str, tf.Tensor]
@@ -23,6 +25,8 @@ class Generator(keras.Model):
         max_channels: where the doubling of channels stops.
         style_dim: length of a style code.
         w_hpf: weight of the high-pass skip; 0 for none.
+        fused: compute the blocks in their fused forms: the same function, see `convolution.Conv2D` and
+            `normalization.normalize`.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class Generator(keras.Model):
         max_channels: int = 512,
         style_dim: int = 64,
         w_hpf: float = 0.0,
+        fused: bool = False,
         **kwargs,
     ):
         kwargs.setdefault("name", "generator")
@@ -41,28 +46,29 @@ class Generator(keras.Model):
         self.max_channels = max_channels
         self.style_dim = style_dim
         self.w_hpf = w_hpf
+        self.fused = fused
 
-        dtype = self.dtype_policy
+        common = {"fused": fused, "dtype": self.dtype_policy}
         num_halvings = log2_size(image_size) - 4 + (w_hpf > 0)
         widths = [min(base_channels * 2**n, max_channels) if n else base_channels for n in range(num_halvings + 1)]
         downs = list(itertools.pairwise(widths))
         bottleneck = [(widths[-1], widths[-1])] * 2
 
-        self.from_rgb = conv(3, base_channels, 3, dtype, name="from_rgb")
+        self.from_rgb = conv(3, base_channels, 3, self.dtype_policy, name="from_rgb")
         encoder = [
-            ResidualBlock(a, b, normalize=True, halve=index < num_halvings, dtype=dtype, name=f"encode_{index}")
+            ResidualBlock(a, b, normalize=True, halve=index < num_halvings, name=f"encode_{index}", **common)
             for index, (a, b) in enumerate(downs + bottleneck)
         ]
         decoder = [
             AdainResidualBlock(
-                b, a, style_dim, double=index >= 2, shortcut=w_hpf == 0, dtype=dtype, name=f"decode_{index}"
+                b, a, style_dim, double=index >= 2, shortcut=w_hpf == 0, name=f"decode_{index}", **common
             )
             for index, (a, b) in enumerate(bottleneck + downs[::-1])
         ]
         self.encoder = track(self, encoder)
         self.decoder = track(self, decoder)
-        self.to_rgb_norm = InstanceNorm(base_channels, dtype=dtype, name="to_rgb_norm")
-        self.to_rgb = conv(base_channels, 3, 1, dtype, name="to_rgb")
+        self.to_rgb_norm = InstanceNorm(base_channels, name="to_rgb_norm", **common)
+        self.to_rgb = conv(base_channels, 3, 1, self.dtype_policy, name="to_rgb")
         self.built = True
 
     def encode(self, images: tf.Tensor) -> Features:
@@ -117,4 +123,5 @@ class Generator(keras.Model):
             "max_channels": self.max_channels,
             "style_dim": self.style_dim,
             "w_hpf": self.w_hpf,
+            "fused": self.fused,
         }

@@ -1,11 +1,10 @@
-"""The layers that the blocks are made of: convolution, normalization, branches by domain, resampling."""
+"""Activation, initializer, resampling, branches by domain: what the layers and blocks are made of."""
 
 import math
 
 import keras
 import tensorflow as tf
 
-INSTANCE_NORM_EPSILON = 1e-5
 LEAKY_RELU_SLOPE = 0.2
 
 
@@ -25,11 +24,17 @@ def he_normal() -> keras.initializers.Initializer:
     return keras.initializers.VarianceScaling(scale=2.0, mode="fan_in", distribution="untruncated_normal")
 
 
-def leaky_relu(x: tf.Tensor) -> tf.Tensor:
-    """Returns LeakyReLU with the slope that all networks use."""
+@tf.custom_gradient
+def leaky_relu(x: tf.Tensor):
+    """Returns LeakyReLU with the slope that all networks use.
+
+    Its gradient looks at the result, which has the sign of the input: the input need not be kept for it.
+    """
     if x.dtype == tf.float64:  # TensorFlow's operation rounds the slope to float32
-        return tf.where(x > 0, x, LEAKY_RELU_SLOPE * x)
-    return tf.nn.leaky_relu(x, LEAKY_RELU_SLOPE)
+        slope = tf.where(x > 0, tf.ones_like(x), LEAKY_RELU_SLOPE * tf.ones_like(x))
+        return x * slope, lambda upstream: upstream * slope
+    y = tf.nn.leaky_relu(x, LEAKY_RELU_SLOPE)
+    return y, lambda upstream: tf.raw_ops.LeakyReluGrad(gradients=upstream, features=y, alpha=LEAKY_RELU_SLOPE)
 
 
 def widen(x: tf.Tensor) -> tf.Tensor:
@@ -42,11 +47,15 @@ def downsample(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.avg_pool2d(x, 2, 2, "VALID")
 
 
-def upsample(x: tf.Tensor) -> tf.Tensor:
-    """Doubles height and width by repeating pixels."""
+@tf.custom_gradient
+def upsample(x: tf.Tensor):
+    """Doubles height and width by repeating pixels.
+
+    The gradient is written out because the derived one, a sum over two axes of six, is fifty times slower.
+    """
     height, width, channels = x.shape[1:]
-    x = tf.broadcast_to(x[:, :, None, :, None], (tf.shape(x)[0], height, 2, width, 2, channels))
-    return tf.reshape(x, (-1, 2 * height, 2 * width, channels))
+    repeated = tf.broadcast_to(x[:, :, None, :, None], (tf.shape(x)[0], height, 2, width, 2, channels))
+    return tf.reshape(repeated, (-1, 2 * height, 2 * width, channels)), lambda upstream: 4.0 * downsample(upstream)
 
 
 def shrink(mask: tf.Tensor, side: int) -> tf.Tensor:
@@ -82,137 +91,6 @@ def high_pass(x: tf.Tensor, weight: float) -> tf.Tensor:
     kernel = tf.constant([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], x.dtype) / tf.constant(weight, x.dtype)
     kernel = tf.tile(kernel[:, :, None, None], [1, 1, channels, 1])
     return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "SAME")
-
-
-def conv(in_channels: int, filters: int, size: int, dtype, use_bias: bool = True, padding: str = "same", name=None):
-    """Returns a built convolution with stride 1.
-
-    Args:
-        in_channels: channels of its input.
-        filters: channels of its output.
-        size: side of the kernel in pixels.
-        dtype: Keras dtype policy.
-        use_bias: whether it has a bias.
-        padding: "same" or "valid".
-        name: of the layer.
-
-    Returns:
-        A `keras.layers.Conv2D` whose variables exist.
-    """
-    layer = keras.layers.Conv2D(
-        filters, size, padding=padding, use_bias=use_bias, kernel_initializer=he_normal(), dtype=dtype, name=name
-    )
-    layer.build((None, None, None, in_channels))
-    return layer
-
-
-class SpectralConv2D(keras.layers.Conv2D):
-    """A convolution whose kernel is divided by its largest singular value (arXiv 1802.05957).
-
-    The singular value is estimated by one step of power iteration from the stored vector at every call; the vector
-    itself moves only in `advance`, which the training step calls once per update, so that a call has no side effect.
-    """
-
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.left = self.add_weight(
-            name="left_singular_vector",
-            shape=(self.filters,),
-            initializer=keras.initializers.RandomNormal(),
-            trainable=False,
-            aggregation="only_first_replica",
-        )
-
-    def add_weight(self, *args, **kwargs):
-        # Never cast: the singular value of a bfloat16 kernel would be too coarse.
-        return super().add_weight(*args, **{**kwargs, "autocast": False})
-
-    def save_own_variables(self, store):
-        super().save_own_variables(store)
-        store["left_singular_vector"] = self.left
-
-    def load_own_variables(self, store):
-        super().load_own_variables(store)
-        self.left.assign(store["left_singular_vector"])
-
-    def _iterate(self) -> tuple[tf.Tensor, tf.Tensor]:
-        matrix = tf.reshape(tf.convert_to_tensor(self._kernel.value), (-1, self.filters))  # [kh * kw * in, out]
-        right = tf.math.l2_normalize(tf.linalg.matvec(matrix, tf.convert_to_tensor(self.left.value)))
-        left = tf.math.l2_normalize(tf.linalg.matvec(matrix, right, transpose_a=True))
-        left, right = tf.stop_gradient(left), tf.stop_gradient(right)
-        return left, tf.tensordot(right, tf.linalg.matvec(matrix, left), 1)
-
-    def call(self, inputs):
-        _, largest = self._iterate()
-        kernel = tf.cast(tf.convert_to_tensor(self._kernel.value) / largest, self.compute_dtype)
-        outputs = tf.nn.conv2d(inputs, kernel, 1, self.padding.upper())
-        return outputs if self.bias is None else outputs + tf.cast(self.bias, self.compute_dtype)
-
-    def advance(self) -> None:
-        """Moves the stored vector by one step of power iteration."""
-        left, _ = self._iterate()
-        self.left.assign(left)
-
-
-@tf.custom_gradient
-def instance_norm(x: tf.Tensor):
-    """Normalizes every channel of every example to mean 0 and variance 1 over its pixels, at least in float32.
-
-    The gradient is written out because the derived one makes three more passes over the features.
-
-    Args:
-        x: features, [B, H, W, C].
-
-    Returns:
-        Features, [B, H, W, C], float32 if they were bfloat16.
-    """
-    dtype = x.dtype
-    x = widen(x)
-    centred = x - _pixel_mean(x)
-    inverse_deviation = tf.math.rsqrt(_pixel_mean(tf.square(centred)) + INSTANCE_NORM_EPSILON)
-    normalized = centred * inverse_deviation
-
-    def gradient(upstream):
-        projection = normalized * _pixel_mean(upstream * normalized)
-        return tf.cast((upstream - _pixel_mean(upstream) - projection) * inverse_deviation, dtype)
-
-    return normalized, gradient
-
-
-def _pixel_mean(x: tf.Tensor) -> tf.Tensor:
-    """Averages [B, H, W, C] to [B, 1, 1, C]: rows first, since one long float32 sum would lose two digits."""
-    return tf.reduce_mean(tf.reduce_mean(x, 2, keepdims=True), 1, keepdims=True)
-
-
-class InstanceNorm(keras.layers.Layer):
-    """Instance normalization with a scale and an offset per channel (epsilon 1e-5, biased variance)."""
-
-    def __init__(self, channels: int, **kwargs):
-        super().__init__(**kwargs)
-        # float32 with any policy of 16 bits: they are few, and what they are applied to is float32.
-        dtype = keras.backend.result_type(self.variable_dtype, "float32")
-        common = {"shape": (channels,), "dtype": dtype, "autocast": False}
-        self.scale = self.add_weight(name="scale", initializer="ones", **common)
-        self.offset = self.add_weight(name="offset", initializer="zeros", **common)
-        self.built = True
-
-    def call(self, x):
-        return tf.cast(instance_norm(x) * self.scale + self.offset, self.compute_dtype)
-
-
-class AdaIN(keras.layers.Layer):
-    """Adaptive instance normalization: scale and offset of each channel come from the style (paper, appendix F)."""
-
-    def __init__(self, channels: int, style_dim: int, **kwargs):
-        super().__init__(**kwargs)
-        self.fc = keras.layers.Dense(2 * channels, kernel_initializer=he_normal(), dtype=self.dtype_policy, name="fc")
-        self.fc.build((None, style_dim))
-        self.built = True
-
-    def call(self, x, style):
-        modulation = widen(self.fc(style))[:, None, None, :]  # [B, 1, 1, 2 C]
-        gamma, beta = tf.split(modulation, 2, axis=-1)
-        return tf.cast((1.0 + gamma) * instance_norm(x) + beta, self.compute_dtype)
 
 
 class DomainDense(keras.layers.Layer):

@@ -16,6 +16,7 @@ class StyleEncoder(keras.Model):
         max_channels: where the doubling of channels stops.
         num_domains: number of domains.
         style_dim: length of a style code.
+        fused: compute the blocks in their fused forms: the same function, see `convolution.Conv2D`.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class StyleEncoder(keras.Model):
         num_domains: int,
         max_channels: int = 512,
         style_dim: int = 64,
+        fused: bool = False,
         **kwargs,
     ):
         kwargs.setdefault("name", "style_encoder")
@@ -34,7 +36,10 @@ class StyleEncoder(keras.Model):
         self.max_channels = max_channels
         self.num_domains = num_domains
         self.style_dim = style_dim
-        self.trunk = Trunk(self.image_size, base_channels, max_channels, dtype=self.dtype_policy, name="trunk")
+        self.fused = fused
+        self.trunk = Trunk(
+            self.image_size, base_channels, max_channels, fused=fused, dtype=self.dtype_policy, name="trunk"
+        )
         self.unshared = DomainDense(
             num_domains, self.trunk.out_channels, style_dim, dtype=self.dtype_policy, name="unshared"
         )
@@ -51,4 +56,5 @@ class StyleEncoder(keras.Model):
             "max_channels": self.max_channels,
             "num_domains": self.num_domains,
             "style_dim": self.style_dim,
+            "fused": self.fused,
         }

@@ -46,6 +46,9 @@ class Adam(keras.optimizers.Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         """Updates one variable."""
         index = self._get_variable_index(variable)
+        # Not before its turn: all of these products together are as large as the network.
+        with tf.control_dependencies([gradient]):
+            decay = self.l2 * tf.convert_to_tensor(variable)
         step = tf.cast(self.iterations + 1, variable.dtype)
         beta_2_power = tf.pow(tf.constant(self.beta_2, variable.dtype), step)
         # The fused operation adds epsilon to the root before its bias is corrected, so epsilon is scaled likewise.
@@ -59,7 +62,7 @@ class Adam(keras.optimizers.Optimizer):
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon * tf.sqrt(1.0 - beta_2_power),
-            grad=gradient + self.l2 * tf.convert_to_tensor(variable),
+            grad=gradient + decay,
         )
 
     def get_config(self):

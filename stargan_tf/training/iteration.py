@@ -39,7 +39,7 @@ def compile_iteration(
         if face_alignment is not None:
             masks = partial(find_masks, face_alignment)
             batch = replace(batch, source_masks=masks(batch.source), find_masks=masks)
-        return train_step(state, config, batch, diversity_weight(config.losses, step))
+        return train_step(state, config, batch, step)
 
     @tf.function(autograph=False)
     def iterate(data: dict[str, tf.Tensor]) -> Metrics:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -9,7 +10,7 @@ import tensorflow as tf
 from stargan_tf import losses
 from stargan_tf.config import Config, LossConfig
 from stargan_tf.networks import Networks
-from stargan_tf.networks.generator import Masks
+from stargan_tf.networks.generator import Features, Masks
 from stargan_tf.training.state import TrainingState
 
 Metrics = dict[str, tf.Tensor]
@@ -42,68 +43,113 @@ class Batch:
     find_masks: Callable[[tf.Tensor], Masks | None] = lambda images: None
 
 
-def train_step(state: TrainingState, config: Config, batch: Batch, lambda_ds: tf.Tensor) -> Metrics:
+class Translation(NamedTuple):
+    """Sources in a style of their target domains.
+
+    Args:
+        features: of the sources, as `Generator.encode` gives them; they do not depend on the style.
+        style: style codes, [B, style_dim].
+        image: the translated images, [B, H, W, 3].
+    """
+
+    features: Features
+    style: tf.Tensor
+    image: tf.Tensor
+
+
+def train_step(state: TrainingState, config: Config, batch: Batch, step: tf.Tensor) -> Metrics:
     """Runs the four updates of one iteration on one replica; the moving average and the counter are the caller's.
 
     Args:
         state: changed in place.
         config: resolved.
         batch: this replica's share.
-        lambda_ds: weight of the diversity term at this step.
+        step: number of finished iterations, int64.
 
     Returns:
         Scalars by name, averaged over this replica's share.
     """
+    nets, weights = state.networks, config.losses
+    lambda_ds, regularize = diversity_weight(weights, step), regularizes(weights, step)
     metrics = {}
-    for name, update in (
-        ("d_latent", update_discriminator_latent_guided),
-        ("d_reference", update_discriminator_reference_guided),
-        ("g_latent", update_generator_latent_guided),
-        ("g_reference", update_generator_reference_guided),
-    ):
-        terms = update(state, config.losses, batch, lambda_ds)
-        metrics |= {f"{name}/{term}": value for term, value in terms.items()}
-    return metrics
+
+    # G, F and E move only after D's two updates, so one encoding of the sources serves the first three updates, and one
+    # latent-guided translation the first and the third.
+    moved = ["generator", "mapping_network", "style_encoder"]
+    values = [variable.value for name in moved for variable in getattr(nets, name).trainable_variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(values)
+        translation = latent_guided_translation(nets, batch)
+        with tape.stop_recording():
+            metrics["d_latent"] = update_discriminator(state, weights, batch, translation.image, regularize)
+            reference_guided = reference_guided_translation(nets, batch, translation.features)
+            metrics["d_reference"] = update_discriminator(state, weights, batch, reference_guided.image, regularize)
+        # Nothing else would keep D's update and what follows apart, and the memory of both would be needed at once.
+        with tf.control_dependencies(list(metrics["d_reference"].values())):
+            translation = tf.nest.map_structure(tf.identity, translation)
+        total, terms = latent_guided_loss(nets, weights, batch, translation, lambda_ds)
+    gradient = tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    metrics["g_latent"] = terms | apply_gradients(state, moved, gradient)
+
+    metrics["g_reference"] = update_generator_reference_guided(state, weights, batch, lambda_ds)
+    return {f"{update}/{term}": value for update, terms in metrics.items() for term, value in terms.items()}
 
 
-def update_discriminator_latent_guided(
-    state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor
+def update_discriminator(
+    state: TrainingState, weights: LossConfig, batch: Batch, fake: tf.Tensor, regularize: tf.Tensor | bool = True
 ) -> Metrics:
-    """D learns to tell real images from translations in the style of a latent code."""
-    del lambda_ds
-    style = state.networks.mapping_network(batch.latent, batch.target_domain)
-    return _update_discriminator(state, weights, batch, style)
+    """D learns to tell real images from translations.
 
+    Args:
+        state: changed in place.
+        weights: the weights of the terms.
+        batch: the data.
+        fake: translations of the sources to the target domains, [B, H, W, 3]; no gradient flows into them.
+        regularize: whether R1 is part of the loss at this step.
 
-def update_discriminator_reference_guided(
-    state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor
-) -> Metrics:
-    """D learns to tell real images from translations in the style of a reference image."""
-    del lambda_ds
-    style = state.networks.style_encoder(batch.reference, batch.target_domain)
-    return _update_discriminator(state, weights, batch, style)
+    Returns:
+        Loss, terms, and norm of the gradient.
+    """
+    variables = state.networks.discriminator.trainable_variables
 
+    def compute(reg_weight: float) -> tuple[list[tf.Tensor], Metrics]:
+        return gradients(lambda: discriminator_loss(state.networks, weights, batch, fake, reg_weight), variables)
 
-def update_generator_latent_guided(
-    state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor
-) -> Metrics:
-    """G, F and E learn from translations in the styles of two latent codes."""
-    return _update(
-        state,
-        ["generator", "mapping_network", "style_encoder"],
-        lambda: latent_guided_loss(state.networks, weights, batch, lambda_ds),
-    )
+    if weights.reg_every == 1:
+        gradient, terms = compute(1.0)
+    else:
+        gradient, terms = tf.cond(regularize, lambda: compute(float(weights.reg_every)), lambda: compute(0.0))
+    terms |= apply_gradients(state, ["discriminator"], gradient)
+    state.networks.discriminator.advance_spectral_norm()
+    return terms
 
 
 def update_generator_reference_guided(
     state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor
 ) -> Metrics:
     """G alone learns from translations in the styles of two reference images."""
-    return _update(state, ["generator"], lambda: reference_guided_loss(state.networks, weights, batch, lambda_ds))
+    nets = state.networks
+    gradient, terms = gradients(
+        lambda: reference_guided_loss(nets, weights, batch, lambda_ds), nets.generator.trainable_variables
+    )
+    return terms | apply_gradients(state, ["generator"], gradient)
+
+
+def latent_guided_translation(networks: Networks, batch: Batch) -> Translation:
+    """Translates the sources in the styles of the first latent codes."""
+    style = networks.mapping_network(batch.latent, batch.target_domain)
+    features = networks.generator.encode(batch.source)
+    return Translation(features, style, networks.generator.decode(features, style, batch.source_masks))
+
+
+def reference_guided_translation(networks: Networks, batch: Batch, features: Features) -> Translation:
+    """Translates the sources, encoded already, in the styles of the first references."""
+    style = networks.style_encoder(batch.reference, batch.target_domain)
+    return Translation(features, style, networks.generator.decode(features, style, batch.source_masks))
 
 
 def discriminator_loss(
-    networks: Networks, weights: LossConfig, batch: Batch, style: tf.Tensor
+    networks: Networks, weights: LossConfig, batch: Batch, fake: tf.Tensor, reg_weight: float = 1.0
 ) -> tuple[tf.Tensor, Metrics]:
     """Computes D's loss.
 
@@ -111,14 +157,19 @@ def discriminator_loss(
         networks: the networks.
         weights: the weights of the terms.
         batch: the data.
-        style: style codes of the target domain, [B, style_dim]; no gradient flows into them.
+        fake: translations of the sources to the target domains, [B, H, W, 3]; no gradient flows into them.
+        reg_weight: what R1 is multiplied by besides `lambda_reg`; with 0 it is not computed.
 
     Returns:
-        The loss, and its terms by name before weighting.
+        The loss, and its terms by name before weighting by `lambda_reg`.
     """
     adversarial = losses.ADVERSARIAL[weights.adversarial]
-    fake = networks.generator(batch.source, tf.stop_gradient(style), batch.source_masks)
-    logits_real, reg = losses.r1(networks.discriminator, batch.source, batch.source_domain)
+    if reg_weight:
+        logits_real, reg = losses.r1(networks.discriminator, batch.source, batch.source_domain)
+        reg *= reg_weight
+    else:
+        logits_real = networks.discriminator(batch.source, batch.source_domain)
+        reg = tf.zeros((), logits_real.dtype)
     logits_fake = networks.discriminator(tf.stop_gradient(fake), batch.target_domain)
 
     real = adversarial.real(logits_real)
@@ -135,29 +186,64 @@ def discriminator_loss(
 
 
 def latent_guided_loss(
-    networks: Networks, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor
+    networks: Networks, weights: LossConfig, batch: Batch, translation: Translation, lambda_ds: tf.Tensor
 ) -> tuple[tf.Tensor, Metrics]:
-    """Computes the generator's loss with styles from the mapping network; arguments and result as `generator_loss`."""
-    style = networks.mapping_network(batch.latent, batch.target_domain)
-    other = networks.mapping_network(batch.latent_2, batch.target_domain)
-    return generator_loss(networks, weights, batch, style, other, lambda_ds)
+    """Computes the loss of G, F and E on translations in styles of the mapping network.
+
+    Args:
+        networks: the networks.
+        weights: the weights of the terms.
+        batch: the data.
+        translation: as from `latent_guided_translation`.
+        lambda_ds: weight of the diversity term.
+
+    Returns:
+        The loss, and its terms by name before weighting.
+    """
+    other_style = networks.mapping_network(batch.latent_2, batch.target_domain)
+    # The style of the translation and that of its source, in one batch.
+    styles = networks.style_encoder(
+        tf.concat([translation.image, batch.source], 0), tf.concat([batch.target_domain, batch.source_domain], 0)
+    )
+    found_style, source_style = tf.split(styles, 2)
+    return _generator_loss(networks, weights, batch, translation, other_style, found_style, source_style, lambda_ds)
 
 
 def reference_guided_loss(
     networks: Networks, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor
 ) -> tuple[tf.Tensor, Metrics]:
-    """Computes the generator's loss with styles from the style encoder; arguments and result as `generator_loss`."""
-    style = networks.style_encoder(batch.reference, batch.target_domain)
-    other = networks.style_encoder(batch.reference_2, batch.target_domain)
-    return generator_loss(networks, weights, batch, style, other, lambda_ds)
+    """Computes the loss of G on translations in styles of references; E is not moved by it, and neither is F.
+
+    Args:
+        networks: the networks.
+        weights: the weights of the terms.
+        batch: the data.
+        lambda_ds: weight of the diversity term.
+
+    Returns:
+        The loss, and its terms by name before weighting.
+    """
+    # Nothing of these three needs a gradient, so they make a batch of their own.
+    target, source = batch.target_domain, batch.source_domain
+    styles = networks.style_encoder(
+        tf.concat([batch.reference, batch.reference_2, batch.source], 0), tf.concat([target, target, source], 0)
+    )
+    style, other_style, source_style = tf.split(styles, 3)
+    features = networks.generator.encode(batch.source)
+    image = networks.generator.decode(features, style, batch.source_masks)
+    translation = Translation(features, style, image)
+    found_style = networks.style_encoder(image, target)
+    return _generator_loss(networks, weights, batch, translation, other_style, found_style, source_style, lambda_ds)
 
 
-def generator_loss(
+def _generator_loss(
     networks: Networks,
     weights: LossConfig,
     batch: Batch,
-    style: tf.Tensor,
+    translation: Translation,
     other_style: tf.Tensor,
+    found_style: tf.Tensor,
+    source_style: tf.Tensor,
     lambda_ds: tf.Tensor,
 ) -> tuple[tf.Tensor, Metrics]:
     """Computes the generator's full objective (equation 5).
@@ -166,30 +252,29 @@ def generator_loss(
         networks: the networks.
         weights: the weights of the terms.
         batch: the data.
-        style: style codes of the target domain, [B, style_dim].
-        other_style: others, for the diversity term.
+        translation: the sources in the styles to be learnt.
+        other_style: other styles, for the diversity term, [B, style_dim].
+        found_style: what E finds in the translation.
+        source_style: what E finds in the sources.
         lambda_ds: weight of the diversity term.
 
     Returns:
         The loss, and its terms by name before weighting.
     """
-    generator, encoder = networks.generator, networks.style_encoder
-    features = generator.encode(batch.source)  # does not depend on the style: once for both
+    generator, fake = networks.generator, translation.image
 
     # The translation must look like an image of the target domain ...
-    fake = generator.decode(features, style, batch.source_masks)
     logits = networks.discriminator(fake, batch.target_domain)
     adv = losses.ADVERSARIAL[weights.adversarial].generator(logits)
 
     # ... show the style it was given ...
-    sty = losses.style_reconstruction(style, encoder(fake, batch.target_domain))
+    sty = losses.style_reconstruction(translation.style, found_style)
 
     # ... differ from the translation in another style ...
-    other = generator.decode(features, tf.stop_gradient(other_style), batch.source_masks)
+    other = generator.decode(translation.features, tf.stop_gradient(other_style), batch.source_masks)
     ds = losses.style_diversification(fake, other)
 
     # ... and lead back to the source.
-    source_style = encoder(batch.source, batch.source_domain)
     reconstructed = generator(fake, source_style, batch.find_masks(fake))
     cyc = losses.cycle_consistency(batch.source, reconstructed)
 
@@ -200,6 +285,11 @@ def generator_loss(
 def diversity_weight(weights: LossConfig, step: tf.Tensor) -> tf.Tensor:
     """Returns `lambda_ds` for the iteration after `step` finished ones: it falls linearly to 0 over `ds_iter`."""
     return weights.lambda_ds * tf.nn.relu(1.0 - tf.cast(step, keras.config.floatx()) / weights.ds_iter)
+
+
+def regularizes(weights: LossConfig, step: tf.Tensor) -> tf.Tensor:
+    """Returns whether R1 is part of D's loss in the iteration after `step` finished ones: in every `reg_every`-th."""
+    return tf.equal(step % weights.reg_every, 0)
 
 
 def latent_codes(
@@ -243,23 +333,26 @@ def gradients(
     return tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO), terms
 
 
-def _update_discriminator(state: TrainingState, weights: LossConfig, batch: Batch, style: tf.Tensor) -> Metrics:
-    """Updates D on real images and on translations in the given styles."""
-    terms = _update(state, ["discriminator"], lambda: discriminator_loss(state.networks, weights, batch, style))
-    state.networks.discriminator.advance_spectral_norm()
-    return terms
+def apply_gradients(state: TrainingState, names: Sequence[str], gradient: Sequence[tf.Tensor]) -> Metrics:
+    """Moves networks by one step of their optimizers.
 
+    Args:
+        state: changed in place.
+        names: of the networks.
+        gradient: for the trainable variables of these networks, one after the other: of the mean loss over this
+            replica's share of the batch.
 
-def _update(state: TrainingState, names: Sequence[str], loss: Callable[[], tuple[tf.Tensor, Metrics]]) -> Metrics:
-    """Updates the named networks by one step down the gradient of a loss."""
-    variables = [getattr(state.networks, name).trainable_variables for name in names]
-    flat, terms = gradients(loss, [variable for group in variables for variable in group])
+    Returns:
+        The norm of each network's gradient, by `grad_norm_NAME`.
+    """
     # The optimizer sums over replicas; the loss of a batch is the mean over its parts.
     replicas = tf.distribute.get_replica_context().num_replicas_in_sync
     if replicas > 1:
-        flat = [gradient / replicas for gradient in flat]
-    for name, group in zip(names, variables, strict=True):
-        mine, flat = flat[: len(group)], flat[len(group) :]
-        terms[f"grad_norm_{name}"] = tf.linalg.global_norm(mine)
-        state.optimizers[name].apply(mine, group)
-    return terms
+        gradient = [part / replicas for part in gradient]
+    norms = {}
+    for name in names:
+        variables = getattr(state.networks, name).trainable_variables
+        mine, gradient = gradient[: len(variables)], gradient[len(variables) :]
+        norms[f"grad_norm_{name}"] = tf.linalg.global_norm(mine)
+        state.optimizers[name].apply(mine, variables)
+    return norms
