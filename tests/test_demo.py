@@ -31,14 +31,14 @@ PHONE = (390, 844)
 SECONDS = 20
 
 
-@pytest.fixture(scope="module")
-def model(exported_model) -> LocalModel:
-    return LocalModel(exported_model)
+@pytest.fixture
+def model(local_model) -> LocalModel:
+    return local_model
 
 
 @pytest.fixture(scope="module")
-def address(model):
-    with demo.served(model, "127.0.0.1", 0) as address:
+def address(local_model):
+    with demo.served(local_model, "127.0.0.1", 0) as address:
         yield address
 
 

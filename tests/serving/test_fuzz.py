@@ -158,6 +158,12 @@ class Fuzzer:
         inputs[name][0, self._between(0, inputs[name].shape[1])] = self._one((np.nan, np.inf, -np.inf))
         return Case(self._request(signature, inputs), sentence=f"{name} holds a number that is not finite")
 
+    def some_vector_too_large(self) -> Case:
+        name, signature = self._vector()
+        inputs = self._inputs(signature)
+        inputs[name][0, self._between(0, inputs[name].shape[1])] = self._one((1001, -1e6, 1e19, 3e38))
+        return Case(self._request(signature, inputs), sentence=f"{name} holds .*; its numbers must be between")
+
     def some_float_image(self) -> Case:
         signature = self._one(("translate_style_float", "encode_style_float"))
         inputs = self._inputs(signature)
@@ -208,7 +214,7 @@ class Fuzzer:
         return Case(self._request(signature, inputs), sentence="no rows")
 
     def some_too_many_rows(self) -> Case:
-        signature = self._one(WITH_IMAGES)
+        signature = self._one([*SIGNATURES])
         inputs = inputs_of(signature, self._between(9, 40), self._sources)
         return Case(self._request(signature, inputs), sentence="at most 8 are taken")
 
