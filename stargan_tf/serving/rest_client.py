@@ -41,14 +41,14 @@ class RestClient(Client):
         self._session.close()
 
     def _predict(self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float) -> dict[str, np.ndarray]:
-        columns = {name: _to_json(name, values) for name, values in inputs.items()}
+        columns = {name: to_json(name, values) for name, values in inputs.items()}
         body = json.dumps({"signature_name": signature, "inputs": columns}).encode()
         outputs = self._call("POST", ":predict", timeout, body)["outputs"]
         if not isinstance(outputs, dict):  # of a single output TF Serving leaves out the name
             metadata = self._call("GET", "/metadata", timeout)["metadata"]
             (name,) = metadata["signature_def"]["signature_def"][signature]["outputs"]
             outputs = {name: outputs}
-        return {name: _from_json(column) for name, column in outputs.items()}
+        return {name: from_json(column) for name, column in outputs.items()}
 
     def _status(self, timeout: float) -> dict[int, str]:
         versions = self._call("GET", "", timeout)["model_version_status"]
@@ -99,7 +99,8 @@ class RestClient(Client):
         )
 
 
-def _to_json(name: str, values: np.ndarray) -> Any:
+def to_json(name: str, values: np.ndarray) -> Any:
+    """Writes an input as TF Serving's JSON: nested lists, bytes as base64."""
     if values.dtype != object:
         if not np.isfinite(values).all():
             raise InvalidRequest(f"{name} holds a number that is not finite, which JSON cannot carry")
@@ -116,7 +117,8 @@ def _text_to_json(name: str, value: bytes) -> Any:
     return {"b64": base64.b64encode(value).decode()}
 
 
-def _from_json(column: Any) -> np.ndarray:
+def from_json(column: Any) -> np.ndarray:
+    """Reads an output of TF Serving's JSON."""
     first = column
     shape = []
     while isinstance(first, list):

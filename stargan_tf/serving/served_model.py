@@ -16,7 +16,7 @@ from stargan_tf.errors import UserError
 # How TensorFlow wraps a sentence that the graph refuses a request with.
 _ASSERTION = re.compile(r"assertion failed: \[(.*?)(?:\](?=\s*(?:\[\[|\[?$))|$)", re.DOTALL)
 # What TF Serving ends messages with that it cut, at 1,024 bytes.
-# Source: https://github.com/tensorflow/serving/blob/master/tensorflow_serving/util/status_util.cc
+# Source: https://github.com/tensorflow/serving/blob/master/tensorflow_serving/model_servers/grpc_status_util.cc
 _CUT = "...TRUNCATED"
 # Quotation marks and backslashes are escaped in it.
 _ESCAPED = re.compile(r"\\(['\"\\])")

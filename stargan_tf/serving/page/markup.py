@@ -27,7 +27,7 @@ class Markup:
 
     def seen(self, chosen: Chosen) -> str:
         """What the model sees of an image."""
-        size = f"{self._width} x {self._height} pixels"
+        size = f"{self._width}&nbsp;x&nbsp;{self._height} pixels"
         return (
             f'<figure class="seen">{self._image(chosen.preview, "What the model sees")}<figcaption>'
             f"The model sees the centre of {html.escape(chosen.name)} at {size}.</figcaption></figure>"

@@ -81,5 +81,7 @@ class Session:
 
     @property
     def ends(self) -> tuple[Drawn, Drawn]:
-        """Styles A and B; those that the user did not choose are the first drawn."""
-        return tuple(marked or default for marked, default in zip(self.marked, self.drawn, strict=False))
+        """Styles A and B; those that the user did not choose are the first drawn that are not the other one."""
+        chosen = {style.label for style in self.marked if style is not None}
+        others = (style for style in self.drawn if style.label not in chosen)
+        return tuple(style or next(others) for style in self.marked)
