@@ -73,7 +73,7 @@ def asking_by_rest(server: str) -> Iterator[Ask]:
     def ask(request: predict_pb2.PredictRequest) -> Answer:
         spec = request.model_spec
         which = f"/labels/{quote(spec.version_label, safe='')}" if spec.version_label else ""
-        if spec.HasField("version") and spec.version.value >= 0:
+        if spec.HasField("version"):
             which = f"/versions/{spec.version.value}"
         body = _body(request)
         if body is None:
