@@ -66,7 +66,7 @@ def asking_by_grpc(server: str) -> Iterator[Ask]:
 
 @contextlib.contextmanager
 def asking_by_rest(server: str) -> Iterator[Ask]:
-    """Yields what sends a request by REST; one that JSON cannot carry becomes a body with a few bytes changed."""
+    """Yields what sends a request by REST; one that JSON cannot carry becomes a body with a few bytes changed, cut off."""
     chance = random.Random(0)
     codes = {200: OK, 400: INVALID, 404: NOT_FOUND}
 
@@ -80,7 +80,7 @@ def asking_by_rest(server: str) -> Iterator[Ask]:
             body = bytearray(_body(make_request("map_latent", inputs_of("map_latent", 2, [b""]))))
             for _ in range(chance.randint(1, 5)):
                 body[chance.randrange(len(body))] = chance.randrange(256)
-            body = bytes(body[: chance.randrange(len(body) + 1)])
+            body = bytes(body[: chance.randrange(len(body))])
         address = f"http://{server}/v1/models/{quote(spec.name or 'stargan', safe='')}{which}:predict"
         answer = requests.post(address, body, timeout=PATIENCE)
         if answer.status_code != 200:
