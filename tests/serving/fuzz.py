@@ -66,7 +66,7 @@ def asking_by_grpc(server: str) -> Iterator[Ask]:
 
 @contextlib.contextmanager
 def asking_by_rest(server: str) -> Iterator[Ask]:
-    """Yields what sends a request by REST; one that JSON cannot carry becomes a body with a few bytes changed, cut off."""
+    """Yields what sends a request by REST; one that JSON cannot carry becomes a body that is cut off."""
     chance = random.Random(0)
     codes = {200: OK, 400: INVALID, 404: NOT_FOUND}
 
