@@ -90,19 +90,19 @@ def served(model: "ServedModel", host: str, port: int) -> Iterator[str]:
         UserError: the port is in use.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
-    from stargan_tf.serving import page
+    from stargan_tf.serving.page import layout, scripts, theme
 
     port = _free_port(host, port)
-    blocks = page.build(model)
+    blocks = layout.build(model)
     # One place for each event, so that a user who waits is told so and not turned away.
     blocks.queue(max_size=_MAX_WAITING, default_concurrency_limit=1)
     try:
         _, address, _ = blocks.launch(
             server_name=host,
             server_port=port,
-            theme=page.THEME,
-            css=page.CSS,
-            js=page.SCRIPT,
+            theme=theme.THEME,
+            css=theme.CSS,
+            js=scripts.ON_LOAD,
             prevent_thread_lock=True,
             quiet=True,
             share=False,

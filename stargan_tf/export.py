@@ -37,7 +37,7 @@ class Arguments:
         format: `saved_model` for TF Serving, `onnx` or `litert` for other runtimes.
         precision: of the exported networks; `bfloat16` halves the files, and is faster where the hardware knows it.
         batch_sizes: numbers of rows that a server merges requests to, rising; a warm-up request is written for each.
-        max_rows: requests with more images are refused; at least the largest batch size.
+        max_rows: requests with more rows are refused; at least the largest batch size.
         max_pixels: images whose header announces more pixels are refused before they are decoded.
         licence: of the weights, for the model card.
     """

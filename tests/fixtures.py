@@ -9,6 +9,7 @@ from data_prep import images_to_tfrecords, synthetic
 from stargan_tf import export
 from stargan_tf.config import Config, DataConfig, ModelConfig, RunConfig
 from stargan_tf.data.records import open_data_directory
+from stargan_tf.serving.served_model import LocalModel
 from stargan_tf.training.loop import train_and_evaluate
 
 # Small enough that a step takes milliseconds; every step leaves a record and a checkpoint. One device, since compiling
@@ -65,3 +66,9 @@ def exported_model(trained_run, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("models") / "stargan"
     export.run(export.Arguments(str(trained_run), str(path), batch_sizes=[1, 2], max_rows=8, max_pixels=1_000_000))
     return path
+
+
+@pytest.fixture(scope="session")
+def local_model(exported_model) -> LocalModel:
+    """`exported_model`, loaded once for all tests, since that and the first call of each signature take seconds."""
+    return LocalModel(exported_model)

@@ -403,10 +403,10 @@ def _parse_inputs(tensors: Mapping[str, Any], infos: Mapping[str, Any]) -> dict[
     for alias in infos:
         if alias not in tensors:
             raise _invalid(f"input tensor alias not found in signature: {', '.join(set(tensors) - set(infos))}")
-    return {alias: _parse_tensor(alias, tensors[alias], info.dtype) for alias, info in infos.items()}
+    return {alias: parse_tensor(alias, tensors[alias], info.dtype) for alias, info in infos.items()}
 
 
-def _parse_tensor(alias: str, proto: Any, dtype: int) -> np.ndarray:
+def parse_tensor(alias: str, proto: Any, dtype: int) -> np.ndarray:
     """Turns a TensorProto into an array by what TF Serving uses, Tensor::FromProto, and never by tf.make_ndarray."""
     if proto.dtype != dtype:
         raise _invalid(f"Expects arg[{alias}] to be {tf.dtypes.as_dtype(dtype).name} but {proto.dtype} is provided")

@@ -11,7 +11,7 @@ from stargan_tf.config import Config
 from stargan_tf.data.images import decode_image, to_array, to_image, to_png
 from stargan_tf.interop import face_network, pytorch
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
-from stargan_tf.serving.served_model import LocalModel
+from stargan_tf.serving.served_model import LocalModel, newest_version
 from stargan_tf.training.checkpoints import load_ema, save_ema
 from stargan_tf.translation import Translator
 from tests.fixtures import with_training
@@ -34,9 +34,8 @@ def test_what_is_in_a_version(exported_model, trained_run):
         assert fact in page
 
 
-def test_only_what_inference_needs_is_saved(exported_model):
-    model = LocalModel(exported_model)
-    translator_weights = sum(variable.shape.num_elements() for variable in model._model.weights)
+def test_only_what_inference_needs_is_saved(exported_model, local_model):
+    translator_weights = sum(variable.shape.num_elements() for variable in local_model._model.weights)
     stored = (exported_model / "1" / "variables" / "variables.data-00000-of-00001").stat().st_size
     assert stored < 4 * translator_weights + 100_000  # float32, and the object graph
 
@@ -52,14 +51,15 @@ def test_versions_rise_and_are_never_written_over(trained_run, exported_model, t
     assert "version 2 of stargan" in capsys.readouterr().out
     assert {path.name for path in model.iterdir()} == {"1", "2", "serving"}
     assert (model / "1" / "saved_model.pb").read_bytes() == before
-    assert LocalModel(model).card["version"] == 2
-    assert LocalModel(model).card["licence"] == "CC BY 4.0"
-    assert LocalModel(model / "1").card["version"] == 1
+    newest = LocalModel(model)
+    assert newest.card["version"] == 2
+    assert newest.card["licence"] == "CC BY 4.0"
+    assert newest_version(model / "1") == model / "1"
 
 
-def test_bfloat16_is_smaller_and_nearly_the_same(trained_run, exported_model, tmp_path):
+def test_bfloat16_is_smaller_and_nearly_the_same(trained_run, local_model, tmp_path):
     export.run(export.Arguments(str(trained_run), str(tmp_path / "half"), precision="bfloat16", batch_sizes=[1]))
-    half, full = LocalModel(tmp_path / "half"), LocalModel(exported_model)
+    half, full = LocalModel(tmp_path / "half"), local_model
     sizes = [
         sum(file.stat().st_size for file in (model.version / "variables").glob("variables.data*"))
         for model in (half, full)

@@ -14,7 +14,10 @@ import numpy as np
 from stargan_tf.errors import UserError
 
 # How TensorFlow wraps a sentence that the graph refuses a request with.
-_ASSERTION = re.compile(r"assertion failed: \[(.*?)\](?=\s*(?:\[\[|$))", re.DOTALL)
+_ASSERTION = re.compile(r"assertion failed: \[(.*?)(?:\](?=\s*(?:\[\[|\[?$))|$)", re.DOTALL)
+# What TF Serving ends messages with that it cut, at 1,024 bytes.
+# Source: https://github.com/tensorflow/serving/blob/master/tensorflow_serving/model_servers/grpc_status_util.cc
+_CUT = "...TRUNCATED"
 # Quotation marks and backslashes are escaped in it.
 _ESCAPED = re.compile(r"\\(['\"\\])")
 
@@ -29,11 +32,13 @@ class ServerUnavailable(UserError):
 
 def invalid_request(message: str) -> InvalidRequest:
     """Makes an error of the message of an INVALID_ARGUMENT status, without TensorFlow's words around the sentence."""
-    # Graphs nest, and each level may add its own "[[{{node ...}}]]" lines.
-    sentence = _ASSERTION.search(message)
+    # Graphs nest, and each level may add its own "[[{{node ...}}]]" lines; what is cut there has the sentence whole.
+    whole = message.removesuffix(_CUT)
+    sentence = _ASSERTION.search(whole)
     if sentence is None:
         return InvalidRequest(message.partition("\n")[0] or "the request is refused without a reason")
-    return InvalidRequest(_ESCAPED.sub(r"\1", sentence[1]))
+    was_cut = whole != message and sentence.end(1) == len(whole)
+    return InvalidRequest(_ESCAPED.sub(r"\1", sentence[1]) + ("..." if was_cut else ""))
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,12 @@ class LocalModel(ServedModel):
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `ServedModel.predict`."""
-        dtypes = self._dtypes[signature]
+        dtypes = self._dtypes.get(signature)
+        if dtypes is None:
+            raise InvalidRequest(f"signature is {signature!r}; it must be one of {', '.join(sorted(self._dtypes))}")
+        if inputs.keys() != dtypes.keys():
+            names = (", ".join(sorted(given)) or "none" for given in (inputs, dtypes))
+            raise InvalidRequest("the inputs of {} are {}; they must be {}".format(signature, *names))
         try:
             outputs = self._model.signatures[signature](
                 **{name: self._constant(value, dtypes[name]) for name, value in inputs.items()}

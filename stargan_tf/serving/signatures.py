@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from stargan_tf.serving.image_decoding import decode_images
+from stargan_tf.serving.decoding.images import decode_images
 from stargan_tf.translation import Translator, latents_of_seeds
 
 FORMATS = ("png", "jpeg")
@@ -19,6 +19,9 @@ JPEG_QUALITY = 95
 
 # A value quoted in an error is cut after so many characters.
 _QUOTED_LENGTH = 60
+# Bounds the numbers of a code. Those that training draws or learns are of the order of 1; squares of very large ones
+# overflow in the networks, and the image is not finite then.
+_LARGEST_NUMBER = 1000.0
 # Float images may lie outside of [-1, 1] by what arithmetic leaves.
 _RANGE_TOLERANCE = 1e-3
 
@@ -45,7 +48,7 @@ class Signatures(tf.Module):
         translator: whose networks are exported.
         card: the model card, which the signature `domains` gives out as JSON.
         max_pixels: images that announce more are refused before they are decoded.
-        max_rows: requests with more images are refused, since memory grows with them.
+        max_rows: requests with more rows are refused, since memory grows with them.
     """
 
     def __init__(self, translator: Translator, card: Mapping[str, Any], max_pixels: int, max_rows: int):
@@ -54,12 +57,12 @@ class Signatures(tf.Module):
         self._card = json.dumps(card)
         self._max_rows = max_rows
 
-        # One function for all signatures: the graph of decoding is large, and would be saved with each.
-        @tf.function(autograph=False)
+        # Traced once for all signatures: the graph of decoding is large, and would be saved with each.
+        @tf.function(autograph=False, input_signature=(tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.string)))
         def decode_distinct(contents, name):
             return decode_images(contents, translator.image_size, max_pixels, name)
 
-        self._decode_distinct = decode_distinct
+        self._decode_distinct = decode_distinct.get_concrete_function()
         # Saved are variables that are reachable from here; the translator's functions only capture them.
         self.weights = [variable.value for variable in translator.variables]
         self.mean_styles = tf.constant(translator.mean_styles)
@@ -84,7 +87,7 @@ class Signatures(tf.Module):
             "encode_style_float": (self._encode_style_float, ("image", "domain")),
             "domains": (self._domains, ("request",)),
         }
-        return {name: _compile(method, names) for name, (method, names) in methods.items()}
+        return {name: _compile(method, names, self._max_rows) for name, (method, names) in methods.items()}
 
     def _default(self, image_bytes, domain, seed) -> Outputs:
         rows = tf.shape(image_bytes)
@@ -116,7 +119,6 @@ class Signatures(tf.Module):
         return self._translate(image_bytes, format, [style_error], lambda: style)
 
     def _encode_style(self, image_bytes, domain) -> Outputs:
-        self._check_rows(image_bytes)
         index, domain_error = self._find_domain(domain)
         images, row, image_error = self._decode(image_bytes, "image_bytes")
         error = _first(domain_error, image_error)
@@ -134,7 +136,6 @@ class Signatures(tf.Module):
         return {"style": _blank(style, error), "error": error}
 
     def _translate_style_float(self, image, style) -> Outputs:
-        self._check_rows(image)
         style, style_error = _check_vectors(style, self._translator.style_dim, "style")
         image, image_error = self._check_images(image)
         error = _first(image_error, style_error)
@@ -147,7 +148,6 @@ class Signatures(tf.Module):
         return {"image": _blank(image, error), "error": error}
 
     def _encode_style_float(self, image, domain) -> Outputs:
-        self._check_rows(image)
         index, domain_error = self._find_domain(domain)
         image, image_error = self._check_images(image)
         error = _first(domain_error, image_error)
@@ -162,7 +162,6 @@ class Signatures(tf.Module):
 
     def _translate(self, image_bytes, format, errors: list[tf.Tensor], style: Callable[[], tf.Tensor]) -> Outputs:
         """Translates encoded images; `style` is called when it is known that there is something to do."""
-        self._check_rows(image_bytes)
         images, row, image_error = self._decode(image_bytes, "image_bytes")
         known = tf.reduce_any(format[:, None] == tf.constant([FORMATS]), 1)
         sentence = tf.strings.join(["format is ", _quoted(format), "; it must be png or jpeg"])
@@ -188,7 +187,7 @@ class Signatures(tf.Module):
     def _decode(self, contents, name: str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Decodes every distinct image once; returns these, their number for each row, and errors for each row."""
         distinct, row = tf.unique(contents)
-        images, errors = self._decode_distinct(distinct, name)
+        images, errors = self._decode_distinct(distinct, tf.constant(name))
         return images, row, tf.gather(errors, row)
 
     def _find_domain(self, domain) -> tuple[tf.Tensor, tf.Tensor]:
@@ -196,13 +195,6 @@ class Signatures(tf.Module):
         matches = domain[:, None] == tf.constant([names])
         sentence = tf.strings.join(["domain is ", _quoted(domain), f"; it must be one of {', '.join(names)}"])
         return tf.argmax(matches, 1, tf.int32), _where(tf.reduce_any(matches, 1), sentence)
-
-    def _check_rows(self, images) -> None:
-        rows = tf.shape(images)[0]
-        sentence = tf.strings.join(
-            ["the request has ", tf.strings.as_string(rows), f" rows; at most {self._max_rows} are taken"]
-        )
-        tf.debugging.Assert(rows <= self._max_rows, [sentence])
 
     def _check_images(self, image) -> tuple[tf.Tensor, tf.Tensor]:
         height, width = self._translator.image_size
@@ -221,14 +213,18 @@ class Signatures(tf.Module):
         return _blank(image, error), error
 
 
-def _compile(method: Callable[..., Outputs], names: tuple[str, ...]) -> Callable[..., Outputs]:
-    """Compiles a signature; what it is given is first checked to be rows, as many of each input."""
+def _compile(method: Callable[..., Outputs], names: tuple[str, ...], max_rows: int) -> Callable[..., Outputs]:
+    """Compiles a signature; what it is given is first checked to be rows, not too many, and as many of each input."""
 
     def checked(**inputs):
         # A server feeds what it was sent, whatever the declared shapes, so these are checked in the graph.
         inputs = {name: tf.ensure_shape(value, _SHAPES[name][0]) for name, value in inputs.items()}
         rows = [tf.shape(inputs[name])[0] for name in names]
-        checks = [tf.Assert(rows[0] > 0, [f"{names[0]} has no rows; it must have at least one"])]
+        too_many = ["the request has ", tf.strings.as_string(rows[0]), f" rows; at most {max_rows} are taken"]
+        checks = [
+            tf.Assert(rows[0] > 0, [f"{names[0]} has no rows; it must have at least one"]),
+            tf.Assert(rows[0] <= max_rows, [tf.strings.join(too_many)]),
+        ]
         for name, count in zip(names[1:], rows[1:], strict=True):
             numbers = [tf.strings.as_string(number) for number in (count, rows[0])]
             sentence = tf.strings.join([f"{name} has ", numbers[0], f" rows but {names[0]} has ", numbers[1]])
@@ -254,7 +250,13 @@ def _check_vectors(vectors: tf.Tensor, length: int, name: str) -> tuple[tf.Tenso
     with tf.control_dependencies([tf.Assert(width == length, [sentence])]):
         vectors = tf.reshape(vectors, (-1, length))
     finite = tf.reduce_all(tf.math.is_finite(vectors), 1)
-    error = _where(finite, f"{name} holds a number that is not finite")
+    furthest = tf.gather(vectors, tf.argmax(tf.abs(vectors), 1), axis=1, batch_dims=1)
+    number = tf.strings.as_string(furthest, shortest=True)
+    limit = f"{_LARGEST_NUMBER:g}"
+    large = tf.strings.join([f"{name} holds ", number, f"; its numbers must be between -{limit} and {limit}"])
+    error = _first(
+        _where(finite, f"{name} holds a number that is not finite"), _where(tf.abs(furthest) <= _LARGEST_NUMBER, large)
+    )
     return _blank(vectors, error), error
 
 

@@ -18,9 +18,9 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from stargan_tf.data.images import to_png
 from stargan_tf.errors import UserError
-from stargan_tf.serving import client as client_module
+from stargan_tf.serving import remote_model
 from stargan_tf.serving.client import GrpcClient, RestClient, main
-from stargan_tf.serving.served_model import InvalidRequest, LocalModel, ServerUnavailable, texts
+from stargan_tf.serving.served_model import InvalidRequest, ServerUnavailable, texts
 from tests.serving.test_signatures import SIGNATURES, inputs_of
 from tests.serving_double import HOST, Double
 
@@ -30,9 +30,9 @@ PROTOCOLS = pytest.mark.parametrize("protocol", ["grpc", "rest"])
 PATIENCE = 60.0
 
 
-@pytest.fixture(scope="module")
-def local(exported_model):
-    return LocalModel(exported_model)
+@pytest.fixture
+def local(local_model):
+    return local_model
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +314,7 @@ class Scripted:
 
 @pytest.fixture
 def hasty(monkeypatch):
-    monkeypatch.setattr(client_module, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(remote_model, "_FIRST_PAUSE", 0.01)
 
 
 def ask(client):
@@ -345,7 +345,7 @@ def test_only_an_unavailable_server_is_asked_again(codes, retries, calls, error,
 
 @PROTOCOLS
 def test_a_server_that_comes_up_late(protocol, monkeypatch):
-    monkeypatch.setattr(client_module, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(remote_model, "_FIRST_PAUSE", 0.1)
     with Scripted(protocol) as server:  # a port that is free
         pass
     with ThreadPoolExecutor(1) as pool, connect(protocol, server, retries=8) as client:
@@ -375,7 +375,7 @@ def test_a_call_ends_in_time(protocol, monkeypatch):
         assert time.monotonic() - start < 5
         assert server.calls == 1
     # The pauses count too.
-    monkeypatch.setattr(client_module, "_FIRST_PAUSE", 0.2)
+    monkeypatch.setattr(remote_model, "_FIRST_PAUSE", 0.2)
     with Scripted(protocol, [UNAVAILABLE] * 99) as server, connect(protocol, server, timeout=1, retries=99) as client:
         start = time.monotonic()
         with pytest.raises(ServerUnavailable, match=r"tried [1-9] times"):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from stargan_tf.data.images import decode_image, fit_image, to_array
-from stargan_tf.serving.image_decoding import decode_images
+from stargan_tf.serving.decoding.images import decode_images
 
 HEIGHT, WIDTH = 24, 40
 MAX_PIXELS = 20_000_000

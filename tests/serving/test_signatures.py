@@ -13,7 +13,7 @@ from PIL import Image
 
 from stargan_tf.data.images import decode_image, fit_image, to_array, to_image, to_png
 from stargan_tf.serving import warmup
-from stargan_tf.serving.served_model import InvalidRequest, LocalModel, texts
+from stargan_tf.serving.served_model import InvalidRequest, invalid_request, texts
 from stargan_tf.translation import Translator
 
 DOMAINS = ("circle", "square", "triangle")
@@ -26,9 +26,9 @@ TRANSLATIONS = (
 )
 
 
-@pytest.fixture(scope="module")
-def model(exported_model):
-    return LocalModel(exported_model)
+@pytest.fixture
+def model(local_model):
+    return local_model
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,8 @@ def test_the_card(model, exported_model):
         ("translate_latent", "format", b"bmp", "format is 'bmp'; it must be png or jpeg"),
         ("map_latent", "latent", np.nan, "latent holds a number that is not finite"),
         ("translate_style_float", "style", np.inf, "style holds a number that is not finite"),
+        ("translate_style", "style", 3e38, "style holds 3e+38; its numbers must be between -1000 and 1000"),
+        ("map_latent", "latent", -1000.5, "latent holds -1000.5; its numbers must be between -1000 and 1000"),
         ("encode_style_float", "image", np.nan, "image holds a value that is not finite"),
         ("translate_style_float", "image", 255, "image has values from 255 to 255; they must be from -1 to 1"),
     ],
@@ -207,17 +209,49 @@ def test_a_wrong_length_is_told(model, sources, length):
             model.predict(signature, inputs)
 
 
-@pytest.mark.parametrize("signature", [name for name in SIGNATURES if name != "domains"])
+@pytest.mark.parametrize("signature", SIGNATURES)
 def test_rows(model, sources, signature):
     names = SIGNATURES[signature]
     inputs = inputs_of(signature, 2, sources)
     with pytest.raises(InvalidRequest, match=f"^{names[0]} has no rows; it must have at least one$"):
         model.predict(signature, {name: values[:0] for name, values in inputs.items()})
-    with pytest.raises(InvalidRequest, match=f"^{names[1]} has 1 rows but {names[0]} has 2$"):
-        model.predict(signature, inputs | {names[1]: inputs[names[1]][:1]})
-    if signature != "map_latent":
-        with pytest.raises(InvalidRequest, match=r"^the request has 9 rows; at most 8 are taken$"):
-            model.predict(signature, inputs_of(signature, 9, sources))
+    with pytest.raises(InvalidRequest, match=r"^the request has 9 rows; at most 8 are taken$"):
+        model.predict(signature, inputs_of(signature, 9, sources))
+    if len(names) > 1:
+        with pytest.raises(InvalidRequest, match=f"^{names[1]} has 1 rows but {names[0]} has 2$"):
+            model.predict(signature, inputs | {names[1]: inputs[names[1]][:1]})
+
+
+def test_what_is_no_signature_or_input_is_told(model, sources):
+    with pytest.raises(InvalidRequest, match=r"^signature is 'nope'; it must be one of domains, encode_style, "):
+        model.predict("nope", {})
+    inputs = inputs_of("encode_style", 1, sources)
+    with pytest.raises(InvalidRequest, match=r"^the inputs of encode_style are domain; they must be domain, image_b"):
+        model.predict("encode_style", {"domain": inputs["domain"]})
+    with pytest.raises(InvalidRequest, match=r"^the inputs of encode_style are domain, image_bytes, more; they must "):
+        model.predict("encode_style", inputs | {"more": inputs["domain"]})
+
+
+def test_the_largest_codes_give_finite_images(model, translator):
+    images = np.zeros((2, 16, 16, 3), np.float32)
+    styles = np.float32([[1000.0] * 8, [-1000.0, 1000.0] * 4])
+    drawn = model.predict("translate_style_float", {"image": images, "style": styles})
+    assert not any(drawn["error"])
+    assert np.isfinite(drawn["image"]).all()
+    np.testing.assert_allclose(drawn["image"], translator.translate(images, styles), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "written", [f"[{'x' * 1200}]\n\t [[{{{{node a}}}}]]", f"[{'x' * 900}]\n\t [[{'y' * 200}]]", "[short]"]
+)
+def test_a_message_that_tf_serving_cut(written):
+    # Lengths around those at which the cut meets the sentence's own end and what follows it.
+    message = f"Graph execution error:\n\nassertion failed: {written}"
+    for limit in (1024, len(message) - 1, *range(message.index("]"), message.index("]") + 8)):
+        was_cut = limit < len(message)
+        told = str(invalid_request(message[:limit] + "...TRUNCATED" if was_cut else message))
+        sentence = written[1 : written.index("]")]
+        assert told == (sentence if limit > message.index("]") else message[:limit].partition("[")[2] + "...")
 
 
 def test_float_images_of_another_size(model):

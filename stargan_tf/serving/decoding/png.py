@@ -1,0 +1,47 @@
+"""PNG files inside a TensorFlow graph."""
+
+import tensorflow as tf
+
+from stargan_tf.serving.decoding.colours import on_white
+from stargan_tf.serving.decoding.exif import orientation, upright
+from stargan_tf.serving.decoding.file_bytes import big_endian, bytes_at, fail_unless, length
+from stargan_tf.serving.decoding.limits import MAX_STEPS, Bounded
+
+
+def decode_png(encoded: tf.Tensor, bounded: Bounded) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes what begins as a PNG; returns pixels and an error as `Bounded`, or fails if it is damaged."""
+    header = bytes_at(encoded, 8, 18)
+    width, height, colour_type = big_endian(header[8:12]), big_endian(header[12:16]), header[17]
+    end = length(encoded)
+
+    def walk(step, position, transparent, exif, done):
+        head = bytes_at(encoded, position, 8)
+
+        def is_chunk(chunk: bytes) -> tf.Tensor:
+            return tf.reduce_all(head[4:] == [*chunk])
+
+        return (
+            step + 1,
+            position + 12 + big_endian(head[:4]),
+            transparent | is_chunk(b"tRNS"),
+            tf.where(is_chunk(b"eXIf"), position, exif),
+            is_chunk(b"IEND"),
+        )
+
+    def decode() -> tf.Tensor:
+        _, _, transparent, exif, _ = tf.while_loop(
+            lambda step, position, transparent, exif, done: ~done & (step < MAX_STEPS) & (position < end),
+            walk,
+            (0, tf.constant(8, tf.int64), False, tf.constant(-1, tf.int64), False),
+        )
+        # Only where there is transparency, to keep the other images small.
+        pixels = tf.cond(
+            transparent | (colour_type == 4) | (colour_type == 6),
+            lambda: on_white(tf.io.decode_png(encoded, channels=4)),
+            lambda: tf.io.decode_png(encoded, channels=3),
+        )
+        exif_size = tf.where(exif >= 0, big_endian(bytes_at(encoded, tf.maximum(exif, 0), 4)), 0)
+        return upright(pixels, orientation(encoded, tf.maximum(exif, 0) + 8, exif_size))
+
+    with tf.control_dependencies([fail_unless(tf.reduce_all(header[4:8] == [*b"IHDR"]))]):
+        return bounded(tf.identity(width), height, decode)

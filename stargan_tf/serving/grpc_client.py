@@ -1,0 +1,90 @@
+"""TF Serving's gRPC interface."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from stargan_tf.serving.remote_model import Answer, Client, Unavailable
+from stargan_tf.serving.served_model import ServerUnavailable, invalid_request
+
+
+class GrpcClient(Client):
+    """Reaches a model by gRPC; see `Client` for the arguments.
+
+    Source: https://github.com/tensorflow/serving/blob/master/tensorflow_serving/apis/prediction_service.proto
+    """
+
+    _DEFAULT_SERVER = "localhost:8500"
+
+    def _connect(self) -> None:
+        import grpc
+        import tensorflow as tf
+        from tensorflow_serving.apis import (
+            get_model_status_pb2,
+            model_service_pb2_grpc,
+            predict_pb2,
+            prediction_service_pb2_grpc,
+        )
+
+        self._grpc, self._tf = grpc, tf
+        self._predict_request = predict_pb2.PredictRequest
+        self._status_request = get_model_status_pb2.GetModelStatusRequest
+        limit = self._max_message_mb * 2**20
+        options = {
+            "grpc.max_receive_message_length": limit,  # 4 MiB otherwise, and a few images are more
+            "grpc.max_send_message_length": limit,
+            # Else the channel waits longer and longer before it looks for a server that was away.
+            "grpc.initial_reconnect_backoff_ms": 100,
+            "grpc.min_reconnect_backoff_ms": 100,
+            "grpc.max_reconnect_backoff_ms": 1000,
+        }
+        self._channel = grpc.insecure_channel(self.server, list(options.items()))
+        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._service = model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._channel.close()
+
+    def _predict(self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float) -> dict[str, np.ndarray]:
+        request = self._predict_request()
+        self._specify(request.model_spec)
+        request.model_spec.signature_name = signature
+        for name, values in inputs.items():
+            dtype = self._tf.string if values.dtype == object else values.dtype
+            request.inputs[name].CopyFrom(self._tf.make_tensor_proto(values, dtype, values.shape))
+        response = self._call(self._prediction.Predict, request, timeout)
+        return {name: self._tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
+
+    def _status(self, timeout: float) -> dict[int, str]:
+        request = self._status_request()
+        self._specify(request.model_spec)
+        response = self._call(self._service.GetModelStatus, request, timeout)
+        versions = response.model_version_status
+        return {entry.version: entry.State.Name(entry.state) for entry in versions}
+
+    def _specify(self, spec: Any) -> None:
+        spec.name = self._model
+        if self._version is not None:
+            spec.version.value = self._version
+        elif self._label is not None:
+            spec.version_label = self._label
+
+    def _call(self, method: Callable[..., Answer], request: Any, timeout: float) -> Answer:
+        codes = self._grpc.StatusCode
+        try:
+            return method(request, timeout=timeout)
+        except self._grpc.RpcError as error:
+            code, details = error.code(), error.details() or ""
+        if code == codes.UNAVAILABLE:
+            raise Unavailable(details)
+        if code == codes.INVALID_ARGUMENT:
+            raise invalid_request(details)
+        if code == codes.DEADLINE_EXCEEDED:
+            raise self._timed_out()
+        if code == codes.NOT_FOUND:
+            raise ServerUnavailable(f"{self.server} does not serve {self._asked()}: {details}")
+        if code == codes.RESOURCE_EXHAUSTED:
+            details += f" (max_message_mb is {self._max_message_mb})"
+        raise ServerUnavailable(f"{self.server} answered {code.name} when asked for {self._asked()}: {details}")

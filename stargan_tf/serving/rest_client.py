@@ -1,0 +1,131 @@
+"""TF Serving's REST interface."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from stargan_tf.serving.remote_model import Client, Unavailable
+from stargan_tf.serving.served_model import InvalidRequest, ServerUnavailable, invalid_request, texts
+
+
+class RestClient(Client):
+    """Reaches a model by REST, which is slower than gRPC but passes most proxies; see `Client` for the arguments.
+
+    `server` may be a URL too, like "https://example.org/serving".
+
+    Source: https://www.tensorflow.org/tfx/serving/api_rest
+    """
+
+    _DEFAULT_SERVER = "localhost:8501"
+
+    def _connect(self) -> None:
+        import requests
+        import urllib3
+
+        self._requests, self._urllib3 = requests, urllib3
+        self._session = requests.Session()
+        which = ""
+        if self._version is not None:
+            which = f"/versions/{self._version}"
+        elif self._label is not None:
+            which = f"/labels/{quote(self._label, safe='')}"
+        base = self.server.rstrip("/") if "://" in self.server else f"http://{self.server}"
+        self._url = f"{base}/v1/models/{quote(self._model, safe='')}{which}"
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._session.close()
+
+    def _predict(self, signature: str, inputs: Mapping[str, np.ndarray], timeout: float) -> dict[str, np.ndarray]:
+        columns = {name: to_json(name, values) for name, values in inputs.items()}
+        body = json.dumps({"signature_name": signature, "inputs": columns}).encode()
+        outputs = self._call("POST", ":predict", timeout, body)["outputs"]
+        if not isinstance(outputs, dict):  # of a single output TF Serving leaves out the name
+            metadata = self._call("GET", "/metadata", timeout)["metadata"]
+            (name,) = metadata["signature_def"]["signature_def"][signature]["outputs"]
+            outputs = {name: outputs}
+        return {name: from_json(column) for name, column in outputs.items()}
+
+    def _status(self, timeout: float) -> dict[int, str]:
+        versions = self._call("GET", "", timeout)["model_version_status"]
+        return {int(entry["version"]): entry["state"] for entry in versions}
+
+    def _call(self, method: str, path: str, timeout: float, body: bytes | None = None) -> dict[str, Any]:
+        limit = self._max_message_mb * 2**20
+        too_large = ServerUnavailable(
+            f"a request to {self.server} or its answer is larger than {self._max_message_mb} MiB (max_message_mb)"
+        )
+        if body is not None and len(body) > limit:
+            raise too_large
+        try:
+            with self._session.request(
+                method,
+                self._url + path,
+                data=body,
+                headers={"Content-Type": "application/json"},
+                # A number would limit each wait, not all of them together.
+                timeout=self._urllib3.Timeout(total=timeout),
+                stream=True,
+            ) as response:
+                answer = response.raw.read(limit + 1, decode_content=True)
+        except (self._requests.Timeout, self._urllib3.exceptions.TimeoutError):
+            raise self._timed_out() from None
+        except self._requests.ConnectionError as error:
+            cause = error.args[0] if error.args else error
+            raise Unavailable(str(getattr(cause, "reason", cause))) from None
+        except (self._requests.RequestException, self._urllib3.exceptions.HTTPError) as error:
+            raise ServerUnavailable(f"{self.server} could not be asked for {self._asked()}: {error}") from None
+        if len(answer) > limit:
+            raise too_large
+        try:
+            content = json.loads(answer)
+        except ValueError:  # not TF Serving, perhaps a proxy's page
+            content = {"error": answer[:200].decode(errors="replace")}
+        if response.status_code == 200 and "error" not in content:
+            return content
+        details = content.get("error", "")
+        if response.status_code == 503:
+            raise Unavailable(details)
+        if response.status_code == 400:
+            raise invalid_request(details)
+        if response.status_code == 404:
+            raise ServerUnavailable(f"{self.server} does not serve {self._asked()}: {details}")
+        raise ServerUnavailable(
+            f"{self.server} answered HTTP {response.status_code} when asked for {self._asked()}: {details}"
+        )
+
+
+def to_json(name: str, values: np.ndarray) -> Any:
+    """Writes an input as TF Serving's JSON: nested lists, bytes as base64."""
+    if values.dtype != object:
+        if not np.isfinite(values).all():
+            raise InvalidRequest(f"{name} holds a number that is not finite, which JSON cannot carry")
+        return values.tolist()
+    return np.vectorize(lambda value: _text_to_json(name, value), otypes=[object])(values).tolist()
+
+
+def _text_to_json(name: str, value: bytes) -> Any:
+    if not name.endswith("_bytes"):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            pass  # sent as bytes, so that it is the model that refuses it
+    return {"b64": base64.b64encode(value).decode()}
+
+
+def from_json(column: Any) -> np.ndarray:
+    """Reads an output of TF Serving's JSON."""
+    first = column
+    shape = []
+    while isinstance(first, list):
+        shape.append(len(first))
+        first = first[0] if first else None
+    if not isinstance(first, str | dict):
+        return np.array(column, np.float32)
+    flat = np.array(column, object).ravel().tolist()
+    values = [base64.b64decode(value["b64"]) if isinstance(value, dict) else value for value in flat]
+    return texts(values).reshape(shape)
