@@ -68,7 +68,7 @@ def run(arguments: Arguments) -> None:
     config = DataConfig(batch_size=arguments.batch_size)
     with tempfile.TemporaryDirectory() as directory:
         files = _write_files(arguments, Path(directory) / "files")
-        sizes = [os.path.getsize(path) for paths in files for path in paths]
+        sizes = [Path(path).stat().st_size for paths in files for path in paths]
         with Image.open(files[0][0]) as image:
             image_size = image.size[::-1]
         encoded, decoded = (

@@ -365,7 +365,7 @@ def check(config: Config) -> None:
     _require(
         len(set(kinds)) == len(kinds) and set(kinds) <= {"color", "translation", "cutout"},
         "losses.differentiable_augmentation",
-        list(kinds),
+        kinds,
         "different ones of color, translation and cutout",
     )
     low, high = data.crop_area

@@ -58,8 +58,8 @@ def training_dataset(
 
     Returns:
         An endless dataset of dictionaries: `source`, `reference` and `reference_2` [B, H, W, 3] float32 in [-1, 1];
-        `source_domain` and `target_domain` [B] int32. B is `batch_size // num_workers`: of the whole batch the rows from
-        `worker * B` on.
+        `source_domain` and `target_domain` [B] int32. B is `batch_size // num_workers`: of the whole batch the rows
+        from `worker * B` on.
 
     Raises:
         UserError: a domain without two training images, a missing file, too many records known to be lost already, or

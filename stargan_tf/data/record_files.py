@@ -1,13 +1,14 @@
 """Reads the records of TFRecord files by number: one scan of the headers, then every record by its offset.
 
-A record is its length (8 bytes), the length's checksum (4), the data, and the data's checksum (4), all little endian; a
-checksum is a masked CRC32C (`tensorflow/core/lib/io/record_writer.h`). The page cache of the system serves the reads, so
-nothing is held in memory but 12 bytes a record.
+A record is its length (8 bytes), the length's checksum (4), the data, and the data's checksum (4), all little endian;
+a checksum is a masked CRC32C (https://www.tensorflow.org/tutorials/load_data/tfrecord, "TFRecords format details"). The
+page cache of the system serves the reads, so that nothing is held in memory but 12 bytes a record.
 """
 
 import os
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import google_crc32c
@@ -122,7 +123,7 @@ class RecordFiles:
         except OSError as error:
             raise UserError(
                 f"{path} cannot be opened ({error.strerror or error}); restore it, or prepare the data anew"
-            )
+            ) from error
         with file:
             offset = 0
             for number in range(first, first + length):
@@ -149,7 +150,7 @@ def _open(path: str):
     """Opens a file to be scanned; returns it and its size in bytes."""
     if _is_local(path):
         # Unbuffered: a buffer would read 8 kB for every header of 12 bytes.
-        return open(path, "rb", buffering=0), os.path.getsize(path)
+        return Path(path).open("rb", buffering=0), Path(path).stat().st_size
     import tensorflow as tf
 
     try:
@@ -161,8 +162,11 @@ def _open(path: str):
 def _read(path: str, offset: int, size: int) -> bytes:
     # Opening costs 10 microseconds, and no number of files can then exceed what the system allows to be open.
     if _is_local(path):
-        with open(path, "rb", buffering=0) as file:
-            return os.pread(file.fileno(), size, offset)
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(file, size, offset)
+        finally:
+            os.close(file)
     import tensorflow as tf
 
     try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-IMAGE = "image"  # Encoded bytes (JPEG, PNG or lossless WebP), or the decoded pixels row by row; all of one size, RGB.
+IMAGE = "image"  # Encoded bytes, JPEG or PNG, all of one size, RGB.
 LABEL = "label"  # Index into the ordered names of the domains.
 KEY = "key"  # Path of the image relative to the input of the Beam job; tells examples apart.
 ATTRIBUTES = "attributes"  # What else is known of the image: a JSON object as text, "{}" if nothing is.

@@ -62,7 +62,7 @@ def test_a_flipped_byte_is_an_error_that_names_file_record_and_byte(copy):
         take(training_dataset(copy, CONFIG, seed=0, corrupt=corrupt), STEPS)
     assert f"record 5 of {place.file} (at byte {place.offset}) is corrupt: its checksum is wrong" in str(error.value)
     assert "--input.max_corrupt_records" in str(error.value)
-    with pytest.raises(tf.errors.OpError, match="record 5 of .*its checksum is wrong"):
+    with pytest.raises(tf.errors.OpError, match=r"record 5 of .*its checksum is wrong"):
         take(training_dataset(copy, CONFIG, seed=0), STEPS)
 
 
@@ -92,7 +92,7 @@ def test_one_too_many(copy):
         flip_byte(copy, "train_t_shirt", number)
     corrupt = CorruptRecords(2)
     with (
-        pytest.raises(UserError, match="that makes 3 where --input.max_corrupt_records allows 2"),
+        pytest.raises(UserError, match=r"that makes 3 where --input.max_corrupt_records allows 2"),
         corrupt.user_errors(),
     ):
         take(training_dataset(copy, CONFIG, seed=0, corrupt=corrupt), STEPS)
@@ -113,18 +113,18 @@ def test_an_image_that_cannot_be_decoded(copy):
     replace_image(copy, "train_zebra", b"no image")
     corrupt = CorruptRecords(0)
     with (
-        pytest.raises(UserError, match="record 0 of .*train_zebra.* is corrupt: its image cannot be decoded"),
+        pytest.raises(UserError, match=r"record 0 of .*train_zebra.* is corrupt: its image cannot be decoded"),
         corrupt.user_errors(),
     ):
         take(training_dataset(copy, CONFIG, seed=0, corrupt=corrupt), STEPS)
-    with pytest.raises(UserError, match="record 0 of .*train_zebra.* is corrupt: its image cannot be decoded"):
+    with pytest.raises(UserError, match=r"record 0 of .*train_zebra.* is corrupt: its image cannot be decoded"):
         read_images(copy, "train_zebra")
 
 
 def test_a_domain_of_which_too_little_is_left(copy):
     flip_byte(copy, "train_cat", 0)
     corrupt = CorruptRecords(10)
-    with pytest.raises(UserError, match="domain 'cat' .* has fewer than 2 training"), corrupt.user_errors():
+    with pytest.raises(UserError, match=r"domain 'cat' .* has fewer than 2 training"), corrupt.user_errors():
         take(training_dataset(copy, CONFIG, seed=0, corrupt=corrupt), 10)
 
 
@@ -138,7 +138,7 @@ def test_a_record_is_counted_once():
     corrupt.add(Place("a", 0, 0), "bad")
     corrupt.add(Place("a", 0, 0), "bad")
     assert corrupt.count == 1
-    with pytest.raises(UserError, match="record 7 of b .*that makes 2 where"):
+    with pytest.raises(UserError, match=r"record 7 of b .*that makes 2 where"):
         corrupt.add(Place("b", 7, 100), "bad")
 
 

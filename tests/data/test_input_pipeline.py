@@ -100,7 +100,8 @@ def test_a_new_process_goes_on_bit_by_bit(data, data_path, tmp_path):
         "from stargan_tf.config import DataConfig\n"
         "from stargan_tf.data.input_pipeline import training_dataset\n"
         "from stargan_tf.data.records import open_data_directory\n"
-        "dataset = training_dataset(open_data_directory(sys.argv[1]), DataConfig(batch_size=4), seed=7, start_step=50)\n"
+        "data = open_data_directory(sys.argv[1])\n"
+        "dataset = training_dataset(data, DataConfig(batch_size=4), seed=7, start_step=50)\n"
         "for i, batch in enumerate(itertools.islice(dataset, 3)):\n"
         "    np.savez(f'{sys.argv[2]}/{i}.npz', **{name: value.numpy() for name, value in batch.items()})\n"
     )
@@ -117,7 +118,9 @@ def test_workers_together_read_the_batch_of_one(data, num_workers):
         for worker in range(num_workers)
     ]
     assert len(parts[0][0]["source"]) == 4 // num_workers
-    joined = [{name: np.concatenate([part[name] for part in step]) for name in step[0]} for step in zip(*parts)]
+    joined = [
+        {name: np.concatenate([part[name] for part in step]) for name in step[0]} for step in zip(*parts, strict=True)
+    ]
     assert_equal(joined, take(training_dataset(data, config, seed=3, start_step=5), 3))
 
 

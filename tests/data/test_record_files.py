@@ -91,10 +91,10 @@ def test_a_file_truncated_after_it_was_opened(paths):
 
 @pytest.mark.parametrize("prefix", ["", "file://"])
 def test_a_missing_file_is_named(paths, prefix):
-    with pytest.raises(UserError, match="none.tfrecord cannot be opened .*No such file"):
+    with pytest.raises(UserError, match=r"none.tfrecord cannot be opened .*No such file"):
         open_files([f"{prefix}{paths[0].with_name('none.tfrecord')}"], [1])
 
 
 def test_a_file_with_more_records_is_refused(paths):
-    with pytest.raises(UserError, match="0.tfrecord has more than the 2 records"):
+    with pytest.raises(UserError, match=r"0.tfrecord has more than the 2 records"):
         open_files(paths, [2, 0, 2])
