@@ -10,6 +10,7 @@ import tensorflow as tf
 from stargan_tf.config import DataConfig
 from stargan_tf.data import augment, records, schedule
 from stargan_tf.data.augment import View
+from stargan_tf.data.buffers import BufferPool
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.record_files import CorruptRecord, RecordFiles
@@ -18,9 +19,6 @@ from stargan_tf.errors import UserError
 
 # Bytes that tf.data may fill with batches that are being made or wait to be taken.
 _MEMORY = 2 * 2**30
-
-# TensorFlow takes over an array without copying it if it begins at a multiple of so many bytes.
-_ALIGNMENT = 64
 
 
 def training_dataset(
@@ -103,6 +101,7 @@ class _BatchReader:
 
     def __init__(self, data: DataDirectory, config: DataConfig, seed: int, rows: range, corrupt: CorruptRecords):
         self._data, self._config, self._seed, self._rows, self._corrupt = data, config, seed, rows, corrupt
+        self._buffers = BufferPool((len(rows), *data.image_size, 3))
         splits = [records.split_name("train", domain) for domain in data.domains]
         for domain, split in zip(data.domains, splits, strict=True):
             count = data.num_examples.get(split, 0)
@@ -130,7 +129,7 @@ class _BatchReader:
         views = list(
             itertools.starmap(View, zip(*augment.random_views(words, self._data.image_size, self._config), strict=True))
         )
-        images = [_aligned((len(self._rows), *self._data.image_size, 3)) for _ in range(3)]
+        images = [self._buffers.take() for _ in range(3)]
         for row in range(len(self._rows)):
             read = [
                 *self._draw(schedule.SOURCES, int(source_domain[row]), int(source_turns[row]), 1),
@@ -197,11 +196,3 @@ def read_images(
 
 def _open_split(data: DataDirectory, split: str) -> RecordFiles:
     return RecordFiles(data.shards(split), data.shard_lengths[split])
-
-
-def _aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """Makes an array of float32, not initialized, that TensorFlow can take over as it is."""
-    size = 4 * int(np.prod(shape))
-    memory = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + size].view(np.float32).reshape(shape)

@@ -2,7 +2,7 @@
 
 A record is its length (8 bytes), the length's checksum (4), the data, and the data's checksum (4), all little endian;
 a checksum is a masked CRC32C (https://www.tensorflow.org/tutorials/load_data/tfrecord, "TFRecords format details"). The
-page cache of the system serves the reads, so that nothing is held in memory but 12 bytes a record.
+page cache of the system serves the reads, so that nothing is held in memory but 16 bytes a record.
 """
 
 import os
@@ -20,6 +20,9 @@ from stargan_tf.errors import UserError
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _MASK_DELTA = 0xA282EAD8
+
+# In place of the size of a record: its header is damaged; or it cannot be found, because of a damage before it.
+_DAMAGED, _HIDDEN = -1, -2
 
 
 class CorruptRecord(ValueError):
@@ -59,8 +62,8 @@ class RecordFiles:
         self._paths = tuple(paths)
         self._first = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         self._offsets = np.zeros(len(self), np.int64)
-        # Of the data, without header and footer; -1: the header is damaged; -2: it cannot be found.
-        self._sizes = np.full(len(self), -2, np.int32)
+        self._files = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        self._sizes = np.full(len(self), _HIDDEN, np.int32)  # of the data, without header and footer
         with tqdm(total=len(self), desc="indexing records", unit="record", delay=2, leave=False, disable=None) as bar:
             for path, first, length in zip(self._paths, self._first, lengths, strict=False):
                 self._index(path, first, length)
@@ -82,8 +85,8 @@ class RecordFiles:
         Returns:
             Its place.
         """
-        file = int(np.searchsorted(self._first, number, side="right")) - 1
-        offset = None if self._sizes[number] == -2 else int(self._offsets[number])
+        file = int(self._files[number])
+        offset = None if self._sizes[number] == _HIDDEN else int(self._offsets[number])
         return Place(self._paths[file], int(number - self._first[file]), offset)
 
     def read(self, number: int) -> bytes:
@@ -98,16 +101,17 @@ class RecordFiles:
         Raises:
             CorruptRecord: it is damaged.
         """
-        place, size = self.place(number), int(self._sizes[number])
-        if size == -1:
+        size = int(self._sizes[number])
+        if size == _DAMAGED:
             raise CorruptRecord("its length is damaged or beyond the end of the file")
-        if size == -2:
+        if size == _HIDDEN:
             raise CorruptRecord("it cannot be found, since the file is damaged before it, or too short")
+        whole = _HEADER.size + size + _FOOTER.size
         try:
-            record = _read(place.file, place.offset, _HEADER.size + size + _FOOTER.size)
+            record = _read(self._paths[self._files[number]], int(self._offsets[number]), whole)
         except OSError as error:
             raise CorruptRecord(f"it cannot be read: {error.strerror or error}") from error
-        if len(record) < _HEADER.size + size + _FOOTER.size:
+        if len(record) < whole:
             raise CorruptRecord("the file ends within it")
         if _length(record[: _HEADER.size]) != size:
             raise CorruptRecord("its length is damaged")
@@ -134,7 +138,7 @@ class RecordFiles:
                 size = _length(file.read(_HEADER.size))
                 following = offset + _HEADER.size + (size or 0) + _FOOTER.size
                 if size is None or following > end:
-                    self._sizes[number] = -1
+                    self._sizes[number] = _DAMAGED
                     return
                 self._sizes[number] = size
                 offset = following
