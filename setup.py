@@ -6,7 +6,6 @@ from setuptools import find_packages, setup
 
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-    "align": ["opencv-python-headless>=4.11,<6"],
     "convert": ["torch>=2.6,<3"],
     "serving": ["tensorflow-serving-api>=2.21,<2.22", "requests>=2.32,<3"],
     "onnx": ["tf2onnx>=1.17,<2", "onnx>=1.20,<2", "onnxruntime>=1.23,<2"],
