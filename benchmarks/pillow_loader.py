@@ -16,8 +16,6 @@ from multiprocessing.shared_memory import SharedMemory
 import numpy as np
 from PIL import Image
 
-IMAGES = ("source", "reference", "reference_2")
-
 
 @dataclass(frozen=True)
 class Loader:

@@ -80,12 +80,6 @@ def epoch_order(num_records: int, seed: int, stream: int, domain: int, epoch: in
     Returns:
         [num_records], a permutation.
     """
-    return _epoch_order(num_records, seed, stream, domain, epoch)
-
-
-# An epoch's order is needed by many steps; the next one's already when a batch reaches beyond the end.
-@functools.lru_cache(maxsize=256)
-def _epoch_order(num_records: int, seed: int, stream: int, domain: int, epoch: int) -> np.ndarray:
     words = random_words(num_records, seed, stream, _RECORDS, domain, epoch)
     return np.argsort(words, kind="stable").astype(np.int32)
 
