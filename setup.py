@@ -6,7 +6,6 @@ from setuptools import find_packages, setup
 
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
-    "align": ["opencv-python-headless>=4.11,<6"],
     "convert": ["torch>=2.6,<3"],
     "serving": ["tensorflow-serving-api>=2.21,<2.22", "requests>=2.32,<3"],
     "onnx": ["tf2onnx>=1.17,<2", "onnx>=1.20,<2", "onnxruntime>=1.23,<2"],
@@ -34,6 +33,8 @@ setup(
         "tensorboard>=2.21,<2.22",
         "numpy>=2.1,<3",
         "pillow>=12,<13",
+        "opencv-python-headless>=5,<6",
+        "google-crc32c>=1.7,<2",
         "tqdm>=4.67,<5",
         "pyyaml>=6,<7",
         "jsonargparse[signatures]>=4.53,<5",

@@ -1,6 +1,5 @@
 """Aligns faces as the paper's data are: `python -m stargan_tf.align --input DIR --output DIR --fan FILE`."""
 
-import importlib.util
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -80,10 +79,6 @@ def run(arguments: Arguments) -> None:
         raise UserError(f"--min_confidence is {arguments.min_confidence}; it must be between 0 and 1")
     if run_directory.is_occupied(output):
         raise UserError(f"--output {arguments.output!r} exists and is not empty; choose a new directory")
-    if importlib.util.find_spec("cv2") is None:
-        raise UserError(
-            "OpenCV, which aligns the pictures, is not installed; install it with `pip install 'stargan-tf[align]'`"
-        )
     paths = find_images(Path(arguments.input), "--input")
     names = _output_names(paths, Path(arguments.input), arguments.format)
     mean = None

@@ -7,6 +7,7 @@ landmarks are those of WFLW; "left" is left in the picture.
 
 import math
 
+import cv2
 import numpy as np
 from PIL import Image, ImageFilter
 
@@ -187,8 +188,6 @@ def warp(image: Image.Image, transform: np.ndarray, image_size: int) -> Image.Im
 
 def _draw(image: Image.Image, transform: np.ndarray, image_size: int, margin: int) -> np.ndarray:
     """Draws a picture, mirrored beyond its borders, with a margin on each side: [N, N, 3] float32, 0 to 255."""
-    import cv2  # an extra of the package: only drawing needs it
-
     linear, shift = transform[:, :2], transform[:, 2]
     if scale_of(transform) < 1:
         # OpenCV's filters do not average: shrink first, to the density of the result.

@@ -1,5 +1,4 @@
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -239,10 +238,3 @@ def test_the_real_network(tmp_path, capsys):
         expected = move(to_picture, face_alignment.landmarks(heatmaps)[0].numpy())
         np.testing.assert_allclose(entry["landmarks"], expected, atol=1e-3)
         assert entry["confidence"] == pytest.approx(heatmaps.max((0, 1, 2)).mean(), rel=1e-3)
-
-
-def test_without_opencv_it_is_said_what_to_install(stand_in, faces_path, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    assert command(faces_path, tmp_path / "out") == 2
-    assert "pip install 'stargan-tf[align]'" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from stargan_tf import run_directory
 from stargan_tf.config import Config, check_replicas, resolve
+from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory, fingerprint
 from stargan_tf.errors import UserError
@@ -100,7 +101,8 @@ def train_and_evaluate(
         print("note: without face masks (model.face_masks is false) the high-pass skip carries nothing over")
 
     # ------------------------------------------------------------------ input, step, records
-    dataset = training_dataset(data, config.input, config.training.seed, first_step)
+    corrupt = CorruptRecords(config.input.max_corrupt_records)
+    dataset = training_dataset(data, config.input, config.training.seed, first_step, corrupt=corrupt)
     batches = iter(strategy.experimental_distribute_dataset(dataset))
     iterate = compile_iteration(strategy, state, config, face_alignment)
     translator = Translator(state.ema, config, config.input.batch_size, face_alignment)
@@ -110,6 +112,7 @@ def train_and_evaluate(
     # ------------------------------------------------------------------ loop
     print("the first step compiles the graph, which takes a while", flush=True)
     with (
+        corrupt.user_errors(),
         StopSignals() as stop,
         tqdm(total=steps, initial=first_step, unit="step", disable=None, dynamic_ncols=True) as bar,
     ):
