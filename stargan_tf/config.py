@@ -213,18 +213,22 @@ PRESETS: dict[str, Config] = {
 }
 
 # What may change from one part of a run to the next; everything else would make it another run.
-_MAY_CHANGE_ON_RESUME = frozenset(["model.fused"]) | frozenset(
-    f"training.{name}"
-    for name in (
-        "steps",
-        "devices",
-        "threads_per_op",
-        "log_every",
-        "sample_every",
-        "checkpoint_every",
-        "keep_checkpoints",
+_MAY_CHANGE_ON_RESUME = (
+    frozenset(["model.fused"])
+    | frozenset(
+        f"training.{name}"
+        for name in (
+            "steps",
+            "devices",
+            "threads_per_op",
+            "log_every",
+            "sample_every",
+            "checkpoint_every",
+            "keep_checkpoints",
+        )
     )
-) | {"input.max_corrupt_records"}
+    | {"input.max_corrupt_records"}
+)
 
 
 def preset(name: str) -> Config:

@@ -71,7 +71,9 @@ def run(arguments: Arguments) -> None:
     with command_line.quiet_start():
         from stargan_tf.serving import model_card
 
-        translator = load_translator(Path(arguments.run), arguments.precision)
+        # The other formats have no operation for the fused normalization.
+        fused = None if arguments.format == "saved_model" else False
+        translator = load_translator(Path(arguments.run), arguments.precision, fused)
     limits = (
         {"max_rows": arguments.max_rows, "max_pixels": arguments.max_pixels}
         if arguments.format == "saved_model"
@@ -125,12 +127,13 @@ def _check(arguments: Arguments, model: Path) -> None:
         )
 
 
-def load_translator(run: Path, precision: str) -> "Translator":
+def load_translator(run: Path, precision: str, fused: bool | None = None) -> "Translator":
     """Loads what is exported.
 
     Args:
         run: the run directory.
         precision: `float32` or `bfloat16`, which the variables are in, too.
+        fused: as in `config.ModelConfig`.
 
     Returns:
         The translator of the averaged networks.
@@ -145,7 +148,9 @@ def load_translator(run: Path, precision: str) -> "Translator":
 
     config = run_directory.load_config(run)
     policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
-    config = replace(config, training=replace(config.training, precision=policy))
+    config = replace(
+        config, model=replace(config.model, fused=fused), training=replace(config.training, precision=policy)
+    )
     averages, step = load_ema(config, run)
     if precision == "bfloat16":
         rounded = networks.build(config.model, "bfloat16", with_discriminator=False)

@@ -35,7 +35,8 @@ def compile_iteration(
     def on_replica(data: dict[str, tf.Tensor], step: tf.Tensor) -> Metrics:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         latent, latent_2 = latent_codes(config, step, replica, config.input.batch_size // replicas)
-        batch = Batch(**data, latent=latent, latent_2=latent_2)
+        seed = tf.random.fold_in(tf.stack([tf.constant(config.training.seed, tf.int64), step]), replica)
+        batch = Batch(**data, latent=latent, latent_2=latent_2, seed=seed)
         if face_alignment is not None:
             masks = partial(find_masks, face_alignment)
             batch = replace(batch, source_masks=masks(batch.source), find_masks=masks)

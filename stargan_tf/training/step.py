@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from stargan_tf import losses
+from stargan_tf import differentiable_augmentation, losses
 from stargan_tf.config import Config, LossConfig
 from stargan_tf.networks import Networks
 from stargan_tf.networks.generator import Features, Masks
@@ -30,6 +30,7 @@ class Batch:
         latent_2: others.
         source_masks: masks of the sources for the high-pass skip; without them nothing is carried over.
         find_masks: computes the masks of other images.
+        seed: [2] integers, of the differentiable augmentation.
     """
 
     source: tf.Tensor
@@ -41,6 +42,7 @@ class Batch:
     latent_2: tf.Tensor
     source_masks: Masks | None = None
     find_masks: Callable[[tf.Tensor], Masks | None] = lambda images: None
+    seed: tf.Tensor | tuple[int, int] = (0, 0)
 
 
 class Translation(NamedTuple):
@@ -164,13 +166,15 @@ def discriminator_loss(
         The loss, and its terms by name before weighting by `lambda_reg`.
     """
     adversarial = losses.ADVERSARIAL[weights.adversarial]
+    source = _seen_by_discriminator(batch.source, weights, batch, 0)
     if reg_weight:
-        logits_real, reg = losses.r1(networks.discriminator, batch.source, batch.source_domain)
+        logits_real, reg = losses.r1(networks.discriminator, source, batch.source_domain)
         reg *= reg_weight
     else:
-        logits_real = networks.discriminator(batch.source, batch.source_domain)
+        logits_real = networks.discriminator(source, batch.source_domain)
         reg = tf.zeros((), logits_real.dtype)
-    logits_fake = networks.discriminator(tf.stop_gradient(fake), batch.target_domain)
+    fake = _seen_by_discriminator(tf.stop_gradient(fake), weights, batch, 1)
+    logits_fake = networks.discriminator(fake, batch.target_domain)
 
     real = adversarial.real(logits_real)
     generated = adversarial.fake(logits_fake)
@@ -264,7 +268,7 @@ def _generator_loss(
     generator, fake = networks.generator, translation.image
 
     # The translation must look like an image of the target domain ...
-    logits = networks.discriminator(fake, batch.target_domain)
+    logits = networks.discriminator(_seen_by_discriminator(fake, weights, batch, 2), batch.target_domain)
     adv = losses.ADVERSARIAL[weights.adversarial].generator(logits)
 
     # ... show the style it was given ...
@@ -280,6 +284,14 @@ def _generator_loss(
 
     total = adv + weights.lambda_sty * sty - lambda_ds * ds + weights.lambda_cyc * cyc
     return total, {"total": total, "adv": adv, "sty": sty, "ds": ds, "cyc": cyc}
+
+
+def _seen_by_discriminator(images: tf.Tensor, weights: LossConfig, batch: Batch, use: int) -> tf.Tensor:
+    """Augments images if the configuration says so, with other choices for every use."""
+    if not weights.differentiable_augmentation:
+        return images
+    seed = tf.random.fold_in(tf.cast(batch.seed, tf.int64), use)
+    return differentiable_augmentation.augment(images, weights.differentiable_augmentation, seed)
 
 
 def diversity_weight(weights: LossConfig, step: tf.Tensor) -> tf.Tensor:

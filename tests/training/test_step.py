@@ -222,6 +222,26 @@ def test_sharing_translations_between_updates_changes_nothing(config, batch):
             assert different.mean() < 0.01, (name, path)
 
 
+def test_the_discriminator_alone_sees_augmented_images(state, config, batch):
+    nets, seeds = state.networks, [(0, number) for number in range(2)]
+    augmented = replace(config.losses, differentiable_augmentation=("color", "translation", "cutout"))
+    fake = training_step.latent_guided_translation(nets, batch).image
+
+    def terms(weights, seed):
+        seeded = replace(batch, seed=seed)
+        _, of_d = training_step.discriminator_loss(nets, weights, seeded, fake)
+        _, of_g = latent_guided_loss(nets, weights, seeded)
+        return {name: float(value) for name, value in (of_d | of_g).items() if name != "total"}
+
+    plain, first, second = terms(config.losses, seeds[0]), terms(augmented, seeds[0]), terms(augmented, seeds[1])
+    assert terms(config.losses, seeds[1]) == plain and terms(augmented, seeds[0]) == first
+    for name, value in plain.items():
+        if name in ("sty", "ds", "cyc"):
+            assert first[name] == second[name] == value
+        else:
+            assert len({first[name], second[name], value}) == 3, name
+
+
 def test_lazy_regularization_has_the_same_gradient_in_the_mean(state, config, batch):
     nets = state.networks
     fake = training_step.latent_guided_translation(nets, batch).image
