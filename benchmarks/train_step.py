@@ -1,0 +1,156 @@
+"""How long a training iteration takes, in the plain and in the fused form, and how much memory.
+
+    python -m benchmarks.train_step [--repetitions 7]
+
+Each line is measured in a process of its own, with random weights and images, which take as long as others.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.machine import processor
+from stargan_tf import command_line
+
+PROGRAM = "python -m benchmarks.train_step"
+
+# Of the published implementation, on this kind of machine (256 px, full width, 3 domains, batch 1, float32), and what
+# this one is to reach, for the default sizes.
+PUBLISHED_SECONDS, PUBLISHED_GB = 20.9, 4.5
+TARGET_SECONDS = {"float32": 10.0, "mixed_bfloat16": 6.0}
+TARGET_GB = 3.5
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line.
+
+    Args:
+        image_size: side of the images in pixels.
+        base_channels: channels at full resolution, by default the published 2^14 / side.
+        max_channels: where the doubling of channels stops.
+        batch_size: images in a step.
+        repetitions: timed steps; the first one, which compiles, is not timed.
+        precision: float32 or mixed_bfloat16; by default both.
+        fused: of the two forms, the one to measure; by default both.
+        rematerialize: compute blocks anew in the backward pass, for less memory.
+        jit_compile: compile with XLA.
+        single: measure in this process, and print the result as JSON.
+    """
+
+    image_size: int = 256
+    base_channels: int | None = None
+    max_channels: int = 512
+    batch_size: int = 1
+    repetitions: int = 7
+    precision: Literal["float32", "mixed_bfloat16"] | None = None
+    fused: bool | None = None
+    rematerialize: bool = False
+    jit_compile: bool = False
+    single: bool = False
+
+
+def run(arguments: Arguments) -> None:
+    """Measures, and prints a table."""
+    if arguments.single:
+        print(json.dumps(measure(arguments)))
+        return
+    print(f"{processor()}, {os.cpu_count()} CPUs; {arguments}")
+    print(f"{'':26}{'s/iteration':>12}{'target':>8}{'images/s':>10}{'peak GB':>9}{'target':>8}", end="")
+    print(f"{'GFLOP/image':>13}{'GFLOP/s':>9}{'of machine':>12}")
+    published = (arguments.image_size, arguments.base_channels, arguments.max_channels, arguments.batch_size)
+    as_published = published == (256, None, 512, 1)
+    if as_published:
+        print(f"{'published, float32':26}{PUBLISHED_SECONDS:>12.2f}{'':8}", end="")
+        print(f"{1 / PUBLISHED_SECONDS:>10.3f}{PUBLISHED_GB:>9.2f}")
+    for precision in TARGET_SECONDS if arguments.precision is None else (arguments.precision,):
+        for fused in (False, True) if arguments.fused is None else (arguments.fused,):
+            values = vars(arguments) | {"single": True, "precision": precision, "fused": fused}
+            flags = [f"--{name}={str(value).lower()}" for name, value in values.items() if value is not None]
+            command = [sys.executable, "-m", "benchmarks.train_step", *flags]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            result = json.loads(done.stdout.splitlines()[-1])
+            rate = result["gflop"] / result["seconds"]
+            seconds, gb = (f"{TARGET_SECONDS[precision]:.1f}", f"{TARGET_GB}") if as_published and fused else ("", "")
+            print(f"{precision + (', fused' if fused else ', plain'):26}{result['seconds']:>12.2f}{seconds:>8}", end="")
+            print(f"{arguments.batch_size / result['seconds']:>10.3f}{result['peak_gb']:>9.2f}{gb:>8}", end="")
+            print(f"{result['gflop'] / arguments.batch_size:>13.0f}{rate:>9.0f}", end="")
+            print(f"{100 * rate / result['machine_rate']:>10.0f} %", flush=True)
+
+
+def measure(arguments: Arguments) -> dict[str, float]:
+    """Measures one line.
+
+    Returns:
+        Seconds of an iteration (median), peak memory of the process in GB, convolution GFLOP of an iteration, and the
+        machine's own rate of convolution in GFLOP/s, half measured before and half after.
+    """
+    with command_line.quiet_start():
+        import numpy as np
+        import tensorflow as tf
+
+        from benchmarks import convolutions
+        from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, RunConfig
+        from stargan_tf.training.distribution import create_strategy
+        from stargan_tf.training.iteration import compile_iteration
+        from stargan_tf.training.state import create_state
+
+        strategy = create_strategy(devices=1)
+    model = ModelConfig(
+        image_size=arguments.image_size,
+        num_domains=3,
+        base_channels=arguments.base_channels,
+        max_channels=arguments.max_channels,
+        fused=arguments.fused,
+    )
+    config = Config(
+        domains=("cat", "dog", "wild"),
+        model=model,
+        losses=LossConfig(lambda_ds=2.0),
+        input=DataConfig(batch_size=arguments.batch_size),
+        training=RunConfig(
+            precision=arguments.precision,
+            rematerialize=arguments.rematerialize,
+            jit_compile=arguments.jit_compile,
+        ),
+    )
+    with strategy.scope():
+        state = create_state(config)
+    iterate = compile_iteration(strategy, state, config)
+    random = np.random.default_rng(0)
+    shape = (arguments.batch_size, *model.size, 3)
+    names = ("source", "reference", "reference_2")
+    batch = {name: tf.constant(random.uniform(-1, 1, shape), tf.float32) for name in names}
+    domain = tf.zeros(arguments.batch_size, tf.int32)
+    batch |= {"source_domain": domain, "target_domain": domain + 1}
+    dtype = tf.bfloat16 if arguments.precision == "mixed_bfloat16" else tf.float32
+
+    float(iterate(batch)["g_latent/total"])  # compiles
+    rates, seconds = [convolutions.machine_rate(dtype)], []
+    for _ in range(arguments.repetitions):
+        start = time.perf_counter()
+        float(iterate(batch)["g_latent/total"])
+        seconds.append(time.perf_counter() - start)
+    rates.append(convolutions.machine_rate(dtype))
+    return {
+        "seconds": statistics.median(seconds),
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,  # kibibytes on Linux
+        "gflop": convolutions.gflop(iterate.get_concrete_function(batch)),
+        "machine_rate": statistics.mean(rates),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    return command_line.main(Arguments, run, PROGRAM, __doc__.split("\n")[0], argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
