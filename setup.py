@@ -34,6 +34,8 @@ setup(
         "tensorboard>=2.21,<2.22",
         "numpy>=2.1,<3",
         "pillow>=12,<13",
+        "opencv-python-headless>=5,<6",
+        "google-crc32c>=1.7,<2",
         "tqdm>=4.67,<5",
         "pyyaml>=6,<7",
         "jsonargparse[signatures]>=4.53,<5",

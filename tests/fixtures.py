@@ -15,7 +15,7 @@ from stargan_tf.training.loop import train_and_evaluate
 # for two takes twice as long; test_distribution.py is about several.
 TINY = Config(
     model=ModelConfig(latent_dim=4, style_dim=8, hidden_dim=8, base_channels=4, max_channels=8),
-    input=DataConfig(batch_size=2, shuffle_buffer=8),
+    input=DataConfig(batch_size=2),
     training=RunConfig(steps=2, devices=1, log_every=1, sample_every=2, checkpoint_every=1),
 )
 

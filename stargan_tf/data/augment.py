@@ -1,72 +1,98 @@
-"""The published augmentation: sometimes a random crop, sometimes a mirror image; both are one box per image.
+"""The published augmentation: sometimes a random crop, sometimes a mirror image (paper, appendix B).
 
-A box is [top, left, bottom, right] as `tf.image.crop_and_resize` takes it: 0 and 1 are the centres of the first and the
-last pixel, and a box whose left exceeds its right mirrors. Reading an image through [0, 0, 1, 1] gives exactly its
-pixels.
+As published, crops are of whole pixels and are resized bilinearly, with values rounded to 8 bits. They are enlarged,
+never reduced, so that there is nothing to be smoothed.
 """
 
-import tensorflow as tf
+from typing import NamedTuple
+
+import cv2
+import numpy as np
 
 from stargan_tf.config import DataConfig
+from stargan_tf.data.schedule import uniform
 
 # As in torchvision's RandomResizedCrop: a crop that is not within the image is drawn again, up to so many times.
 _ATTEMPTS = 10
 
-# A box that touches the edge may read beyond it by a rounding error, where crop_and_resize sees black.
-_EDGE = 1e-5
+# How many random words an image takes.
+WORDS_PER_IMAGE = 2 * _ATTEMPTS + 4
+
+# What the networks take for a pixel; the same bits as `images.to_array` gives.
+_SCALED = np.arange(256, dtype=np.float32) * np.float32(1 / 127.5) - np.float32(1)
 
 
-def random_boxes(count: int | tf.Tensor, config: DataConfig, seed: tf.Tensor) -> tf.Tensor:
+class View(NamedTuple):
+    """What is to be seen of each of N images.
+
+    Args:
+        top: [N], in pixels.
+        left: [N].
+        height: [N].
+        width: [N].
+        mirrored: [N] bool.
+    """
+
+    top: np.ndarray
+    left: np.ndarray
+    height: np.ndarray
+    width: np.ndarray
+    mirrored: np.ndarray
+
+
+def random_views(words: np.ndarray, image_size: tuple[int, int], config: DataConfig) -> View:
     """Draws crops and mirrorings.
 
     Args:
-        count: number of images.
+        words: [N, WORDS_PER_IMAGE] uint64, random; each image's view depends on its own words only.
+        image_size: height and width in pixels.
         config: probabilities and ranges.
-        seed: [2] integers; the same seed gives the same boxes.
 
     Returns:
-        [count, 4] float32, top, left, bottom and right of what is to be seen of each image.
+        The views.
     """
-    seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int64), num=6))
-    shape = [count, _ATTEMPTS]
-    area = tf.random.stateless_uniform(shape, seeds[0], *config.crop_area)
-    ratio = tf.exp(tf.random.stateless_uniform(shape, seeds[1], *tf.unstack(tf.math.log(config.crop_ratio))))
-    sides = tf.stack([tf.sqrt(area / ratio), tf.sqrt(area * ratio)], axis=-1)  # [count, attempts, (height, width)]
-    fits = tf.reduce_all(sides <= 1, axis=-1)
-    sides = tf.gather(sides, tf.argmax(fits, axis=1), axis=1, batch_dims=1)  # [count, 2], the first that fits
-    cropped = tf.random.stateless_uniform([count], seeds[2]) < config.crop_probability
-    cropped = (cropped & tf.reduce_any(fits, axis=1))[:, None]
-    start = tf.random.stateless_uniform([count, 2], seeds[3]) * (1 - sides)
-    start, end = tf.clip_by_value(start, _EDGE, 1 - _EDGE), tf.clip_by_value(start + sides, _EDGE, 1 - _EDGE)
-    top, left = tf.unstack(tf.where(cropped, start, 0.0), axis=1)
-    bottom, right = tf.unstack(tf.where(cropped, end, 1.0), axis=1)
-    mirrored = tf.random.stateless_uniform([count], seeds[4]) < config.flip_probability
-    left, right = tf.where(mirrored, right, left), tf.where(mirrored, left, right)
-    return tf.stack([top, left, bottom, right], axis=1)
+    numbers = uniform(words)
+    areas, ratios = numbers[:, :_ATTEMPTS], numbers[:, _ATTEMPTS : 2 * _ATTEMPTS]
+    low, high = config.crop_area
+    areas = low + (high - low) * areas
+    low, high = np.log(config.crop_ratio)
+    ratios = np.exp(low + (high - low) * ratios)
+    # [N, attempts, (height, width)]
+    sides = np.rint(np.stack([np.sqrt(areas / ratios), np.sqrt(areas * ratios)], axis=-1) * image_size).astype(int)
+    fits = ((sides >= 1) & (sides <= image_size)).all(axis=-1)
+    cropped, mirrored = numbers[:, -4] < config.crop_probability, numbers[:, -3] < config.flip_probability
+    cropped &= fits.any(axis=1)
+    first_fitting = sides[np.arange(len(sides)), fits.argmax(axis=1)]
+    height, width = np.where(cropped[:, None], first_fitting, image_size).T
+    top = (numbers[:, -2] * (image_size[0] - height + 1)).astype(int)
+    left = (numbers[:, -1] * (image_size[1] - width + 1)).astype(int)
+    return View(top, left, height, width, mirrored)
 
 
-def read_boxes(images: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
-    """Shows what is inside the boxes, at the size of the images.
+def show(pixels: np.ndarray, view: View, output: np.ndarray) -> None:
+    """Shows what a view sees of an image, at the size of the image.
 
     Args:
-        images: [N, height, width, 3] uint8.
-        boxes: [N, 4], as from `random_boxes`.
-
-    Returns:
-        [N, height, width, 3] float32 in [-1, 1], bilinearly interpolated.
+        pixels: [height, width, 3] uint8.
+        view: of one image: numbers instead of arrays.
+        output: [height, width, 3] float32 array to be filled with values in [-1, 1].
     """
-    height, width = images.shape[1:3]
-    seen = tf.image.crop_and_resize(images, boxes, tf.range(tf.shape(images)[0]), (height, width))
-    return scale(seen)
+    height, width = pixels.shape[:2]
+    if (view.height, view.width) != (height, width):
+        pixels = pixels[view.top : view.top + view.height, view.left : view.left + view.width]
+        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+    if view.mirrored:
+        pixels = cv2.flip(pixels, 1)
+    cv2.LUT(pixels, _SCALED, dst=output)
 
 
-def scale(pixels: tf.Tensor) -> tf.Tensor:
+def scale(pixels: np.ndarray) -> np.ndarray:
     """Scales pixels to what the networks take, as `images.to_array` does.
 
     Args:
-        pixels: values from 0 to 255, of any type.
+        pixels: uint8.
 
     Returns:
         float32 in [-1, 1].
     """
-    return tf.cast(pixels, tf.float32) * (1 / 127.5) - 1.0
+    return _SCALED[pixels]

@@ -8,93 +8,161 @@ import numpy as np
 import tensorflow as tf
 
 from stargan_tf.config import DataConfig
-from stargan_tf.data import augment, records
+from stargan_tf.data import augment, records, schedule
+from stargan_tf.data.augment import View
+from stargan_tf.data.corrupt_records import CorruptRecords
+from stargan_tf.data.decoding import decode_record
+from stargan_tf.data.record_files import CorruptRecord, RecordFiles
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.errors import UserError
 
-_MAX_OPEN_FILES = 16
+# Bytes that tf.data may fill with batches that are being made or wait to be taken.
+_MEMORY = 2 * 2**30
 
-# What seeds are for; keeps their streams apart.
-_ORDER, _CHOICES = 1, 2
+# TensorFlow takes over an array without copying it if it begins at a multiple of so many bytes.
+_ALIGNMENT = 64
 
 
-def training_dataset(data: DataDirectory, config: DataConfig, seed: int, start_step: int = 0) -> tf.data.Dataset:
+def training_dataset(
+    data: DataDirectory,
+    config: DataConfig,
+    seed: int,
+    start_step: int = 0,
+    worker: int = 0,
+    num_workers: int = 1,
+    corrupt: CorruptRecords | None = None,
+) -> tf.data.Dataset:
     """Gives the batches of a training run.
 
-    Domains have equal weight, whatever their sizes, both as source and as target. The two references of a source are
-    different images of the same target domain. Every choice follows from `seed`, `start_step` and the step; the order
-    of images from TensorFlow's global seed too, if one is set.
+    A batch is a function of data, configuration, seed and step, and of nothing else: whoever starts at a step sees what
+    an uninterrupted run would have seen from there on, bit by bit, and the position to be saved is the step alone.
+    Several workers read the rows of one batch, each its own only. `stargan_tf.data.schedule` says in which order images
+    come: domains with equal weight, whatever their sizes, both as source and as target; the two references of a source
+    are different images of the same target domain.
+
+    A record that is damaged, or whose image cannot be decoded, is replaced by the next one in the domain's order, up
+    to `config.max_corrupt_records` of them. Then it is an error, which TensorFlow gives as one of its own; take batches
+    under `corrupt.user_errors()` to have it as a UserError.
+
+    Batches are host tensors, made side by side and ahead of time as tf.data sees fit; a distribution strategy copies
+    them to its devices ahead of time too.
 
     Args:
         data: the data directory.
-        config: batch size, shuffling and augmentation.
+        config: batch size and augmentation.
         seed: another seed gives another order and other augmentation.
-        start_step: number of the first step; a run that goes on from there sees the images in a new order.
+        start_step: number of the first step.
+        worker: which of the workers this is, from 0.
+        num_workers: how many workers share each batch.
+        corrupt: counts what is skipped; by default a count of its own, up to `config.max_corrupt_records`.
 
     Returns:
         An endless dataset of dictionaries: `source`, `reference` and `reference_2` [B, H, W, 3] float32 in [-1, 1];
-        `source_domain` and `target_domain` [B] int32.
+        `source_domain` and `target_domain` [B] int32. B is `batch_size // num_workers`: of the whole batch the rows
+        from `worker * B` on.
 
     Raises:
-        UserError: a domain without two training images.
+        UserError: a domain without two training images, a missing file, too many records known to be lost already, or
+            a batch that cannot be split evenly over the workers.
     """
-    for domain in data.domains:
-        count = data.num_examples.get(records.split_name("train", domain), 0)
-        if count < 2:
-            raise UserError(f"domain {domain!r} of {data.path} has {count} training image(s); it needs at least 2")
+    if config.batch_size % num_workers:
+        raise UserError(
+            f"a batch of {config.batch_size} cannot be split evenly over {num_workers} workers; "
+            f"set --input.batch_size to a multiple of {num_workers}"
+        )
+    if corrupt is None:
+        corrupt = CorruptRecords(config.max_corrupt_records)
+    share = config.batch_size // num_workers
+    reader = _BatchReader(data, config, seed, range(worker * share, (worker + 1) * share), corrupt)
+    images, domains = tf.TensorSpec((share, *data.image_size, 3)), tf.TensorSpec((share,), tf.int32)
+    signature = {
+        "source": images,
+        "source_domain": domains,
+        "reference": images,
+        "reference_2": images,
+        "target_domain": domains,
+    }
 
-    order_seeds = iter(_seeds(2 * len(data.domains), seed, _ORDER, start_step))
-    sources = [_shuffled(data, domain, config, next(order_seeds)).repeat() for domain in data.domains]
-    # Paired before repeating, so that the last image of one epoch never meets itself as the first of the next.
-    pairs = [
-        _shuffled(data, domain, config, next(order_seeds)).batch(2, drop_remainder=True).repeat()
-        for domain in data.domains
-    ]
-    source_seed, target_seed, augment_seed = _seeds(3, seed, _CHOICES)
-    parallel = {"num_parallel_calls": tf.data.AUTOTUNE}
-    steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
-
-    def choose(streams: list[tf.data.Dataset], choice_seed: int) -> tf.data.Dataset:
-        """Takes the next element of a random stream, B times a step."""
-
-        def choices(step: tf.Tensor) -> tf.Tensor:
-            shape = [config.batch_size]
-            return tf.random.stateless_uniform(shape, [choice_seed, step], 0, len(streams), dtype=tf.int64)
-
-        return tf.data.Dataset.choose_from_datasets(streams, steps.map(choices).unbatch(), stop_on_empty_dataset=False)
-
-    def decode_pair(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        first, domain = _decode(serialized[0], data)
-        second, _ = _decode(serialized[1], data)
-        return first, second, domain
-
-    def assemble(step: tf.Tensor, source: tuple, references: tuple) -> dict[str, tf.Tensor]:
-        source, source_domain = source
-        reference, reference_2, target_domain = references
-        boxes = augment.random_boxes(3 * config.batch_size, config, tf.stack([augment_seed, step]))
-        images = augment.read_boxes(tf.concat([source, reference, reference_2], axis=0), boxes)
-        source, reference, reference_2 = tf.split(images, 3)
+    def read(step: tf.Tensor) -> dict[str, tf.Tensor]:
+        values = tf.numpy_function(reader.read, [step], [spec.dtype for spec in signature.values()])
         return {
-            "source": source,
-            "source_domain": source_domain,
-            "reference": reference,
-            "reference_2": reference_2,
-            "target_domain": target_domain,
+            name: tf.ensure_shape(value, spec.shape)
+            for (name, spec), value in zip(signature.items(), values, strict=True)
         }
 
-    source_batches = (
-        choose(sources, source_seed)
-        .map(lambda serialized: _decode(serialized, data), **parallel)
-        .batch(config.batch_size, drop_remainder=True)
-    )
-    reference_batches = (
-        choose(pairs, target_seed).map(decode_pair, **parallel).batch(config.batch_size, drop_remainder=True)
-    )
-    batches = tf.data.Dataset.zip(steps, source_batches, reference_batches).map(assemble, **parallel)
     options = tf.data.Options()
     options.deterministic = True
     options.autotune.enabled = True
-    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+    options.autotune.ram_budget = _MEMORY
+    steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
+    return steps.map(read, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+class _BatchReader:
+    """Reads one worker's rows of any step; threads share it."""
+
+    def __init__(self, data: DataDirectory, config: DataConfig, seed: int, rows: range, corrupt: CorruptRecords):
+        self._data, self._config, self._seed, self._rows, self._corrupt = data, config, seed, rows, corrupt
+        splits = [records.split_name("train", domain) for domain in data.domains]
+        for domain, split in zip(data.domains, splits, strict=True):
+            count = data.num_examples.get(split, 0)
+            if count < 2:
+                raise UserError(f"domain {domain!r} of {data.path} has {count} training image(s); it needs at least 2")
+        self._domains = [_open_split(data, split) for split in splits]
+        # What the headers tell to be lost is told now, not when its turn comes.
+        for files in self._domains:
+            for number in files.damaged():
+                try:
+                    files.read(number)
+                except CorruptRecord as error:
+                    corrupt.add(files.place(number), str(error))
+
+    def read(self, step: int) -> tuple[np.ndarray, ...]:
+        """Reads the rows of one step, in the order of the dataset's signature."""
+        counters = int(step) * self._config.batch_size + np.arange(self._rows.start, self._rows.stop)
+        num_domains = len(self._domains)
+        source_domain, source_turns = schedule.turns(counters, num_domains, self._seed, schedule.SOURCES)
+        target_domain, target_turns = schedule.turns(counters, num_domains, self._seed, schedule.REFERENCES)
+        # Of the whole batch, of which this worker takes its rows: [batch, (source, reference, reference_2), words].
+        shape = (self._config.batch_size, 3, augment.WORDS_PER_IMAGE)
+        words = schedule.random_words(int(np.prod(shape)), self._seed, schedule.AUGMENTATION, int(step))
+        words = words.reshape(shape)[self._rows.start : self._rows.stop].reshape(-1, augment.WORDS_PER_IMAGE)
+        views = list(
+            itertools.starmap(View, zip(*augment.random_views(words, self._data.image_size, self._config), strict=True))
+        )
+        images = [_aligned((len(self._rows), *self._data.image_size, 3)) for _ in range(3)]
+        for row in range(len(self._rows)):
+            read = [
+                *self._draw(schedule.SOURCES, int(source_domain[row]), int(source_turns[row]), 1),
+                *self._draw(schedule.REFERENCES, int(target_domain[row]), int(target_turns[row]), 2),
+            ]
+            for pixels, view, output in zip(read, views[3 * row : 3 * row + 3], images, strict=True):
+                augment.show(pixels, view, output[row])
+        source, reference, reference_2 = images
+        return source, source_domain, reference, reference_2, target_domain
+
+    def _draw(self, stream: int, domain: int, turn: int, count: int) -> list[np.ndarray]:
+        """Reads `count` different images of a domain for its turn number `turn`, [H, W, 3] uint8 each."""
+        files = self._domains[domain]
+        epoch, turn = divmod(turn, len(files) // count)
+        order = schedule.epoch_order(len(files), self._seed, stream, domain, epoch)
+        taken: dict[int, np.ndarray] = {}
+        for position in range(count * turn, count * (turn + 1)):
+            for ahead in range(len(files)):  # the image whose turn it is, else the next good one
+                number = int(order[(position + ahead) % len(files)])
+                if number in taken:
+                    continue
+                try:
+                    taken[number], _ = decode_record(files.read(number), self._data.image_size, self._data.decoded)
+                    break
+                except CorruptRecord as error:
+                    self._corrupt.add(files.place(number), str(error))
+            else:
+                self._corrupt.fail(
+                    f"domain {self._data.domains[domain]!r} of {self._data.path} has fewer than {count} training "
+                    "image(s) that can be read; prepare the data anew"
+                )
+        return list(taken.values())
 
 
 def read_images(
@@ -111,41 +179,29 @@ def read_images(
         Images, [N, H, W, 3] float32 in [-1, 1]; their keys; their attributes.
 
     Raises:
-        UserError: there is no such split.
+        UserError: there is no such split, or a record is corrupt.
     """
-    images, keys, attributes = [], [], []
-    dataset = tf.data.TFRecordDataset(list(data.shards(split))).map(records.parse_example)
-    for example in itertools.islice(dataset, limit):
-        images.append(augment.scale(_decode_image(example[records.IMAGE], data.image_size)).numpy())
-        keys.append(example[records.KEY].numpy().decode())
-        attributes.append(json.loads(example[records.ATTRIBUTES].numpy()))
-    return np.stack(images) if images else np.zeros((0, *data.image_size, 3), np.float32), keys, attributes
+    files = _open_split(data, split)
+    count = len(files) if limit is None else min(limit, len(files))
+    images, keys, attributes = np.zeros((count, *data.image_size, 3), np.float32), [], []
+    for number in range(count):
+        try:
+            pixels, example = decode_record(files.read(number), data.image_size, data.decoded)
+        except CorruptRecord as error:
+            raise UserError(f"{files.place(number)} is corrupt: {error}; prepare the data anew") from error
+        images[number] = augment.scale(pixels)
+        keys.append(example.features.feature[records.KEY].bytes_list.value[0].decode())
+        attributes.append(json.loads(example.features.feature[records.ATTRIBUTES].bytes_list.value[0]))
+    return images, keys, attributes
 
 
-def _shuffled(data: DataDirectory, domain: str, config: DataConfig, seed: int) -> tf.data.Dataset:
-    """One pass over the serialized training examples of a domain, in another order each time."""
-    split = records.split_name("train", domain)
-    files = list(data.shards(split))
-    return (
-        tf.data.Dataset.from_tensor_slices(files)
-        .shuffle(len(files), seed=seed)
-        .interleave(tf.data.TFRecordDataset, cycle_length=min(len(files), _MAX_OPEN_FILES))
-        .shuffle(min(data.num_examples[split], config.shuffle_buffer), seed=seed)
-    )
+def _open_split(data: DataDirectory, split: str) -> RecordFiles:
+    return RecordFiles(data.shards(split), data.shard_lengths[split])
 
 
-def _decode(serialized: tf.Tensor, data: DataDirectory) -> tuple[tf.Tensor, tf.Tensor]:
-    """Gives the pixels, [H, W, 3] uint8, and the domain, [] int32, of an Example."""
-    example = records.parse_example(serialized)
-    return _decode_image(example[records.IMAGE], data.image_size), tf.cast(example[records.LABEL], tf.int32)
-
-
-def _decode_image(encoded: tf.Tensor, image_size: tuple[int, int]) -> tf.Tensor:
-    # Reads PNG as well; the exact method gives the pixels that Pillow gives.
-    image = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-    return tf.ensure_shape(image, (*image_size, 3))
-
-
-def _seeds(count: int, *entropy: int) -> list[int]:
-    """Derives independent seeds of 32 bits from numbers that are not negative."""
-    return [int(word) for word in np.random.SeedSequence(entropy).generate_state(count, np.uint32)]
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Makes an array of float32, not initialized, that TensorFlow can take over as it is."""
+    size = 4 * int(np.prod(shape))
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(np.float32).reshape(shape)

@@ -201,6 +201,9 @@ class DataDirectory:
         image_size: height and width in pixels.
         num_examples: number of examples by name of the split.
         shard_paths: files by name of the split, in order.
+        shard_lengths: number of examples of each of these files, by name of the split.
+        decoded: whether images are stored decoded: the feature is a Tensor of uint8 with encoding "bytes", which is
+            height * width * 3 bytes, and not an Image.
     """
 
     path: Path
@@ -208,6 +211,8 @@ class DataDirectory:
     image_size: tuple[int, int]
     num_examples: Mapping[str, int]
     shard_paths: Mapping[str, tuple[str, ...]]
+    shard_lengths: Mapping[str, tuple[int, ...]]
+    decoded: bool = False
 
     def shards(self, split: str) -> tuple[str, ...]:
         """Gives the files of one split.
@@ -275,10 +280,25 @@ def open_data_directory(path: str | os.PathLike[str]) -> DataDirectory:
     if missing:
         raise UserError(f"the examples of {path} have no feature {missing[0]!r}; {advice}")
     height, width, _ = info.features[IMAGE].shape
+    decoded = isinstance(info.features[IMAGE], tfds.features.Tensor)
+    if decoded and _tensor_form(info.features[IMAGE]) != ("uint8", "bytes"):
+        dtype, encoding = _tensor_form(info.features[IMAGE])
+        raise UserError(
+            f"{path} stores images as a Tensor of {dtype} with encoding {encoding!r}; only uint8 with encoding 'bytes' "
+            "can be read"
+        )
     return DataDirectory(
         path=path,
         domains=tuple(info.features[LABEL].names),
         image_size=(height, width),
         num_examples={name: split.num_examples for name, split in info.splits.items()},
         shard_paths={name: tuple(os.fspath(file) for file in split.filepaths) for name, split in info.splits.items()},
+        shard_lengths={name: tuple(split.shard_lengths) for name, split in info.splits.items()},
+        decoded=decoded,
     )
+
+
+def _tensor_form(feature: "tfds.features.Tensor") -> tuple[str, str]:
+    """Returns type and encoding of a Tensor feature, as features.json tells them."""
+    stored = feature.to_json_content()
+    return stored.dtype, stored.encoding

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from stargan_tf import config as configuration
 from stargan_tf import run_directory
 from stargan_tf.config import Config, check_replicas, resolve
+from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory, fingerprint
 from stargan_tf.interop import face_network as face_networks
@@ -114,7 +115,8 @@ def _train(
         say("note: without face masks (model.face_masks is false) the high-pass skip carries nothing over")
 
     # ------------------------------------------------------------------ input, step, records
-    batches = _batches(config, data, strategy, state)
+    corrupt = CorruptRecords(config.input.max_corrupt_records)
+    batches = _batches(config, data, corrupt, strategy, state)
     iterate = compile_iteration(strategy, state, config, face_alignment)
     measurements = Measurements(config)
     summaries = None
@@ -126,6 +128,7 @@ def _train(
     # ------------------------------------------------------------------ loop
     say("the first step compiles the graph, which takes a while", flush=True)
     with (
+        corrupt.user_errors(),
         StopSignals() as stop,
         Profiler(settings.profile_steps if workers.is_chief else None, run / LOGS) as profiler,
         tqdm(total=steps, initial=step, unit="step", disable=None if summaries else True, dynamic_ncols=True) as bar,
@@ -151,7 +154,7 @@ def _train(
                     health.check_finite(state, step)
             except NonFiniteError as error:
                 step = roll_back(error, state, checkpoints, config, run, workers.is_chief)
-                batches = _batches(config, data, strategy, state)
+                batches = _batches(config, data, corrupt, strategy, state)
                 bar.n = step
                 continue
             if summaries is not None:
@@ -180,7 +183,11 @@ def _train(
 
 
 def _batches(
-    config: Config, data: DataDirectory, strategy: tf.distribute.Strategy, state: TrainingState
+    config: Config,
+    data: DataDirectory,
+    corrupt: CorruptRecords,
+    strategy: tf.distribute.Strategy,
+    state: TrainingState,
 ) -> Iterator[dict[str, tf.Tensor]]:
     """Gives the distributed batches of the steps that follow `state.step`."""
     seed, step = config.training.seed + int(state.noise.numpy()) * _SEEDS, int(state.step.numpy())
@@ -188,7 +195,7 @@ def _batches(
         distribute(
             strategy,
             config.input.batch_size,
-            lambda worker, count: training_dataset(data, config.input, seed, step, worker, count),
+            lambda worker, count: training_dataset(data, config.input, seed, step, worker, count, corrupt),
         )
     )
 

@@ -1,0 +1,267 @@
+"""How fast training batches are read, beside a loader by Pillow on the same processors; and how long a step waits.
+
+    python -m benchmarks.input_pipeline [--data DIR] [--turns 7]
+
+Each turn reads the same number of batches in each way, one after the other; the figures are medians over the turns, the
+ratios medians of the ratios within a turn. A batch has three images a row: a source and two references. Without --data
+the images are made: seeded noise with the spectrum of photographs, about 21 kB a JPEG at 256 px. Targets: with JPEG
+records 2 times, with records stored decoded 4 times the images per second of the stronger Pillow loader.
+"""
+
+import io
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import pillow_loader
+from benchmarks.machine import processor
+from stargan_tf import command_line
+
+PROGRAM = "python -m benchmarks.input_pipeline"
+
+_TARGETS = {"stargan_tf.data, encoded": 2.0, "stargan_tf.data, stored decoded": 4.0}
+# After a turn loaders fill their queues; the next one must not pay for it.
+_SETTLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line.
+
+    Args:
+        data: data directory to read from; by default one is made.
+        image_size: side of the images that are made, in pixels.
+        images: how many are made, half of them in each of two domains.
+        batch_size: rows of a batch.
+        batches: batches that are read in a turn and counted, after half as many that are not.
+        turns: how often each way has its turn.
+        workers: threads or processes of the Pillow loader; by default one for each processor.
+        training_steps: steps of a small training to see how long it waits for data; 0 for none.
+    """
+
+    data: str | None = None
+    image_size: int = 256
+    images: int = 600
+    batch_size: int = 8
+    batches: int = 20
+    turns: int = 7
+    workers: int | None = None
+    training_steps: int = 10
+
+
+def run(arguments: Arguments) -> None:
+    """Measures, and prints tables."""
+    with command_line.quiet_start():
+        from stargan_tf.config import DataConfig
+        from stargan_tf.data.input_pipeline import training_dataset
+        from stargan_tf.data.records import open_data_directory
+
+    workers = arguments.workers or len(os.sched_getaffinity(0))
+    config = DataConfig(batch_size=arguments.batch_size)
+    with tempfile.TemporaryDirectory() as directory:
+        files = _write_files(arguments, Path(directory) / "files")
+        sizes = [Path(path).stat().st_size for paths in files for path in paths]
+        with Image.open(files[0][0]) as image:
+            image_size = image.size[::-1]
+        encoded, decoded = (
+            open_data_directory(_write_records(files, image_size, decoded, Path(directory)))
+            for decoded in (False, True)
+        )
+        print(f"{processor()}, {len(os.sched_getaffinity(0))} CPUs; {arguments}")
+        print(
+            f"{len(sizes)} images of {image_size[0]} x {image_size[1]} px, {np.mean(sizes) / 1e3:.1f} kB on average\n"
+        )
+        loader = pillow_loader.Loader(
+            files,
+            image_size,
+            config.batch_size,
+            config.crop_probability,
+            config.crop_area,
+            config.crop_ratio,
+            config.flip_probability,
+        )
+        ways = {
+            f"Pillow, {workers} threads": pillow_loader.by_threads(loader, workers),
+            f"Pillow, {workers} processes": pillow_loader.by_processes(loader, workers),
+            "stargan_tf.data, encoded": _processor_times(training_dataset(encoded, config, seed=0)),
+            "stargan_tf.data, stored decoded": _processor_times(training_dataset(decoded, config, seed=0)),
+        }
+        _print_speeds(_measure(ways, arguments), arguments)
+        for way in ways.values():
+            way.close()
+        for name, data in (("encoded", encoded), ("stored decoded", decoded)):
+            if arguments.training_steps:
+                share, seconds = _waiting(data, config, arguments.training_steps)
+                print(f"training on records {name}: {seconds:.2f} s a step, {share:.2%} of it waiting for data")
+
+
+def _measure(ways: dict[str, Iterator[float]], arguments: Arguments) -> dict[str, list[tuple[float, float]]]:
+    """Returns of each turn the images per second, and the processor time of an image in seconds."""
+    count = 3 * arguments.batch_size * arguments.batches
+    results: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(arguments.turns):
+        for name, way in ways.items():
+            for _ in range(max(1, arguments.batches // 2)):  # more than a queue holds: only what is made now counts
+                next(way)
+            start = time.perf_counter()
+            used = sum(next(way) for _ in range(arguments.batches))
+            results[name].append((count / (time.perf_counter() - start), used / count))
+            time.sleep(_SETTLE_SECONDS)
+    return results
+
+
+def _processor_times(dataset) -> Iterator[float]:
+    """Yields the processor time that this process took until each batch was there."""
+    batches = iter(dataset)
+    while True:
+        start = time.process_time()
+        next(batches)
+        yield time.process_time() - start
+
+
+def _print_speeds(results: dict[str, list[tuple[float, float]]], arguments: Arguments) -> None:
+    pillow = [name for name in results if name.startswith("Pillow")]
+    stronger = max(pillow, key=lambda name: statistics.median(speed for speed, _ in results[name]))
+    print(f"{'':36}{'images/s':>12}{'CPU ms/image':>16}{'times Pillow':>16}{'target':>10}")
+    for name, turns in results.items():
+        ratio = statistics.median(
+            speed / other for (speed, _), (other, _) in zip(turns, results[stronger], strict=True)
+        )
+        target = _TARGETS.get(name)
+        print(
+            f"{name:36}{statistics.median(speed for speed, _ in turns):>12.0f}"
+            f"{1e3 * statistics.median(used for _, used in turns):>16.3f}{ratio:>16.2f}"
+            + ("" if target is None else f"{target:>10.1f}{'  met' if ratio >= target else '  MISSED'}")
+        )
+    print(f"medians of {arguments.turns} turns; the stronger Pillow loader is that of {stronger.split()[-1]}\n")
+
+
+def _waiting(data, config, steps: int) -> tuple[float, float]:
+    """Trains small networks; returns the share of a step spent waiting for data, and its seconds."""
+    from stargan_tf.config import Config, ModelConfig, resolve
+    from stargan_tf.data.input_pipeline import training_dataset
+    from stargan_tf.training.distribution import create_strategy
+    from stargan_tf.training.iteration import compile_iteration
+    from stargan_tf.training.state import create_state
+
+    config = resolve(
+        Config(model=ModelConfig(base_channels=4, max_channels=32), input=config), data.domains, data.image_size
+    )
+    strategy = create_strategy(1)
+    with strategy.scope():
+        state = create_state(config)
+    iterate = compile_iteration(strategy, state, config)
+    batches = iter(strategy.experimental_distribute_dataset(training_dataset(data, config.input, seed=0)))
+    float(iterate(next(batches))["g_latent/total"])  # compiles
+    waited, start = 0.0, time.perf_counter()
+    for _ in range(steps):
+        before = time.perf_counter()
+        batch = next(batches)
+        waited += time.perf_counter() - before
+        float(iterate(batch)["g_latent/total"])
+    seconds = time.perf_counter() - start
+    return waited / seconds, seconds / steps
+
+
+def _write_files(arguments: Arguments, directory: Path) -> list[list[str]]:
+    """Writes image files, half of them for each of two domains, or those of each domain of `--data`."""
+    if arguments.data is None:
+        encoded = {
+            f"domain_{domain}": [
+                _photograph(2 * i + domain, arguments.image_size) for i in range(arguments.images // 2)
+            ]
+            for domain in range(2)
+        }
+    else:
+        encoded = _read_encoded(arguments.data)
+    files = []
+    for domain, images in encoded.items():
+        (directory / domain).mkdir(parents=True)
+        paths = [directory / domain / f"{index:06d}" for index in range(len(images))]
+        for path, image in zip(paths, images, strict=True):
+            path.write_bytes(image)
+        files.append([str(path) for path in paths])
+    return files
+
+
+def _photograph(seed: int, side: int) -> bytes:
+    """Makes a JPEG of noise whose amplitude falls with frequency as in photographs, the channels being alike."""
+    random = np.random.default_rng(seed)
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
+    frequency[0, 0] = np.inf
+
+    def plane() -> np.ndarray:
+        values = np.fft.irfft2(np.fft.rfft2(random.normal(size=(side, side))) / frequency**1.7, s=(side, side))
+        return values / values.std()
+
+    brightness = plane()
+    pixels = np.stack([128 + 45 * brightness + 15 * plane() for _ in range(3)], axis=-1)
+    file = io.BytesIO()
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def _read_encoded(path: str) -> dict[str, list[bytes]]:
+    """Reads the encoded training images of a data directory, by domain."""
+    import tensorflow as tf
+
+    from stargan_tf.data.records import IMAGE, open_data_directory, parse_example, split_name
+    from stargan_tf.errors import UserError
+
+    data = open_data_directory(path)
+    if data.decoded:
+        raise UserError(f"the images of {path} are stored decoded; give data with encoded ones, which both can read")
+    return {
+        domain: [
+            parse_example(serialized)[IMAGE].numpy()
+            for serialized in tf.data.TFRecordDataset(list(data.shards(split_name("train", domain))))
+        ]
+        for domain in data.domains
+    }
+
+
+def _write_records(files: Sequence[Sequence[str]], image_size: tuple[int, int], decoded: bool, parent: Path) -> Path:
+    """Makes a data directory of image files; returns its path."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    from stargan_tf.data import records
+
+    directory = parent / ("decoded" if decoded else "encoded")
+    directory.mkdir()
+    domains = [Path(paths[0]).parent.name for paths in files]
+    splits = {}
+    for label, (domain, paths) in enumerate(zip(domains, files, strict=True)):
+        split = records.split_name("train", domain)
+        shard = directory / records.shard_file(split, 0, 1)
+        with tf.io.TFRecordWriter(str(shard)) as writer:
+            for path in paths:
+                image = Path(path).read_bytes()
+                if decoded:
+                    with Image.open(path) as opened:
+                        image = np.asarray(opened.convert("RGB")).tobytes()
+                writer.write(records.serialize_example(image, label, Path(path).name))
+        splits[split] = records.SplitSummary((len(paths),), shard.stat().st_size)
+    records.write_metadata(directory, domains, image_size, splits)
+    if decoded:
+        features = dict(records.features_dict(domains, image_size))
+        features[records.IMAGE] = tfds.features.Tensor(shape=(*image_size, 3), dtype=np.uint8, encoding="bytes")
+        tfds.features.FeaturesDict(features).save_config(str(directory))
+    return directory
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    return command_line.main(Arguments, run, PROGRAM, __doc__.split("\n")[0], argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
