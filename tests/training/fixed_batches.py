@@ -23,8 +23,8 @@ def configuration(model: ModelConfig) -> Config:
     return Config(
         domains=("a", "b", "c"),
         model=model,
-        # Some biases stand before a normalization that takes them out again: their gradients are rounding errors. The L2
-        # term would let such a bias grow by rate * l2 / epsilon each update, tenfold with the default epsilon.
+        # Some biases stand before a normalization that takes them out again: their gradients are rounding errors. By
+        # the L2 term such a bias grows by rate * l2 / epsilon each update, tenfold with the default epsilon.
         optimizers=OptimizerConfig(learning_rate=RATE, mapping_learning_rate=RATE, ema_decay=0.9, epsilon=1e-6),
         input=DataConfig(batch_size=4),
         training=RunConfig(precision="float64"),
