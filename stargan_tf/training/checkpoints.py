@@ -60,7 +60,6 @@ class Checkpoints:
             step=state.step,
             record=_Record(config, state.noise),
         )
-        _ = self._checkpoint.save_counter  # made here, so that it is part of every checkpoint
         self.saved_step: int | None = None
 
     def restore_latest(self) -> int:
@@ -92,9 +91,8 @@ class Checkpoints:
         if step == self.saved_step or not self._writes:
             return
         try:
-            (self._run / files.DIRECTORY).mkdir(parents=True, exist_ok=True)
             files.remove_unfinished(self._run)
-            self._checkpoint.write(str(files.path_of(self._run, step)))
+            _write(self._checkpoint, self._run, step)
             files.prune(self._run, self._config.training.keep_checkpoints)
         except (OSError, tf.errors.OpError) as error:
             with contextlib.suppress(OSError):
@@ -139,8 +137,7 @@ def save_ema(averages: Networks, step: int, config: Config, run: Path) -> None:
     checkpoint = tf.train.Checkpoint(
         ema=dict(averages.items()), step=tf.Variable(step, dtype=tf.int64), record=_Record(config)
     )
-    (run / files.DIRECTORY).mkdir(parents=True, exist_ok=True)
-    checkpoint.write(str(files.path_of(run, step)))
+    _write(checkpoint, run, step)
     files.prune(run, keep=1)
 
 
@@ -164,6 +161,12 @@ def load_ema(config: Config, run: Path) -> tuple[Networks, int]:
     checkpoint = tf.train.Checkpoint(ema=dict(networks.items()), step=step)
     checkpoint.restore(str(path)).assert_existing_objects_matched().expect_partial()
     return networks, int(step.numpy())
+
+
+def _write(checkpoint: tf.train.Checkpoint, run: Path, step: int) -> None:
+    (run / files.DIRECTORY).mkdir(parents=True, exist_ok=True)
+    _ = checkpoint.save_counter  # makes it, for restoring asks for it
+    checkpoint.write(str(files.path_of(run, step)))
 
 
 def _check_record(path: Path, config: Config, sections: Collection[str] = ()) -> None:

@@ -18,17 +18,18 @@ STEPS = 5
 RATE = 1e-3
 
 
-def configuration(model: ModelConfig) -> Config:
-    """Returns a configuration whose rates move every weight visibly."""
-    return Config(
-        domains=("a", "b", "c"),
-        model=model,
-        # Some biases stand before a normalization that takes them out again: their gradients are rounding errors. By
-        # the L2 term such a bias grows by rate * l2 / epsilon each update, tenfold with the default epsilon.
-        optimizers=OptimizerConfig(learning_rate=RATE, mapping_learning_rate=RATE, ema_decay=0.9, epsilon=1e-6),
-        input=DataConfig(batch_size=4),
-        training=RunConfig(precision="float64"),
-    )
+# Rates that move every weight visibly. Some biases stand before a normalization that takes them out again: their
+# gradients are rounding errors. By the L2 term such a bias grows by rate * l2 / epsilon each update, tenfold with the
+# default epsilon.
+CONFIG = Config(
+    domains=("a", "b", "c"),
+    model=ModelConfig(
+        image_size=16, num_domains=3, latent_dim=4, style_dim=8, hidden_dim=8, base_channels=4, max_channels=8
+    ),
+    optimizers=OptimizerConfig(learning_rate=RATE, mapping_learning_rate=RATE, ema_decay=0.9, epsilon=1e-6),
+    input=DataConfig(batch_size=4),
+    training=RunConfig(precision="float64"),
+)
 
 
 def run_steps(strategy: tf.distribute.Strategy, config: Config) -> tuple[TrainingState, dict, list[dict[str, float]]]:
@@ -85,10 +86,7 @@ def main() -> int:
     """As the worker that TF_CONFIG says: five steps, the chief's weights to a file; then what the flags say."""
     output, *flags = sys.argv[1:]
     strategy = create_strategy("multi_worker")
-    model = ModelConfig(
-        image_size=16, num_domains=3, latent_dim=4, style_dim=8, hidden_dim=8, base_channels=4, max_channels=8
-    )
-    state, _, metrics = run_steps(strategy, configuration(model))
+    state, _, metrics = run_steps(strategy, CONFIG)
     if Workers(strategy).is_chief:
         totals = np.array([step["g_latent/total"] for step in metrics])
         np.savez(Path(output), metrics=totals, **{name.replace("/", "|"): v for name, v in weights(state).items()})

@@ -19,13 +19,13 @@ from stargan_tf.training.checkpoint_files import find_latest
 from stargan_tf.training.distribution import TF_CONFIG, create_strategy
 from stargan_tf.training.state import create_state
 from tests.fixtures import TINY, flags
-from tests.training.fixed_batches import RATE, STEPS, configuration, run_steps, weights
+from tests.training.fixed_batches import CONFIG, RATE, STEPS, run_steps, weights
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_model):
+def trained():
     """Both trainings."""
-    return tuple(run_steps(create_strategy(devices=devices), configuration(tiny_model)) for devices in (1, 2))
+    return tuple(run_steps(create_strategy(devices=devices), CONFIG) for devices in (1, 2))
 
 
 def test_all_logical_devices_are_used():
