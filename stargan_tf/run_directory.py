@@ -4,10 +4,9 @@ config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  metrics.jsonl  data.js
 events.jsonl (what went wrong and was mended)  face_network.npz (with the high-pass skip)
 """
 
-import contextlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,22 +74,6 @@ def record_data(run: Path, entry: Mapping[str, Any]) -> None:
     if not past or past[-1]["fingerprint"] != entry["fingerprint"]:
         with (run / DATA_FILE).open("a") as file:
             file.write(json.dumps(entry) + "\n")
-
-
-@contextlib.contextmanager
-def writing(run: Path) -> Iterator[None]:
-    """Tells in a sentence that a run directory cannot be written.
-
-    Raises:
-        UserError: it cannot: the disk is full, for example.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"the run directory {str(run)!r} cannot be written ({error.strerror}); its checkpoints are as they were, "
-            "and the same command goes on from the newest"
-        ) from error
 
 
 def cut_metrics(run: Path, step: int) -> None:

@@ -11,6 +11,7 @@ from stargan_tf.config import Config, differences, flatten
 from stargan_tf.errors import UserError
 from stargan_tf.networks import Networks
 from stargan_tf.training import checkpoint_files as files
+from stargan_tf.training.disk import WRITE_ERRORS, reason
 from stargan_tf.training.state import TrainingState, build_ema
 
 # Where a checkpoint keeps what _Record serializes.
@@ -94,14 +95,14 @@ class Checkpoints:
             files.remove_unfinished(self._run)
             _write(self._checkpoint, self._run, step)
             files.prune(self._run, self._config.training.keep_checkpoints)
-        except (OSError, tf.errors.OpError) as error:
+        except WRITE_ERRORS as error:
             with contextlib.suppress(OSError):
                 files.remove_unfinished(self._run)
             older = (
                 "there is none before it" if self.saved_step is None else f"that of step {self.saved_step} is as it was"
             )
             raise SaveError(
-                f"the checkpoint of step {step} could not be written to {str(self._run)!r} ({_reason(error)}); {older}"
+                f"the checkpoint of step {step} could not be written to {str(self._run)!r} ({reason(error)}); {older}"
             ) from error
         self.saved_step = step
 
@@ -181,8 +182,3 @@ def _check_record(path: Path, config: Config, sections: Collection[str] = ()) ->
             f"the checkpoint {str(path)!r} belongs to another configuration ({'; '.join(changed)}); the "
             "configuration beside it was changed, or the checkpoint comes from another run"
         )
-
-
-def _reason(error: OSError | tf.errors.OpError) -> str:
-    text = error.strerror if isinstance(error, OSError) else error.message.splitlines()[0]
-    return "no space left on the device" if "No space left" in str(text) else str(text)

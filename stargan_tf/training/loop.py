@@ -158,7 +158,7 @@ def _train(
                 bar.n = step
                 continue
             if summaries is not None:
-                with measurements.phase("summaries"), run_directory.writing(run):
+                with measurements.phase("summaries"):
                     summaries.write_metrics(step, metrics | health.update_ratios(state) | health.memory())
                 shown = {short: f"{metrics[name]:.3f}" for name, short in _SHOWN.items()}
                 bar.set_postfix(shown | {"img/s": f"{metrics['speed/images_per_second']:.0f}"})
@@ -168,7 +168,7 @@ def _train(
                 with measurements.phase("checkpoint"):
                     checkpoints.save()
             if sampling and summaries is not None:
-                with measurements.phase("summaries"), run_directory.writing(run):
+                with measurements.phase("summaries"):
                     summaries.write_samples(step)
             if last:
                 break

@@ -11,6 +11,7 @@ from stargan_tf.config import Config, LossConfig, RunConfig
 from stargan_tf.errors import UserError
 from stargan_tf.training.checkpoint_files import DIRECTORY, find_latest
 from stargan_tf.training.checkpoints import Checkpoints, SaveError, load_ema
+from stargan_tf.training.disk import writing
 from stargan_tf.training.distribution import create_strategy
 from stargan_tf.training.state import create_state
 
@@ -254,6 +255,9 @@ def test_a_full_disk(filled, config, tmp_path):
         with pytest.raises(SaveError, match=r"step 18 .*no space left on the device.*; that of step 17 is as it was"):
             checkpoints.save()
         assert {path.name for path in (tmp_path / DIRECTORY).iterdir()} == names
+        # Measurements meet the same.
+        with pytest.raises(UserError, match=r"cannot be written .*no space left on the device"), writing(tmp_path):
+            (tmp_path / "metrics.jsonl").write_text("x" * size)
         (tmp_path / "rest").unlink()
         checkpoints.save()
         assert Checkpoints(filled, config, tmp_path).restore_latest() == 18
