@@ -22,6 +22,7 @@ INTERRUPTED_EXIT_CODE = 130  # what shells report for SIGINT
 # How the types of fields are called in errors.
 _TYPES = {
     r", tuple\[int, int\]": " or [height, width]",
+    r"^tuple\[int, int\]": "two whole numbers in brackets, like [1, 2]",
     r"\btuple with 2 elements\b": "two values in brackets, like [1, 2]",
     r"\bint\b": "a whole number",
     r"\bfloat\b": "a number",

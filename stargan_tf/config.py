@@ -150,24 +150,41 @@ class RunConfig:
     Args:
         steps: iterations in all, those before a resume included.
         seed: of weights, latent codes, order of images and augmentation.
-        precision: arithmetic of the networks; weights, losses and optimizers are always float32.
-        devices: GPUs, or logical CPUs without any, that share a batch; by default all.
+        precision: arithmetic of the networks, float32 or mixed_bfloat16; weights, losses and optimizers are always
+            float32.
+        tf32: on GPUs that have it, whether float32 convolutions round their factors to 10 bits of mantissa, which is
+            several times faster.
+        strategy: `one_device`, `mirrored` over the devices of this machine, `multi_worker` over those of all processes
+            that the environment variable TF_CONFIG lists; `auto` takes what TF_CONFIG and the devices suggest.
+        devices: GPUs, or logical CPUs without any, of this machine that share its part of a batch; by default all.
         threads_per_op: CPU threads that one operation may use, by default all; small networks are faster with 1.
+        deterministic: whether operations give the same bits every time, so that a run that was stopped and goes on
+            ends with the very weights of one that was not; somewhat slower.
+        on_nonfinite: when a loss, gradient or weight is not finite, `stop`, or `rollback` to the last checkpoint and go
+            on from there with other latent codes and images.
+        max_rollbacks: how often a run may roll back before it stops.
         log_every: steps between entries of TensorBoard and metrics.jsonl.
         sample_every: steps between sample grids.
         checkpoint_every: steps between checkpoints.
         keep_checkpoints: how many of the newest checkpoints to keep.
+        profile_steps: first and last step to trace for TensorBoard's profiler; by default none.
     """
 
     steps: int = 100_000
     seed: int = 0
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    precision: str = "float32"
+    tf32: bool = True
+    strategy: Literal["auto", "one_device", "mirrored", "multi_worker"] = "auto"
     devices: int | None = None
     threads_per_op: int | None = None
+    deterministic: bool = False
+    on_nonfinite: Literal["stop", "rollback"] = "stop"
+    max_rollbacks: int = 3
     log_every: int = 50
     sample_every: int = 5000
     checkpoint_every: int = 5000
     keep_checkpoints: int = 3
+    profile_steps: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -213,21 +230,29 @@ PRESETS: dict[str, Config] = {
 }
 
 # What may change from one part of a run to the next; everything else would make it another run.
-_MAY_CHANGE_ON_RESUME = (
-    frozenset(["model.fused"])
-    | frozenset(
-        f"training.{name}"
-        for name in (
-            "steps",
-            "devices",
-            "threads_per_op",
-            "log_every",
-            "sample_every",
-            "checkpoint_every",
-            "keep_checkpoints",
-        )
-    )
-    | {"input.max_corrupt_records"}
+_MAY_CHANGE_ON_RESUME = frozenset(
+    [
+        "model.fused",
+        "input.max_corrupt_records",
+        *(
+            f"training.{name}"
+            for name in (
+                "steps",
+                "tf32",
+                "strategy",
+                "devices",
+                "threads_per_op",
+                "deterministic",
+                "on_nonfinite",
+                "max_rollbacks",
+                "log_every",
+                "sample_every",
+                "checkpoint_every",
+                "keep_checkpoints",
+                "profile_steps",
+            )
+        ),
+    ]
 )
 
 
@@ -367,6 +392,12 @@ def check(config: Config) -> None:
     ):
         _require(0 <= value < 1, name, value, "at least 0 and below 1")
     _require(0 <= run.seed < 2**31, "training.seed", run.seed, "at least 0 and below 2^31")
+    check_precision(run.precision)
+    _require(run.max_rollbacks >= 0, "training.max_rollbacks", run.max_rollbacks, "at least 0")
+    first, last = run.profile_steps or (1, 1)
+    _require(
+        1 <= first <= last, "training.profile_steps", run.profile_steps, "two rising steps from 1 on, like [10, 15]"
+    )
     for name, value in (
         ("input.crop_probability", data.crop_probability),
         ("input.flip_probability", data.flip_probability),
@@ -383,6 +414,21 @@ def check(config: Config) -> None:
     _require(0 < low <= high <= 1, "input.crop_area", data.crop_area, "two rising shares above 0 and at most 1")
     low, high = data.crop_ratio
     _require(0 < low <= high, "input.crop_ratio", data.crop_ratio, "two rising numbers above 0")
+
+
+def check_precision(precision: str) -> None:
+    """Checks the arithmetic of the networks.
+
+    Raises:
+        UserError: it is not supported; for float16 with the reason.
+    """
+    name, right = "training.precision", "float32 or mixed_bfloat16"
+    if "float16" in precision and "bfloat16" not in precision:
+        right += (
+            ": the gradients of R1 leave the range of float16, and the loss scaling that is to keep them inside goes "
+            "wrong on several devices, while bfloat16 has the range of float32"
+        )
+    _require(precision in ("float32", "mixed_bfloat16"), name, precision, right)
 
 
 def check_model(model: ModelConfig) -> None:
@@ -460,17 +506,30 @@ def check_same_run(saved: Config, config: Config, run: Path) -> None:
     Raises:
         UserError: they differ in more than length and records of the run.
     """
-    saved_values, values = flatten(saved), flatten(config)
-    changed = [
-        f"{name} is {_plain(saved_values[name])} there and {_plain(value)} now"
-        for name, value in values.items()
-        if name not in _MAY_CHANGE_ON_RESUME and _plain(saved_values[name]) != _plain(value)
-    ]
+    changed = differences(flatten(saved), flatten(config))
     if changed:
         raise UserError(
             f"the run directory {str(run)!r} belongs to another configuration ({'; '.join(changed)}); "
             "choose another directory, or leave these settings as they are to resume"
         )
+
+
+def differences(saved: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    """Says what makes a configuration that of another run.
+
+    Args:
+        saved: values by dotted name, as `flatten` gives them, of the run; a field that it does not know, because an
+            older version wrote it, does not count.
+        values: those asked for now.
+
+    Returns:
+        A phrase for each field that differs and may not change from one part of a run to the next.
+    """
+    return [
+        f"{name} is {_plain(saved[name])} there and {_plain(value)} now"
+        for name, value in values.items()
+        if name in saved and name not in _MAY_CHANGE_ON_RESUME and _plain(saved[name]) != _plain(value)
+    ]
 
 
 def _require(condition: bool, name: str, value: Any, right: str) -> None:

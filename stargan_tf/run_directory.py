@@ -1,10 +1,11 @@
 """A run directory: everything that belongs to one training run.
 
 config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  metrics.jsonl  data.jsonl (what it was trained on)
-face_network.npz (with the high-pass skip)
+events.jsonl (what went wrong and was mended)  face_network.npz (with the high-pass skip)
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ CONFIG_FILE = "config.yaml"
 FACE_NETWORK_FILE = "face_network.npz"
 DATA_FILE = "data.jsonl"
 METRICS_FILE = "metrics.jsonl"
+EVENTS_FILE = "events.jsonl"
 
 
 def is_occupied(path: Path) -> bool:
@@ -72,6 +74,38 @@ def record_data(run: Path, entry: Mapping[str, Any]) -> None:
     if not past or past[-1]["fingerprint"] != entry["fingerprint"]:
         with (run / DATA_FILE).open("a") as file:
             file.write(json.dumps(entry) + "\n")
+
+
+def cut_metrics(run: Path, step: int) -> None:
+    """Removes measurements of steps after `step`, which a run that goes on from there makes again, and torn lines.
+
+    Args:
+        run: the run directory.
+        step: number of steps that are finished.
+    """
+    path = run / METRICS_FILE
+    if not path.is_file():
+        return
+    lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and _step_of(line) <= step]
+    if len(kept) < len(lines):
+        temporary = run / (METRICS_FILE + ".new")
+        temporary.write_text("".join(kept))
+        temporary.replace(path)
+
+
+def record_event(run: Path, entry: Mapping[str, Any]) -> None:
+    """Notes something that happened to a run, with its `event`, `step` and `time`."""
+    with (run / EVENTS_FILE).open("a") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
+def _step_of(line: str) -> float:
+    """Returns the step of a line of measurements; of one that is torn, infinity."""
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return math.inf
 
 
 def recorded_data(run: Path) -> list[dict[str, Any]]:

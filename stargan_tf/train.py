@@ -1,6 +1,5 @@
 """Trains StarGAN v2: `python -m stargan_tf.train --data DIR --run DIR --preset NAME [overrides]`."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -72,29 +71,23 @@ def run(arguments: Arguments) -> int:
     if not data.is_dir():
         raise UserError(f"there is no data directory {str(data)!r}; data_prep.images_to_tfrecords makes one")
     with command_line.quiet_start():
-        import tensorflow as tf
+        from stargan_tf.data.records import open_data_directory
+        from stargan_tf.training import runtime
+        from stargan_tf.training.loop import train_and_evaluate
+        from stargan_tf.training.workers import WORKER_LOST_EXIT_CODE, WorkerLostError
 
-        gpus = tf.config.list_physical_devices("GPU")
-
-    from stargan_tf.data.records import open_data_directory
-    from stargan_tf.training.loop import train_and_evaluate
-
-    if config.training.precision == "mixed_bfloat16" and not gpus and os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
-        raise UserError(
-            "mixed_bfloat16 on a CPU needs oneDNN, which TF_ENABLE_ONEDNN_OPTS=0 turns off (ten times slower than "
-            "float32); unset it or choose --training.precision float32"
+        runtime.configure(config.training)
+    try:
+        return train_and_evaluate(
+            config,
+            open_data_directory(data),
+            Path(arguments.run),
+            None if arguments.face_network is None else Path(arguments.face_network),
+            None if arguments.init_from is None else Path(arguments.init_from),
         )
-    if config.training.threads_per_op is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(config.training.threads_per_op)
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    return train_and_evaluate(
-        config,
-        open_data_directory(data),
-        Path(arguments.run),
-        None if arguments.face_network is None else Path(arguments.face_network),
-        None if arguments.init_from is None else Path(arguments.init_from),
-    )
+    except WorkerLostError as error:
+        print(f"{PROGRAM}: error: {error}", file=sys.stderr, flush=True)
+        return WORKER_LOST_EXIT_CODE
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -306,6 +306,10 @@ def test_sizes_that_the_high_pass_skip_does_not_take(size):
         ("training.sample_every", -5),
         ("training.checkpoint_every", 0),
         ("training.keep_checkpoints", 0),
+        ("training.max_rollbacks", -1),
+        ("training.profile_steps", (0, 3)),
+        ("training.profile_steps", (5, 3)),
+        ("training.precision", "float64"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_its_flag(name, value):
@@ -355,6 +359,12 @@ RUN = Path("runs/a")
         ("training.sample_every", 7),
         ("training.checkpoint_every", 7),
         ("training.keep_checkpoints", 7),
+        ("training.tf32", False),
+        ("training.strategy", "one_device"),
+        ("training.deterministic", True),
+        ("training.on_nonfinite", "rollback"),
+        ("training.max_rollbacks", 7),
+        ("training.profile_steps", (1, 2)),
     ],
 )
 def test_length_and_records_of_a_run_may_change(name, value):

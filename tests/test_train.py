@@ -7,44 +7,85 @@ import sys
 import time
 
 import pytest
-import tensorflow as tf
 
+from benchmarks.kill_and_resume import compare
 from stargan_tf import train
+from stargan_tf.training.checkpoint_files import latest
 from tests.fixtures import TINY, flags
 
 
 def lines_of(path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """Returns what the lines of a file hold, but for one that is just being written."""
+    text = path.read_text() if path.exists() else ""
+    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def command(*arguments) -> list[str]:
     return [sys.executable, "-m", "stargan_tf.train", *map(str, arguments)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_has_saved_its_last_step_and_goes_on(number, data_path, tmp_path):
-    run = tmp_path / "run"
-    start = ["--data", data_path, "--run", run, *flags(TINY), "--training.log_every=1"]
-    process = subprocess.Popen(command(*start), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while len(lines_of(run / "metrics.jsonl")) < 3:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    last = lines_of(run / "metrics.jsonl")[-1]["step"]
-    assert process.returncode == 128 + number
-    assert f"stopped by {signal.Signals(number).name} after step {last}, which is saved" in out
-    assert "Traceback" not in err
-    assert tf.train.latest_checkpoint(str(run / "checkpoints")).endswith(f"step-{last}")
+def start(arguments, until) -> subprocess.Popen:
+    """Starts training and waits until something is so."""
+    process = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not until():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail("".join(process.communicate()))
+        time.sleep(0.001)
+    return process
 
-    # Without the flags again: the run knows its configuration.
-    resumed = command("--data", data_path, "--run", run, f"--training.steps={last + 2}")
-    done = subprocess.run(resumed, capture_output=True, text=True, timeout=120)
+
+def test_a_run_that_is_stopped_and_killed_goes_on_as_if_nothing_had_been(data_path, tmp_path):
+    run, undisturbed = tmp_path / "run", tmp_path / "undisturbed"
+    flags_ = [*flags(TINY), "--training.deterministic", "--training.log_every=1", "--training.sample_every=1000000"]
+    resume = ["--data", data_path, "--run", run]  # a run knows its configuration
+    checkpoints = run / "checkpoints"
+
+    def steps() -> list[int]:
+        return [line["step"] for line in lines_of(run / "metrics.jsonl")]
+
+    # Stopped by a signal: the very last step is saved.
+    process = start(["--data", data_path, "--run", run, *flags_], lambda: len(steps()) >= 3)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=100)
+    stopped = steps()[-1]
+    assert process.returncode == 143, err
+    assert f"stopped by SIGTERM after step {stopped}, which is saved" in out
+    assert "Traceback" not in err
+    assert latest(run).name == f"step-{stopped}"
+
+    # Killed while it saves: what was saved before is whole.
+    process = start(
+        [*resume, "--training.checkpoint_every=1"],
+        lambda: len(steps()) > stopped + 3 and list(checkpoints.glob("*_temp")),
+    )
+    process.kill()
+    out, _ = process.communicate()
+    assert f"from step {stopped} to" in out
+    saved = int(latest(run).name.removeprefix("step-"))
+    assert saved in (steps()[-1], steps()[-1] - 1)
+
+    # Interrupted: nothing is measured twice.
+    process = start([*resume, "--training.checkpoint_every=1000000"], lambda: steps()[-1] >= saved + 3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 130, err
+    assert f"from step {saved} to" in out
+    last = steps()[-1]
+    assert steps() == list(range(1, last + 1))
+    assert list(checkpoints.glob("*_temp")) == []
+
+    # And all of it to the bit what a run without any of this gives.
+    done = subprocess.run(
+        command("--data", data_path, "--run", undisturbed, *flags_, f"--training.steps={last}"),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
-    assert f"from step {last} to {last + 2}" in done.stdout
-    assert [line["step"] for line in lines_of(run / "metrics.jsonl")][-2:] == [last + 1, last + 2]
+    # The record holds the configuration, of which `training.steps` differs.
+    assert compare(run, undisturbed) == ["record/.ATTRIBUTES/py_state"]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +103,12 @@ def test_a_stopped_run_has_saved_its_last_step_and_goes_on(number, data_path, tm
         (["--data", "DATA", "--run", "r", "--losses.adversarial", "wgan"], "--losses.adversarial is 'wgan'"),
         (["--data", "DATA", "--run", "r", "--training.steps", "many"], "--training.steps is 'many'"),
         (["--data", "DATA", "--run", "r", "--training.steps", "0"], "--training.steps is 0; it must be at least 1"),
+        (["--data", "DATA", "--run", "r", "--training.precision", "float16"], "the gradients of R1 leave the range of"),
+        (["--data", "DATA", "--run", "r", "--training.precision", "double"], "double; it must be float32 or mixed_bf"),
+        (
+            ["--data", "DATA", "--run", "r", "--training.strategy", "multi_worker"],
+            "needs the environment variable TF_CON",
+        ),
         (["--data", "DATA", "--run", "r", "--model.w_hpf", "1"], "at least 32, not 16x16"),
         (["--data", "DATA", "--run", "r", "--batch", "8"], "--batch"),
         (["--data", "DATA"], "run"),

@@ -17,7 +17,8 @@ from stargan_tf.interop.architecture import State
 from stargan_tf.interop.pytorch_adam import AdamState
 from stargan_tf.networks import Networks
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
-from stargan_tf.training.checkpoints import Checkpoints, holds_trained_networks, latest, load_ema, save_ema
+from stargan_tf.training.checkpoint_files import latest
+from stargan_tf.training.checkpoints import Checkpoints, holds_trained_networks, load_ema, save_ema
 from stargan_tf.training.state import TrainingState, build_ema, create_state
 
 
@@ -109,7 +110,7 @@ def read_run(run: Path, with_training: bool) -> tuple[Config, Weights]:
             "written (--to_pytorch)"
         )
     state = create_state(config)
-    step = Checkpoints(state, config, run).restore_latest()
+    step = Checkpoints(state, config, run, writes=False).restore_latest()
     trained = pytorch.extract(state.networks)
     return config, Weights(step, pytorch.extract(state.ema), trained, _extract_adam(state, config), tensors)
 

@@ -1,34 +1,40 @@
 """Checkpoints of a run: saved, restored, and read for inference."""
 
+import contextlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import tensorflow as tf
 
-from stargan_tf.config import Config, flatten
+from stargan_tf.config import Config, differences, flatten
 from stargan_tf.errors import UserError
 from stargan_tf.networks import Networks
+from stargan_tf.training import checkpoint_files as files
+from stargan_tf.training.disk import WRITE_ERRORS, reason
 from stargan_tf.training.state import TrainingState, build_ema
 
-DIRECTORY = "checkpoints"
+# Where a checkpoint keeps what _Record serializes.
+_RECORD = "record/.ATTRIBUTES/py_state"
+
+
+class SaveError(UserError):
+    """A checkpoint could not be written; those before are as they were."""
 
 
 class _Record(tf.train.experimental.PythonState):
     """Keeps configuration and domain names inside the checkpoint, so that it explains itself without its run."""
 
-    def __init__(self, config: Config):
-        self.values = json.loads(json.dumps(flatten(config)))
+    def __init__(self, config: Config, noise: tf.Variable | None = None):
+        self._values = json.loads(json.dumps(flatten(config)))
+        self._noise = noise
 
     def serialize(self) -> str:
-        return json.dumps(self.values)
+        return json.dumps(self._values | {"noise": 0 if self._noise is None else int(self._noise.numpy())})
 
     def deserialize(self, string_value: bytes | str) -> None:
-        saved = json.loads(string_value)
-        if saved["domains"] != self.values["domains"]:
-            raise UserError(
-                f"the checkpoint's domains are {', '.join(saved['domains'])}, "
-                f"but the run's are {', '.join(self.values['domains'])}; they belong to different runs"
-            )
+        if self._noise is not None:
+            self._noise.assign(json.loads(string_value).get("noise", 0))
 
 
 class Checkpoints:
@@ -40,68 +46,70 @@ class Checkpoints:
         state: what is saved; restoring changes it in place.
         config: resolved; saved along.
         run: the run directory.
+        writes: whether this process may write; of several that train together only one may.
     """
 
-    def __init__(self, state: TrainingState, config: Config, run: Path):
+    def __init__(self, state: TrainingState, config: Config, run: Path, writes: bool = True):
         self._state = state
-        self._manager = tf.train.CheckpointManager(
-            tf.train.Checkpoint(
-                networks=dict(state.networks.items()),
-                ema=dict(state.ema.items()),
-                optimizers=state.optimizers,
-                step=state.step,
-                record=_Record(config),
-            ),
-            str(run / DIRECTORY),
-            max_to_keep=config.training.keep_checkpoints,
-            checkpoint_name="step",
+        self._config = config
+        self._run = run
+        self._writes = writes
+        self._checkpoint = tf.train.Checkpoint(
+            networks=dict(state.networks.items()),
+            ema=dict(state.ema.items()),
+            optimizers=state.optimizers,
+            step=state.step,
+            record=_Record(config, state.noise),
         )
         self.saved_step: int | None = None
 
     def restore_latest(self) -> int:
-        """Restores the newest checkpoint, if there is one.
+        """Restores the newest checkpoint that is not damaged, if there is one.
 
         Returns:
             The number of finished steps: 0 if there was none.
 
         Raises:
-            UserError: it belongs to another run.
+            UserError: it belongs to another run, or there are damaged ones only.
         """
-        path = self._manager.latest_checkpoint
+        path = files.find_latest(self._run)
         if path is None:
             return 0
-        self._manager.checkpoint.restore(path).assert_consumed()
+        _check_record(path, self._config)
+        self._checkpoint.restore(str(path)).assert_consumed()
         self.saved_step = int(self._state.step.numpy())
+        if self._writes:
+            files.set_aside_after(self._run, self.saved_step)
         return self.saved_step
 
     def save(self) -> None:
-        """Saves the state, unless this very step has been saved."""
+        """Saves the state, unless this very step has been saved or another process writes.
+
+        Raises:
+            SaveError: there is no room, or the directory cannot be written; older checkpoints are as they were.
+        """
         step = int(self._state.step.numpy())
-        if step != self.saved_step:
-            self._manager.save(checkpoint_number=step)
-            self.saved_step = step
+        if step == self.saved_step or not self._writes:
+            return
+        try:
+            files.remove_unfinished(self._run)
+            _write(self._checkpoint, self._run, step)
+            files.prune(self._run, self._config.training.keep_checkpoints)
+        except WRITE_ERRORS as error:
+            with contextlib.suppress(OSError):
+                files.remove_unfinished(self._run)
+            older = (
+                "there is none before it" if self.saved_step is None else f"that of step {self.saved_step} is as it was"
+            )
+            raise SaveError(
+                f"the checkpoint of step {step} could not be written to {str(self._run)!r} ({reason(error)}); {older}"
+            ) from error
+        self.saved_step = step
 
 
-def find_latest(run: Path) -> str | None:
-    """Returns the path of a run's newest checkpoint, as TensorFlow names it, or None if there is none."""
-    return tf.train.latest_checkpoint(str(run / DIRECTORY))
-
-
-def latest(run: Path) -> str:
-    """Returns the path of a run's newest checkpoint, as TensorFlow names it.
-
-    Raises:
-        UserError: the run has no checkpoint.
-    """
-    path = find_latest(run)
-    if path is None:
-        raise UserError(f"the run {str(run)!r} has no checkpoint yet; train it first")
-    return path
-
-
-def holds_trained_networks(path: str) -> bool:
+def holds_trained_networks(path: Path) -> bool:
     """Returns whether a checkpoint holds more than averaged networks, so that training can go on from it."""
-    return any(name.startswith("networks/") for name, _ in tf.train.list_variables(path))
+    return any(name.startswith("networks/") for name, _ in tf.train.list_variables(str(path)))
 
 
 def check_trainable(run: Path) -> None:
@@ -110,7 +118,7 @@ def check_trainable(run: Path) -> None:
     Raises:
         UserError: its newest checkpoint holds averaged networks only.
     """
-    path = find_latest(run)
+    path = files.find_latest(run)
     if path is not None and not holds_trained_networks(path):
         raise UserError(
             f"the run {str(run)!r} holds averaged networks for inference but no discriminator and no optimizers, so "
@@ -130,26 +138,47 @@ def save_ema(averages: Networks, step: int, config: Config, run: Path) -> None:
     checkpoint = tf.train.Checkpoint(
         ema=dict(averages.items()), step=tf.Variable(step, dtype=tf.int64), record=_Record(config)
     )
-    manager = tf.train.CheckpointManager(checkpoint, str(run / DIRECTORY), max_to_keep=1, checkpoint_name="step")
-    manager.save(checkpoint_number=step)
+    _write(checkpoint, run, step)
+    files.prune(run, keep=1)
 
 
 def load_ema(config: Config, run: Path) -> tuple[Networks, int]:
-    """Loads the averaged networks of a run's newest checkpoint, for inference.
+    """Loads the averaged networks of a run's newest checkpoint that is not damaged, for inference.
 
     Args:
-        config: the run's.
+        config: the run's; arithmetic and length of training may be others.
         run: the run directory.
 
     Returns:
         G, F and E, and the number of steps they were trained for.
 
     Raises:
-        UserError: the run has no checkpoint.
+        UserError: the run has no checkpoint, only damaged ones, or one of other networks or domains.
     """
-    path = latest(run)
+    path = files.latest(run)
+    _check_record(path, config, sections=("domains", "model"))
     networks = build_ema(config.model, config.training.precision)
     step = tf.Variable(0, dtype=tf.int64)
     checkpoint = tf.train.Checkpoint(ema=dict(networks.items()), step=step)
-    checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
-    return networks, int(step)
+    checkpoint.restore(str(path)).assert_existing_objects_matched().expect_partial()
+    return networks, int(step.numpy())
+
+
+def _write(checkpoint: tf.train.Checkpoint, run: Path, step: int) -> None:
+    (run / files.DIRECTORY).mkdir(parents=True, exist_ok=True)
+    _ = checkpoint.save_counter  # makes it, for restoring asks for it
+    checkpoint.write(str(files.path_of(run, step)))
+
+
+def _check_record(path: Path, config: Config, sections: Collection[str] = ()) -> None:
+    """Checks that a checkpoint was made with a configuration, or with these sections of it."""
+    saved = json.loads(tf.train.load_checkpoint(str(path)).get_tensor(_RECORD))
+    values = {
+        name: value for name, value in flatten(config).items() if not sections or name.partition(".")[0] in sections
+    }
+    changed = differences(saved, values)
+    if changed:
+        raise UserError(
+            f"the checkpoint {str(path)!r} belongs to another configuration ({'; '.join(changed)}); the "
+            "configuration beside it was changed, or the checkpoint comes from another run"
+        )

@@ -1,32 +1,144 @@
-"""Which devices a run uses."""
+"""Which devices a run uses, of this machine or of several."""
 
 import functools
+import json
+import os
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from stargan_tf.errors import UserError
 
+TF_CONFIG = "TF_CONFIG"
 
-def create_strategy(devices: int | None = None) -> tf.distribute.Strategy:
-    """Returns a strategy over GPUs, or over logical CPUs if there are no GPUs: mirrored if it is over several.
+# Jobs of TF_CONFIG whose processes train; the first process of all is the chief.
+_TRAINING_JOBS = ("chief", "worker")
+
+
+def create_strategy(kind: str = "auto", devices: int | None = None) -> tf.distribute.Strategy:
+    """Returns a strategy over GPUs, or over logical CPUs if there are no GPUs.
+
+    Over several machines it must be created before TensorFlow's first operation.
 
     Args:
-        devices: how many, by default all.
+        kind: see `config.RunConfig.strategy`.
+        devices: how many of this machine, by default all.
 
     Returns:
         The strategy.
 
     Raises:
-        UserError: there are fewer devices.
+        UserError: there are fewer devices, too many for the kind, or TF_CONFIG is not what the kind needs.
     """
-    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    names = [device.name for device in tf.config.list_logical_devices(kind)]
-    if devices is not None and devices > len(names):
-        raise UserError(f"--training.devices is {devices}; this machine has {len(names)} of kind {kind}")
-    return _strategy_over(tuple(names[:devices]))
+    cluster = _cluster() if kind in ("auto", "multi_worker") else None
+    if kind == "multi_worker" and cluster is None:
+        raise UserError(
+            f"--training.strategy multi_worker needs the environment variable {TF_CONFIG} with the addresses of all "
+            "workers and this one's number; docs/scaling.md shows it"
+        )
+    if cluster is not None:
+        return _multi_worker_strategy(cluster, devices)
+    if kind == "one_device" and (devices or 1) > 1:
+        raise UserError(f"--training.devices is {devices}; with --training.strategy one_device it can only be 1")
+    names = [device.name for device in tf.config.list_logical_devices(_device_kind())]
+    _check_count(devices, len(names))
+    return _strategy_over(tuple(names[: 1 if kind == "one_device" else devices]), kind == "mirrored")
+
+
+def describe(strategy: tf.distribute.Strategy) -> str:
+    """Returns in words what a strategy computes on."""
+    count = strategy.num_replicas_in_sync
+    device = tf.DeviceSpec.from_string(strategy.extended.worker_devices[0]).device_type
+    workers = num_workers(strategy)
+    return f"{count} {device}{'s' if count > 1 else ''}" + (f" of {workers} workers" if workers > 1 else "")
+
+
+def num_workers(strategy: tf.distribute.Strategy) -> int:
+    """Returns how many processes train together."""
+    return strategy.num_replicas_in_sync // len(strategy.extended.worker_devices)
+
+
+def distribute(
+    strategy: tf.distribute.Strategy, batch_size: int, dataset: Callable[[int, int], tf.data.Dataset]
+) -> tf.distribute.DistributedDataset:
+    """Gives every replica its rows of each global batch: replica r of N has the r-th N-th of the rows.
+
+    Args:
+        strategy: the devices.
+        batch_size: of the global batch, a multiple of the number of replicas.
+        dataset: from this worker's number and the number of workers to batches of this worker's rows.
+
+    Returns:
+        A dataset that gives one distributed batch a step.
+    """
+    per_replica = batch_size // strategy.num_replicas_in_sync
+
+    def worker_dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        batches = dataset(context.input_pipeline_id, context.num_input_pipelines)
+        if context.num_replicas_in_sync == context.num_input_pipelines:
+            return batches
+        # The strategy takes one element for each of this worker's replicas, in order.
+        return batches.rebatch(per_replica, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+    return strategy.distribute_datasets_from_function(worker_dataset)
+
+
+def _multi_worker_strategy(cluster: dict[str, list[str]], devices: int | None) -> tf.distribute.Strategy:
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        _check_count(devices, len(gpus))
+        if devices is not None:
+            tf.config.set_visible_devices(gpus[:devices], "GPU")
+    elif (devices or 1) > 1:
+        raise UserError(f"--training.devices is {devices}; without GPUs a worker of several has one device")
+    return _strategy_over_workers(json.dumps(cluster))
+
+
+def _cluster() -> dict[str, list[str]] | None:
+    """Returns the addresses by job that TF_CONFIG names, or None where it names no more than one process."""
+    text = os.environ.get(TF_CONFIG, "")
+    if not text:
+        return None
+    try:
+        values = json.loads(text)
+        cluster = {job: list(addresses) for job, addresses in values.get("cluster", {}).items()}
+        job, index = values.get("task", {}).get("type"), int(values.get("task", {}).get("index", 0))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"the environment variable {TF_CONFIG} is {text!r}; it must be JSON like "
+            '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
+        ) from error
+    if sum(map(len, cluster.values())) < 2:
+        return None
+    others = sorted(cluster.keys() - set(_TRAINING_JOBS))
+    if others:
+        raise UserError(f"{TF_CONFIG} names {', '.join(others)}; only chief and worker take part in training")
+    if job not in cluster or not 0 <= index < len(cluster[job]):
+        raise UserError(
+            f"{TF_CONFIG} says that this process is {job} {index}, which is not among its "
+            + ", ".join(f"{len(addresses)} {name}(s)" for name, addresses in cluster.items())
+        )
+    return cluster
+
+
+def _device_kind() -> str:
+    return "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+
+
+def _check_count(devices: int | None, available: int) -> None:
+    if devices is not None and devices > available:
+        raise UserError(f"--training.devices is {devices}; this machine has {available} of kind {_device_kind()}")
 
 
 # One for the same devices in a process: two mirrored strategies would take each other's sums for theirs.
 @functools.cache
-def _strategy_over(names: tuple[str, ...]) -> tf.distribute.Strategy:
-    return tf.distribute.OneDeviceStrategy(names[0]) if len(names) == 1 else tf.distribute.MirroredStrategy(names)
+def _strategy_over(names: tuple[str, ...], mirrored: bool = False) -> tf.distribute.Strategy:
+    if len(names) == 1 and not mirrored:
+        return tf.distribute.OneDeviceStrategy(names[0])
+    return tf.distribute.MirroredStrategy(names)
+
+
+@functools.cache
+def _strategy_over_workers(cluster: str) -> tf.distribute.Strategy:
+    del cluster  # TensorFlow reads TF_CONFIG itself
+    return tf.distribute.MultiWorkerMirroredStrategy()

@@ -11,7 +11,8 @@ from stargan_tf.config import Config
 from stargan_tf.errors import UserError
 from stargan_tf.interop import pytorch
 from stargan_tf.networks import Networks
-from stargan_tf.training.checkpoints import holds_trained_networks, latest, load_ema
+from stargan_tf.training.checkpoint_files import latest
+from stargan_tf.training.checkpoints import holds_trained_networks, load_ema
 from stargan_tf.training.state import TrainingState
 
 # Fields of the model that shape its weights, besides the number of domains.
@@ -61,7 +62,7 @@ def initialize(state: TrainingState, config: Config, source: Path) -> str:
     if holds_trained_networks(latest(source)):
         trained = networks.build(held.model)
         checkpoint = tf.train.Checkpoint(networks=dict(trained.items()))
-        checkpoint.restore(latest(source)).assert_existing_objects_matched().expect_partial()
+        checkpoint.restore(str(latest(source))).assert_existing_objects_matched().expect_partial()
     _take(state.networks, config.domains, trained, held.domains)
     _take(state.ema, config.domains, averaged, held.domains)
 

@@ -12,6 +12,9 @@ from stargan_tf.networks.face_masks import find_masks
 from stargan_tf.training.state import TrainingState, update_ema
 from stargan_tf.training.step import Batch, Metrics, diversity_weight, latent_codes, train_step
 
+# So far apart are the steps whose latent codes a run draws before and after it went back to a checkpoint.
+_FRESH_NOISE = 2**32
+
 
 def compile_iteration(
     strategy: tf.distribute.Strategy,
@@ -34,8 +37,9 @@ def compile_iteration(
 
     def on_replica(data: dict[str, tf.Tensor], step: tf.Tensor) -> Metrics:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        latent, latent_2 = latent_codes(config, step, replica, config.input.batch_size // replicas)
-        seed = tf.random.fold_in(tf.stack([tf.constant(config.training.seed, tf.int64), step]), replica)
+        drawn = step + state.noise * _FRESH_NOISE
+        latent, latent_2 = latent_codes(config, drawn, replica, config.input.batch_size // replicas)
+        seed = tf.random.fold_in(tf.stack([tf.constant(config.training.seed, tf.int64), drawn]), replica)
         batch = Batch(**data, latent=latent, latent_2=latent_2, seed=seed)
         if face_alignment is not None:
             masks = partial(find_masks, face_alignment)

@@ -20,12 +20,15 @@ class TrainingState:
         ema: moving averages of G, F and E, which are used for inference.
         optimizers: one for each network, by its name.
         step: number of finished iterations, int64.
+        noise: number of times that the run went back to a checkpoint, int64; each time it draws other latent codes and
+            images.
     """
 
     networks: Networks
     ema: Networks
     optimizers: dict[str, Adam]
     step: tf.Variable
+    noise: tf.Variable
 
 
 def create_state(config: Config) -> TrainingState:
@@ -46,7 +49,8 @@ def create_state(config: Config) -> TrainingState:
     for name, network in trained.items():
         optimizers[name] = create_optimizer(config, name)
         optimizers[name].build(network.trainable_variables)
-    return TrainingState(trained, ema, optimizers, tf.Variable(0, dtype=tf.int64, trainable=False, name="step"))
+    step, noise = (tf.Variable(0, dtype=tf.int64, trainable=False, name=name) for name in ("step", "noise"))
+    return TrainingState(trained, ema, optimizers, step, noise)
 
 
 def build_ema(model: ModelConfig, precision: str) -> Networks:

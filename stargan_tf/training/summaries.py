@@ -11,6 +11,7 @@ from stargan_tf.config import Config
 from stargan_tf.data import records
 from stargan_tf.data.input_pipeline import read_images
 from stargan_tf.data.records import DataDirectory
+from stargan_tf.training.disk import writing
 from stargan_tf.translation import Translator
 
 LOGS = "logs"
@@ -46,10 +47,10 @@ class Summaries:
 
     def write_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Appends scalars by name to TensorBoard and metrics.jsonl."""
-        with self._writer.as_default(step):
+        with writing(self._run), self._writer.as_default(step):
             for name, value in metrics.items():
                 tf.summary.scalar(name, value)
-        with (self._run / run_directory.METRICS_FILE).open("a") as file:
+        with writing(self._run), (self._run / run_directory.METRICS_FILE).open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
 
     def write_samples(self, step: int) -> None:
@@ -69,10 +70,11 @@ class Summaries:
             "reference_guided": grids.reference_grid(sources, references, reference_guided),
         }
         for name, picture in pictures.items():
-            picture.save(self._run / SAMPLES / f"{name}_{step:07d}.png")
-            with self._writer.as_default(step):
+            with writing(self._run), self._writer.as_default(step):
+                picture.save(self._run / SAMPLES / f"{name}_{step:07d}.png")
                 tf.summary.image(name, np.asarray(picture)[None])
 
     def flush(self) -> None:
         """Makes sure that TensorBoard sees everything so far."""
-        self._writer.flush()
+        with writing(self._run):
+            self._writer.flush()

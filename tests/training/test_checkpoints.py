@@ -1,12 +1,17 @@
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from stargan_tf.config import Config, RunConfig
+from stargan_tf.config import Config, LossConfig, RunConfig
 from stargan_tf.errors import UserError
-from stargan_tf.training.checkpoints import DIRECTORY, Checkpoints, load_ema
+from stargan_tf.training.checkpoint_files import DIRECTORY, find_latest
+from stargan_tf.training.checkpoints import Checkpoints, SaveError, load_ema
+from stargan_tf.training.disk import writing
 from stargan_tf.training.distribution import create_strategy
 from stargan_tf.training.state import create_state
 
@@ -25,11 +30,15 @@ def variables(state) -> dict[str, tf.Variable]:
     owners = [*state.networks.items(), *((f"ema_{name}", network) for name, network in state.ema.items())]
     owners += [(f"adam_{name}", optimizer) for name, optimizer in state.optimizers.items()]
     # Numbered, because blocks share the paths of their variables.
-    return {"step": state.step} | {
-        f"{name}/{index}/{variable.path}": variable
-        for name, owner in owners
-        for index, variable in enumerate(owner.variables)
-    }
+    return (
+        {"step": state.step}
+        | {
+            f"{name}/{index}/{variable.path}": variable
+            for name, owner in owners
+            for index, variable in enumerate(owner.variables)
+        }
+        | {"noise": state.noise}
+    )
 
 
 def values(state) -> dict[str, np.ndarray]:
@@ -118,6 +127,7 @@ def test_a_step_is_saved_once(config, tmp_path):
     checkpoints = Checkpoints(state, config, tmp_path)
     state.step.assign(3)
     checkpoints.save()
+    assert find_latest(tmp_path) == tmp_path / DIRECTORY / "step-3"
     written = (tmp_path / DIRECTORY / "step-3.index").stat().st_mtime_ns
     checkpoints.save()
     assert (tmp_path / DIRECTORY / "step-3.index").stat().st_mtime_ns == written
@@ -135,12 +145,122 @@ def test_inference_loads_the_averages(filled, config, run):
         assert not np.array_equal(network.get_weights()[0], trained[name].get_weights()[0])
 
 
-def test_the_checkpoint_of_other_domains_is_refused(filled, config, run):
-    other = replace(config, domains=("a", "c", "b"))
-    with pytest.raises(UserError, match="checkpoint's domains are a, b, c, but the run's are a, c, b"):
-        Checkpoints(filled, other, run).restore_latest()
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"domains": ("a", "c", "b")}, r"domains is \['a', 'b', 'c'\] there and \['a', 'c', 'b'\] now"),
+        ({"losses": LossConfig(lambda_cyc=2.0)}, r"losses.lambda_cyc is 1.0 there and 2.0 now"),
+        ({"training": RunConfig(seed=7)}, r"training.seed is 0 there and 7 now"),
+    ],
+)
+def test_the_checkpoint_of_another_configuration_is_refused(change, sentence, filled, config, run):
+    before = values(filled)
+    with pytest.raises(UserError, match=rf"step-17' belongs to another configuration \({sentence}\)"):
+        Checkpoints(filled, replace(config, **change), run).restore_latest()
+    for name, value in values(filled).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_inference_with_other_networks_or_domains_is_refused(config, run):
+    for change in ({"domains": ("a", "c", "b")}, {"model": replace(config.model, style_dim=9)}):
+        with pytest.raises(UserError, match=f"{next(iter(change))}.* there and .* now"):
+            load_ema(replace(config, **change), run)
 
 
 def test_a_run_without_checkpoint_is_named(config, tmp_path):
     with pytest.raises(UserError, match=f"'{tmp_path}' has no checkpoint yet"):
         load_ema(config, tmp_path)
+
+
+# ---------------------------------------------------------------------- damage
+
+
+@pytest.fixture
+def two(filled, config, tmp_path):
+    """A run with the checkpoints of steps 17 and 18."""
+    checkpoints = Checkpoints(filled, config, tmp_path)
+    checkpoints.save()
+    filled.step.assign(18)
+    checkpoints.save()
+    filled.step.assign(17)
+    return tmp_path
+
+
+def truncate(path):
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, Path.unlink, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
+def test_a_damaged_checkpoint_is_passed_over(damage, part, filled, config, two, capfd):
+    path = two / DIRECTORY / f"step-18.{part}"
+    damage(path)
+    assert load_ema(config, two)[1] == 17
+    told = "" if not path.exists() and part == "index" else f"the checkpoint '{two / DIRECTORY / 'step-18'}' is damaged"
+    assert told in capfd.readouterr().err
+
+    state = filled
+    state.step.assign(0)
+    checkpoints = Checkpoints(state, config, two)
+    assert checkpoints.restore_latest() == 17
+    # What is left of it is kept, but out of the way.
+    names = {path.name for path in (two / DIRECTORY).iterdir()}
+    assert told == "" or any(name.startswith("damaged-step-18.") for name in names)
+    state.step.assign(18)
+    checkpoints.save()
+    state.step.assign(0)
+    assert Checkpoints(state, config, two).restore_latest() == 18
+    state.step.assign(17)
+
+
+def test_if_all_are_damaged_nothing_starts_anew(filled, config, two):
+    for path in (two / DIRECTORY).glob("*.index"):
+        truncate(path)
+    with pytest.raises(UserError, match=r"all checkpoints of the run .* are damaged \(steps 18, 17\)"):
+        Checkpoints(filled, config, two).restore_latest()
+
+
+def test_what_a_killed_save_left_is_removed(filled, config, run):
+    directory = run / DIRECTORY
+    (directory / "step-18_temp").mkdir()
+    (directory / "step-18_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"half")
+    (directory / "step-18.data-00000-of-00001").write_bytes(b"whole, but without its index")
+    checkpoints = Checkpoints(filled, config, run)
+    assert checkpoints.restore_latest() == 17
+    filled.step.assign(19)
+    checkpoints.save()
+    filled.step.assign(17)
+    assert {path.name.partition(".")[0] for path in directory.iterdir()} == {"checkpoint", "step-17", "step-19"}
+
+
+def test_a_full_disk(filled, config, tmp_path):
+    size = 1 << 20
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", tmp_path], capture_output=True
+    ).returncode:
+        pytest.skip("mounting a small file system is not permitted here")
+    try:
+        checkpoints = Checkpoints(filled, config, tmp_path)
+        checkpoints.save()
+        names = {path.name for path in (tmp_path / DIRECTORY).iterdir()}
+        (tmp_path / "rest").write_bytes(b"x" * (shutil.disk_usage(tmp_path).free - 20_000))
+        filled.step.assign(18)
+        with pytest.raises(SaveError, match=r"step 18 .*no space left on the device.*; that of step 17 is as it was"):
+            checkpoints.save()
+        assert {path.name for path in (tmp_path / DIRECTORY).iterdir()} == names
+        # Measurements meet the same.
+        with pytest.raises(UserError, match=r"cannot be written .*no space left on the device"), writing(tmp_path):
+            (tmp_path / "metrics.jsonl").write_text("x" * size)
+        (tmp_path / "rest").unlink()
+        checkpoints.save()
+        assert Checkpoints(filled, config, tmp_path).restore_latest() == 18
+    finally:
+        filled.step.assign(17)
+        subprocess.run(["umount", tmp_path], check=True)

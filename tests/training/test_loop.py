@@ -10,7 +10,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from stargan_tf import config as configuration
 from stargan_tf.data.records import open_data_directory
 from stargan_tf.errors import UserError
-from stargan_tf.training.loop import NonFiniteLossError, Window, train_and_evaluate
+from stargan_tf.training import loop
+from stargan_tf.training.loop import train_and_evaluate
+from stargan_tf.training.measurements import NonFiniteError
 from tests.fixtures import TINY, with_training
 
 
@@ -42,7 +44,10 @@ def test_tensorboard_shows_losses_logits_norms_rates_speed_and_samples(trained_r
     for update in ("g_latent", "g_reference"):
         assert {f"{update}/{term}" for term in ("total", "adv", "sty", "ds", "cyc", "grad_norm_generator")} <= tags
     assert {"lambda_ds", "learning_rate/networks", "learning_rate/mapping_network"} <= tags
-    assert {"speed/images_per_second", "latent_guided", "reference_guided"} <= tags
+    assert {"speed/images_per_second", "latent_guided", "reference_guided", "memory/host_gb"} <= tags
+    assert {f"time/{phase}" for phase in ("data_wait", "step", "summaries", "checkpoint")} <= tags
+    networks = ("generator", "mapping_network", "style_encoder", "discriminator")
+    assert {f"update_ratio/{network}" for network in networks} <= tags
     assert [event.step for event in events.Tensors("g_latent/total")] == [1, 2]
 
 
@@ -81,28 +86,61 @@ def test_a_batch_that_cannot_be_split_over_the_devices_is_refused(data_path, tmp
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_over_two_devices(data_path, tmp_path, capsys):
-    both = with_training(TINY, steps=1, devices=None)
+def test_a_run_over_two_devices_with_a_trace_for_the_profiler(data_path, tmp_path, capsys):
+    both = with_training(TINY, steps=2, devices=None, profile_steps=(2, 2))
     assert train_and_evaluate(both, open_data_directory(data_path), tmp_path / "run") == 0
-    assert "on 2 CPUs from step 0 to 1" in capsys.readouterr().out
-    assert checkpoint_of(tmp_path / "run").endswith("step-1")
+    assert "on 2 CPUs from step 0 to 2" in capsys.readouterr().out
+    assert checkpoint_of(tmp_path / "run").endswith("step-2")
+    (trace,) = (tmp_path / "run" / "logs" / "plugins" / "profile").glob("*/*.xplane.pb")
+    assert b"StatelessRandomNormal" in trace.read_bytes()  # an operation of the step
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_not_saved(data_path, tmp_path):
     # Steps so large that the second one starts from weights beyond float32's range.
     exploding = replace(TINY, optimizers=replace(TINY.optimizers, learning_rate=1e30))
     exploding = with_training(exploding, steps=4, log_every=4, sample_every=100, checkpoint_every=100)
-    with pytest.raises(NonFiniteLossError, match=r"at step \d, in the window of steps 1 to 4"):
+    with pytest.raises(NonFiniteError, match=r"at step \d, among steps 1 to 4; nothing of these steps is saved"):
         train_and_evaluate(exploding, open_data_directory(data_path), tmp_path / "run")
     assert checkpoint_of(tmp_path / "run") is None
 
 
-def test_a_window_averages_and_starts_anew():
-    window = Window(TINY)
-    window.add(1, {"loss": tf.constant(1.0)})
-    window.add(2, {"loss": tf.constant(3.0)})
-    metrics = window.close()
-    assert metrics["loss"] == 2.0
-    assert metrics["speed/images_per_second"] == pytest.approx(2 * metrics["speed/steps_per_second"])
-    window.add(3, {"loss": tf.constant(5.0)})
-    assert window.close()["loss"] == 5.0
+@pytest.fixture
+def spoil(monkeypatch):
+    """Lets a weight become NaN once so many iterations have been computed in this process; 0 lets it."""
+    after = []
+
+    def compile_iteration(strategy, state, *rest):
+        iterate = loop_compile_iteration(strategy, state, *rest)
+        calls = 0
+
+        def spoilt(batch):
+            nonlocal calls
+            calls += 1
+            if calls in after:
+                weight = state.networks.generator.trainable_variables[0]
+                weight.assign(weight * float("nan"))
+            return iterate(batch)
+
+        return spoilt
+
+    loop_compile_iteration = loop.compile_iteration
+    monkeypatch.setattr(loop, "compile_iteration", compile_iteration)
+    return after.extend
+
+
+def test_a_run_goes_back_with_fresh_noise_but_not_for_ever(spoil, data_path, tmp_path, capsys):
+    run = tmp_path / "run"
+    config = with_training(
+        TINY, steps=6, log_every=1, sample_every=100, checkpoint_every=2, on_nonfinite="rollback", max_rollbacks=1
+    )
+    spoil([4, 8])  # at step 4, then, after going back to 2, at step 6
+    with pytest.raises(NonFiniteError, match=r"at step 6, .* after 1 rollback\(s\), of which --training.max_rollbacks"):
+        train_and_evaluate(config, open_data_directory(data_path), run)
+    assert "back to step 2 with fresh noise, rollback 1 of 1" in capsys.readouterr().out
+    (event,) = (json.loads(line) for line in (run / "events.jsonl").read_text().splitlines())
+    assert (event["event"], event["step"], event["restored"], event["number"]) == ("rollback", 4, 2, 1)
+    assert "is nan at step 4, among steps 4 to 4" in event["reason"]
+    assert steps_written(run) == [1, 2, 3, 4, 5]  # step 3 once
+    assert checkpoint_of(run).endswith("step-4")
+    record = tf.train.load_checkpoint(checkpoint_of(run)).get_tensor("record/.ATTRIBUTES/py_state")
+    assert json.loads(record)["noise"] == 1  # so that a resumed run draws the same, and counts on

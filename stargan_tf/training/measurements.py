@@ -1,0 +1,80 @@
+"""What is measured between two records of a run: means of the metrics, and where the time went."""
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+
+from stargan_tf.config import Config
+from stargan_tf.errors import UserError
+from stargan_tf.training.step import Metrics
+
+
+class NonFiniteError(UserError):
+    """A loss, gradient or weight became infinite or NaN."""
+
+
+class Measurements:
+    """Collects the metrics of the steps since the last record, without waiting for the device at each of them.
+
+    Args:
+        config: resolved.
+    """
+
+    def __init__(self, config: Config):
+        self._config = config
+        self._steps: list[tuple[int, Metrics]] = []
+        self._seconds = dict.fromkeys(("data_wait", "step", "summaries", "checkpoint"), 0.0)
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Counts the time until it is left as spent on `data_wait`, `step`, `summaries` or `checkpoint`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] += time.perf_counter() - start
+
+    def add(self, step: int, metrics: Metrics) -> None:
+        """Adds one step."""
+        self._steps.append((step, metrics))
+
+    def forget(self) -> None:
+        """Drops the steps since the last record."""
+        self._steps = []
+
+    def close(self) -> dict[str, float]:
+        """Ends the steps since the last record.
+
+        Returns:
+            The means of the metrics, the learning rates, the seconds a step of each phase since the last call, and the
+            speed of training without summaries and checkpoints.
+
+        Raises:
+            NonFiniteError: something is not finite, with the steps in question.
+        """
+        with self.phase("step"):  # where the device still computes, this waits for it
+            values = [(step, {name: float(value) for name, value in metrics.items()}) for step, metrics in self._steps]
+        self.forget()
+        for step, metrics in values:
+            bad = [name for name, value in metrics.items() if not math.isfinite(value)]
+            if bad:
+                raise NonFiniteError(
+                    f"{bad[0]} is {metrics[bad[0]]} at step {step}, among steps {values[0][0]} to {values[-1][0]}"
+                )
+        count = len(values)
+        means = {name: sum(metrics[name] for _, metrics in values) / count for name in values[0][1]}
+        times = {f"time/{phase}": seconds / count for phase, seconds in self._seconds.items()}
+        self._seconds = dict.fromkeys(self._seconds, 0.0)
+        rate = 1 / (times["time/data_wait"] + times["time/step"])
+        optimizers = self._config.optimizers
+        return (
+            means
+            | times
+            | {
+                "learning_rate/networks": optimizers.learning_rate,
+                "learning_rate/mapping_network": optimizers.mapping_learning_rate,
+                "speed/steps_per_second": rate,
+                "speed/images_per_second": rate * self._config.input.batch_size,
+            }
+        )

@@ -1,0 +1,56 @@
+"""What happens when a loss, gradient or weight is not finite."""
+
+import sys
+import time
+from pathlib import Path
+
+from stargan_tf import run_directory
+from stargan_tf.config import Config
+from stargan_tf.training.checkpoints import Checkpoints
+from stargan_tf.training.measurements import NonFiniteError
+from stargan_tf.training.state import TrainingState
+
+
+def roll_back(
+    error: NonFiniteError, state: TrainingState, checkpoints: Checkpoints, config: Config, run: Path, records: bool
+) -> int:
+    """Goes back to the last checkpoint with fresh noise, where the run may; every worker does it.
+
+    The count of rollbacks decides the noise and is part of the next checkpoint, so that a run that is killed and goes
+    on takes the same way again.
+
+    Args:
+        error: what was found.
+        state: restored.
+        checkpoints: of the run.
+        config: resolved.
+        run: the run directory.
+        records: whether this process writes.
+
+    Returns:
+        The step that was restored.
+
+    Raises:
+        NonFiniteError: the run is to stop, or has rolled back too often.
+    """
+    settings, failed, noise = config.training, int(state.step.numpy()), int(state.noise.numpy()) + 1
+    last = "none" if checkpoints.saved_step is None else f"that of step {checkpoints.saved_step}"
+    if settings.on_nonfinite == "stop":
+        raise NonFiniteError(
+            f"{error}; nothing of these steps is saved (last checkpoint: {last}); lower --optimizers.learning_rate, or "
+            "let --training.on_nonfinite rollback go on from the last checkpoint with other latent codes and images"
+        ) from error
+    if noise > settings.max_rollbacks:
+        raise NonFiniteError(
+            f"{error}, after {noise - 1} rollback(s), of which --training.max_rollbacks allows no more; nothing of "
+            f"these steps is saved (last checkpoint: {last})"
+        ) from error
+    restored = checkpoints.restore_latest()
+    state.noise.assign(noise)
+    if records:
+        run_directory.cut_metrics(run, restored)
+        entry = {"event": "rollback", "time": time.time(), "step": failed, "restored": restored, "number": noise}
+        run_directory.record_event(run, entry | {"reason": str(error)})
+        print(f"{error}; back to step {restored} with fresh noise, rollback {noise} of {settings.max_rollbacks}")
+        sys.stdout.flush()
+    return restored

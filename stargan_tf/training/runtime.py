@@ -1,0 +1,32 @@
+"""Settings of TensorFlow that hold for the whole process, made before its first operation."""
+
+import os
+
+import tensorflow as tf
+
+from stargan_tf.config import RunConfig
+from stargan_tf.errors import UserError
+
+
+def configure(settings: RunConfig) -> None:
+    """Makes TensorFlow compute as a run asks; to be called before TensorFlow's first operation.
+
+    Args:
+        settings: the run's.
+
+    Raises:
+        UserError: they cannot work on this machine.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if settings.precision == "mixed_bfloat16" and not gpus and os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        raise UserError(
+            "mixed_bfloat16 on a CPU needs oneDNN, which TF_ENABLE_ONEDNN_OPTS=0 turns off (ten times slower than "
+            "float32); unset it or choose --training.precision float32"
+        )
+    if settings.threads_per_op is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(settings.threads_per_op)
+    tf.config.experimental.enable_tensor_float_32_execution(settings.tf32)
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if settings.deterministic:
+        tf.config.experimental.enable_op_determinism()
