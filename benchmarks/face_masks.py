@@ -92,7 +92,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
         from stargan_tf.training.state import create_state
         from stargan_tf.translation import Translator
 
-        strategy = create_strategy(1)
+        strategy = create_strategy(devices=1)
     _, w_hpf, with_masks = _LINES[arguments.line]
     model = ModelConfig(
         image_size=arguments.image_size,

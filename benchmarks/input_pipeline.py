@@ -155,7 +155,7 @@ def _waiting(data, config, steps: int) -> tuple[float, float]:
     config = resolve(
         Config(model=ModelConfig(base_channels=4, max_channels=32), input=config), data.domains, data.image_size
     )
-    strategy = create_strategy(1)
+    strategy = create_strategy(devices=1)
     with strategy.scope():
         state = create_state(config)
     iterate = compile_iteration(strategy, state, config)
