@@ -1,54 +1,201 @@
 """From the bytes of any image to the bytes that are stored."""
 
 import io
+import warnings
+from dataclasses import dataclass
 from typing import Literal
 
 from PIL import Image
 
-from stargan_tf.data.images import decode_image, fit_image
+from stargan_tf.data.colour_profiles import is_srgb
+from stargan_tf.data.images import UnreadableImage, decode_opened, fit_image, open_image
 
-Encoding = Literal["jpeg", "png"]
+# Not WebP: TensorFlow 2.21 decodes it as an animation of rank 4, which TensorFlow Datasets does not read.
+Encoding = Literal["jpeg", "png", "raw"]
+Fit = Literal["crop", "pad", "stretch"]
+Reason = Literal[
+    "unreadable_file", "too_many_bytes", "empty", "not_an_image", "too_many_pixels", "too_small", "damaged"
+]
 
-_JPEG_QUALITY = 95
+# Of an image with more, Pillow does not even read the header.
+MOST_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
+
 _EXIF_ORIENTATION = 0x0112
 _PNG_BIT_DEPTH_OFFSET = 24  # Signature 8, chunk length 4, chunk type 4, width 4, height 4.
 
+# The luminance table of JPEG's Annex K, in zigzag order as Pillow gives tables; encoders scale it by the quality.
+_LUMINANCE_SUM = 3688
 
-def prepare_image(data: bytes, image_size: tuple[int, int], encoding: Encoding) -> bytes:
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Refused here, with a reason.
+
+
+class RejectedImage(ValueError):
+    """An image that is not stored.
+
+    Attributes:
+        reason: one of `Reason`.
+        args: what exactly is wrong.
+    """
+
+    def __init__(self, reason: Reason, error: str):
+        super().__init__(error)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """How images are checked and stored.
+
+    Args:
+        image_size: height and width to store, in pixels.
+        encoding: how an image that had to be changed is encoded; "raw" stores all as pixels.
+        quality: of JPEG, 1 to 95.
+        fit: "crop" the centre to the aspect ratio, "pad" with the background, or "stretch".
+        background: red, green and blue, 0 to 255, behind transparent pixels and around padded images.
+        min_side: the least pixels of the shorter side of a source.
+        max_pixels: the most pixels of a source.
+        max_bytes: the most bytes of a source's file.
+    """
+
+    image_size: tuple[int, int]
+    encoding: Encoding = "jpeg"
+    quality: int = 95
+    fit: Fit = "crop"
+    background: tuple[int, int, int] = (255, 255, 255)
+    min_side: int = 1
+    max_pixels: int = 100_000_000
+    max_bytes: int = 1 << 28
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """An image as it is stored, and what it was before.
+
+    Args:
+        data: the bytes to store.
+        image: the same, decoded: RGB, of the size wanted.
+        kept: whether the bytes are those of the source.
+        source_format: JPEG, PNG ...
+        source_mode: Pillow's name for the kind of its pixels: RGB, L, P, CMYK ...
+        source_size: its height and width as stored, in pixels.
+        source_quality: estimated quality of a JPEG, 1 to 100; None for other formats.
+    """
+
+    data: bytes
+    image: Image.Image
+    kept: bool
+    source_format: str
+    source_mode: str
+    source_size: tuple[int, int]
+    source_quality: int | None
+
+
+def check_header(data: bytes, options: ImageOptions) -> Image.Image:
+    """Refuses what can be refused before pixels are decoded.
+
+    Args:
+        data: what should be an encoded image.
+        options: the limits.
+
+    Returns:
+        The image, of which only the header was read.
+
+    Raises:
+        RejectedImage: empty, not an image, too small, or more pixels than allowed.
+    """
+    if not data:
+        raise RejectedImage("empty", "the file has no bytes")
+    try:
+        image = open_image(data)
+    except UnreadableImage as error:
+        if isinstance(error.__cause__, Image.DecompressionBombError):
+            raise RejectedImage("too_many_pixels", str(error)) from error
+        raise RejectedImage("not_an_image" if str(error) == "not an image" else "damaged", str(error)) from error
+    if image.width * image.height > options.max_pixels:
+        pixels = f"{image.width} x {image.height} pixels"
+        raise RejectedImage("too_many_pixels", f"{pixels} are more than {options.max_pixels:,}")
+    if min(image.size) < options.min_side:
+        raise RejectedImage("too_small", f"{image.width} x {image.height} pixels; the least side is {options.min_side}")
+    return image
+
+
+def prepare_image(data: bytes, options: ImageOptions) -> PreparedImage:
     """Makes the bytes to store of one image.
 
     Args:
         data: an encoded image.
-        image_size: height and width to store, in pixels.
-        encoding: how to encode an image that had to be changed; one that fits already is stored byte for byte.
+        options: what is wanted.
 
     Returns:
-        A JPEG or PNG file of that size, 8-bit RGB.
+        A JPEG or PNG file, or pixels row by row, of the size wanted, 8-bit RGB.
 
     Raises:
-        UnreadableImage: the bytes are not an image, or not a whole one.
+        RejectedImage: as `check_header`, or the image is damaged.
     """
-    image = decode_image(data)  # Also where the bytes are kept: only this shows that the file is whole.
-    if _fits(data, image_size):
-        return data
-    image = fit_image(image, image_size)
+    opened = check_header(data, options)
+    try:
+        source = {
+            "kept": options.encoding != "raw" and _fits(opened, data, options.image_size),
+            "source_format": opened.format,
+            "source_mode": opened.mode,
+            "source_size": (opened.height, opened.width),
+            "source_quality": _jpeg_quality(opened),
+        }
+        # Also where the bytes are kept: only this shows that the file is whole.
+        image = decode_opened(opened, options.background)
+    except Exception as error:  # Damaged metadata can make Pillow raise anything.
+        raise RejectedImage("damaged", str(error) or type(error).__name__) from error
+    image = _fit(image, options)
+    return PreparedImage(data if source["kept"] else _encode(image, options), image, **source)
+
+
+def _fits(header: Image.Image, data: bytes, image_size: tuple[int, int]) -> bool:
+    """Whether any reader sees in these bytes just the pixels that `decode_opened` gives, in the size wanted."""
+    height, width = image_size
+    if header.size != (width, height) or header.mode != "RGB" or header.has_transparency_data:
+        return False
+    if header.getexif().get(_EXIF_ORIENTATION, 1) != 1 or not is_srgb(header.info.get("icc_profile")):
+        return False
+    if header.format == "PNG":
+        # Pillow calls 16-bit colours RGB too; and of an animation TensorFlow may see more than the first frame.
+        return data[_PNG_BIT_DEPTH_OFFSET] == 8 and not getattr(header, "is_animated", False)
+    return header.format == "JPEG"
+
+
+def _fit(image: Image.Image, options: ImageOptions) -> Image.Image:
+    """Brings an image to the size wanted, by Lanczos, which takes the mean of what it leaves out."""
+    height, width = options.image_size
+    if options.fit == "crop" or image.size == (width, height):
+        return fit_image(image, options.image_size)
+    if options.fit == "stretch":
+        return image.resize((width, height), Image.Resampling.LANCZOS)
+    scale = min(width / image.width, height / image.height)
+    inner = tuple(
+        max(1, min(side, round(scale * length))) for side, length in zip((width, height), image.size, strict=True)
+    )
+    canvas = Image.new("RGB", (width, height), options.background)
+    canvas.paste(image.resize(inner, Image.Resampling.LANCZOS), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    return canvas
+
+
+def _encode(image: Image.Image, options: ImageOptions) -> bytes:
+    if options.encoding == "raw":
+        return image.tobytes()
     encoded = io.BytesIO()
-    if encoding == "jpeg":
-        image.save(encoded, "JPEG", quality=_JPEG_QUALITY)
+    if options.encoding == "jpeg":
+        image.save(encoded, "JPEG", quality=options.quality)
     else:
         image.save(encoded, "PNG")
     return encoded.getvalue()
 
 
-def _fits(data: bytes, image_size: tuple[int, int]) -> bool:
-    """Whether any reader sees in these bytes just the pixels that `decode_image` gives, in the size wanted."""
-    with Image.open(io.BytesIO(data)) as image:
-        height, width = image_size
-        if image.size != (width, height) or image.mode != "RGB" or image.has_transparency_data:
-            return False
-        if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-            return False
-        if image.format == "PNG":
-            # Pillow calls 16-bit colours RGB too; and of an animation TensorFlow may see more than the first frame.
-            return data[_PNG_BIT_DEPTH_OFFSET] == 8 and not getattr(image, "is_animated", False)
-        return image.format == "JPEG"
+def _jpeg_quality(header: Image.Image) -> int | None:
+    """Estimates with which quality a JPEG was written, from how far its luminance table is scaled.
+
+    The scale is 2 - quality / 50 from 50 on, and 50 / quality below (as libjpeg's jpeg_quality_scaling has it).
+    """
+    tables = getattr(header, "quantization", None)
+    if not tables:
+        return None
+    scale = sum(next(iter(tables.values()))) / _LUMINANCE_SUM
+    return max(1, min(100, round(100 - 50 * scale if scale <= 1 else 50 / scale)))

@@ -1,7 +1,7 @@
-"""From folders of images to a data directory: `python -m data_prep.images_to_tfrecords --input DIR --output DIR`.
+"""From a pile of images to a data directory: `python -m data_prep.images_to_tfrecords --input DIR --output DIR`.
 
-A Beam pipeline: list the images, prepare each (read, decode, crop, resize, encode), group them by shard, write the
-shards. Elements are paths; an image lives inside one transform. What follows a bare `--` goes to Beam.
+List the images, let a Beam pipeline prepare them (`steps.py`), check that none got lost, describe the result, and give
+the directory its name. What follows a bare `--` goes to Beam; docs/data_preparation.md has a command for each runner.
 """
 
 import json
@@ -9,34 +9,32 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
-from data_prep.images import Encoding, prepare_image
-from data_prep.output_directory import check_output, complete_or_absent
-from data_prep.shards import Shard, WrittenShard, assign_shard, count_shards, write_shard
-from data_prep.sources import SourceImage, Sources, find_images
+from PIL import ImageColor
+
+from data_prep import files
+from data_prep.description import METADATA_FILES, describe
+from data_prep.images import MOST_PIXELS, Encoding, Fit, ImageOptions
+from data_prep.manifest import MANIFEST_FILE
+from data_prep.outcome import Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
+from data_prep.output_directory import check_output, complete_or_absent_anywhere
+from data_prep.shards import EXAMPLES_PER_SHARD
+from data_prep.sources import Source, SourceOptions, open_source
+from data_prep.verify import verify
 from stargan_tf import command_line
 from stargan_tf.config import check_image_size
-from stargan_tf.data.images import UnreadableImage
-from stargan_tf.data.records import SUBSETS, SplitSummary, serialize_example, split_name, write_metadata
 from stargan_tf.errors import UserError
 
-if TYPE_CHECKING:
-    import apache_beam as beam
-
-REJECTED_FILE = "rejected.jsonl"
+PROGRAM = "python -m data_prep.images_to_tfrecords"
 
 # Named in full, because plain "DirectRunner" first tries to download the binary of another runner.
 _DEFAULT_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-
-_SHARDS_FILE = "shards.jsonl"  # Only in the temporary directory: what the workers tell the main process.
-_REASONS_SHOWN = 3
-
-# Counts prepared images; seen by workers within this process only, other runners show counters of their own.
-_progress_bar: Any = None
+# Below, starting more processes takes longer than it saves.
+_IMAGES_PER_PROCESS = 1000
+_LINES_PER_LIST = 500  # A list is what one worker takes at a time.
 
 
 @dataclass(frozen=True)
@@ -44,24 +42,61 @@ class Arguments:
     """What to prepare.
 
     Args:
-        input: directory with train/DOMAIN/ and val/DOMAIN/, or with DOMAIN/ alone, which is then split by a hash.
+        input: folder with train/DOMAIN/ and val/DOMAIN/, or with DOMAIN/ alone; a .zip or .tar file of such folders; a
+            .csv, .tsv or .parquet file; CelebA's list_attr_celeba.txt; tfds:NAME or a TensorFlow Datasets directory.
         output: data directory to write, readable by TensorFlow Datasets.
-        image_size: side in pixels, or [height,width]; images are cropped to this aspect ratio and resized.
-        encoding: of images that had to be changed, jpeg (quality 95) or png; those that fit are stored as they are.
-        val_fraction: share of the images that becomes the validation set if the input has no val/.
+        image_size: side in pixels, or [height,width].
+        images: folder that relative paths in a table begin from; by default the table's.
+        path_column: column of a table with paths.
+        label_column: column of a table with domains.
+        split_column: column of a table with train or val; by default a hash decides.
+        domain: rules for CelebA's attributes, like "male=+Male"; may be given several times.
+        image_feature: feature with the image, of a TensorFlow Datasets input.
+        label_feature: feature with the label, of a TensorFlow Datasets input.
+        encoding: of images that have to be changed, jpeg or png, while those that fit are stored as they are; or raw,
+            which stores all as pixels: more disk, and no decoding in training.
+        quality: of JPEG, 1 to 95.
+        fit: crop the centre to the aspect ratio wanted, pad with the background, or stretch.
+        background: colour behind transparent pixels and around padded images, by name or as #rrggbb.
+        min_side: the least pixels of the shorter side; smaller images are rejected.
+        max_pixels: the most pixels of an image; larger ones are rejected before they are decoded.
+        max_bytes: the most bytes of a file; larger ones are rejected.
+        val_fraction: share of the images that becomes the validation set if the input has none.
         seed: salt of the hashes that choose the validation set and the shards.
-        max_rejected: the largest share of unreadable images, 0 to 1, with which the job does not fail.
+        max_rejected: the largest share of rejected images, 0 to 1, with which the job does not fail.
+        conflicts: fail if the same image is in two domains, or in training and validation; or drop all images of the
+            first kind, and the training images of the second.
+        examples_per_shard: about how many images go into one file.
+        processes: worker processes on this machine; by default one for 1,000 images, up to one for each processor.
         overwrite: whether an existing output is replaced, at the end and only if all went well.
+        verify: read the output again and compare it with its manifest; without an input, only that.
     """
 
-    input: str
-    output: str
-    image_size: int | tuple[int, int]
+    input: str | None = None
+    output: str | None = None
+    image_size: int | tuple[int, int] | None = None
+    images: str | None = None
+    path_column: str = "path"
+    label_column: str = "label"
+    split_column: str | None = None
+    domain: list[str] = field(default_factory=list)
+    image_feature: str = "image"
+    label_feature: str = "label"
     encoding: Encoding = "jpeg"
+    quality: int = 95
+    fit: Fit = "crop"
+    background: str = "white"
+    min_side: int = 1
+    max_pixels: int = 100_000_000
+    max_bytes: int = 268_435_456
     val_fraction: float = 0.1
     seed: int = 0
     max_rejected: float = 0.1
+    conflicts: Literal["fail", "drop"] = "fail"
+    examples_per_shard: int = EXAMPLES_PER_SHARD
+    processes: int | None = None
     overwrite: bool = False
+    verify: bool = False
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,9 +116,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command_line.main(
         Arguments,
         lambda arguments: run(arguments, beam_flags),
-        program="python -m data_prep.images_to_tfrecords",
-        description="Prepares folders of images for training. Flags after a bare -- go to Beam, as -- --runner=NAME.",
-        argv=own,
+        program=PROGRAM,
+        description="Prepares images for training. Flags after a bare -- go to Beam, as -- --runner=NAME.",
+        argv=_gather(own, "--domain"),
     )
 
 
@@ -95,27 +130,43 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
         beam_flags: flags for Beam, `--runner=...` for instance.
 
     Raises:
-        UserError: a value out of range, an input without usable domains, an output that exists, or too many
-            unreadable images. An output that existed before is then untouched.
+        UserError: a value out of range, an input without usable domains, an output that exists, or too many rejected
+            images. An output that existed before is then untouched.
     """
-    image_size = _check(arguments)
+    if arguments.output is None:
+        raise UserError("--output is missing; name the data directory")
+    if arguments.input is None and arguments.verify:
+        verify(arguments.output)
+        return
+    options = _check(arguments)
     check_output(arguments.output, arguments.overwrite)
-    sources = find_images(arguments.input, arguments.val_fraction, arguments.seed)
-    print(f"{len(sources.images)} images of {', '.join(sources.domains)}", flush=True)
-
-    with complete_or_absent(arguments.output, arguments.overwrite) as directory:
-        _run_pipeline(sources, arguments, image_size, directory, beam_flags)
-        shards = [WrittenShard(Shard(*shard), *rest) for shard, *rest in _take_lines(directory / _SHARDS_FILE)]
-        rejected = sorted(_take_lines(directory / REJECTED_FILE), key=lambda entry: entry["path"])
-        _print_summary(sources, shards, rejected)
-        _write_lines(directory / REJECTED_FILE, rejected)
-        _check_outcome(arguments, sources, shards, rejected)
-        write_metadata(directory, sources.domains, image_size, _summarize_splits(sources, shards, directory))
+    last = (MANIFEST_FILE, *METADATA_FILES)
+    with complete_or_absent_anywhere(arguments.output, arguments.overwrite, last) as directory:
+        work = work_folder(directory)
+        source = open_source(arguments.input, _source_options(arguments), work)
+        num_images = _write_lists_of_images(source, work)
+        outcome = _run_pipeline(arguments, options, source, num_images, directory, work, beam_flags)
+        print_summary(outcome, source.domains)
+        beside = f"{arguments.output.rstrip('/')}."
+        if failure := check_outcome(outcome, source.domains, num_images, arguments.max_rejected, beside):
+            write_lists(outcome, beside, separator="")  # The output stays as it was, so the lists go beside it.
+            raise UserError(failure)
+        names = ("val_fraction", "seed", "conflicts", "examples_per_shard")
+        settings = {name: getattr(arguments, name) for name in names}
+        describe(outcome, source, options, settings, directory)
+        if arguments.verify:
+            verify(directory)
     print(f"data directory: {arguments.output}")
 
 
-def _check(arguments: Arguments) -> tuple[int, int]:
-    """Checks the flags by themselves; gives height and width."""
+def _check(arguments: Arguments) -> ImageOptions:
+    """Checks the flags by themselves; gives those about images."""
+    if arguments.input is None:
+        raise UserError("--input is missing; name the images to prepare")
+    if arguments.image_size is None:
+        raise UserError("--image_size is missing; name the side in pixels, 256 for instance")
+    if set(arguments.output) & set("*?[]{}"):
+        raise UserError(f"--output {arguments.output} has one of * ? [ ] {{ }}, which Beam takes for patterns")
     size = arguments.image_size
     height, width = (size, size) if isinstance(size, int) else size
     check_image_size((height, width))
@@ -123,170 +174,130 @@ def _check(arguments: Arguments) -> tuple[int, int]:
         raise UserError(f"--val_fraction {arguments.val_fraction} is not a share; it should be from 0 to below 1")
     if not 0 <= arguments.max_rejected <= 1:
         raise UserError(f"--max_rejected {arguments.max_rejected} is not a share; it should be from 0 to 1")
-    return height, width
+    ranges = {
+        "quality": (1, 95),
+        "min_side": (1, None),
+        "max_pixels": (1, MOST_PIXELS),
+        "max_bytes": (1, None),
+        "examples_per_shard": (1, None),
+        "processes": (1, None),
+    }
+    for name, (least, most) in ranges.items():
+        value = getattr(arguments, name)
+        if value is not None and (value < least or (most is not None and value > most)):
+            wanted = f"at least {least}" if most is None else f"from {least} to {most}"
+            raise UserError(f"--{name} {value} is out of range; it should be {wanted}")
+    try:
+        background = ImageColor.getrgb(arguments.background)[:3]
+    except ValueError:
+        raise UserError(f"--background {arguments.background!r} is no colour; write white or #ffffff") from None
+    return ImageOptions(
+        image_size=(height, width),
+        background=background,
+        **{
+            name: getattr(arguments, name)
+            for name in ("encoding", "quality", "fit", "min_side", "max_pixels", "max_bytes")
+        },
+    )
+
+
+def _source_options(arguments: Arguments) -> SourceOptions:
+    return SourceOptions(**{name: getattr(arguments, name) for name in SourceOptions.__dataclass_fields__})
+
+
+def _gather(argv: Sequence[str], flag: str) -> list[str]:
+    """Makes one flag with a list of a flag that was given several times."""
+    values, rest, arguments = [], [], iter(argv)
+    for argument in arguments:
+        if argument == flag:
+            values.append(next(arguments, ""))
+        elif argument.startswith(f"{flag}="):
+            values.append(argument.removeprefix(f"{flag}="))
+        else:
+            rest.append(argument)
+    return [*rest, f"{flag}={json.dumps(values)}"] if values else rest
+
+
+def _write_lists_of_images(source: Source, work: str) -> int:
+    """Writes the images of a source as lines of JSON into files for workers to read; gives their number."""
+    num_images, by_domain, lines = 0, Counter[str](), []
+    num_lists = 0
+
+    def flush() -> None:
+        nonlocal num_lists
+        if lines:
+            name = f"list-{num_lists:06d}.jsonl"
+            files.write(files.join(work, name), "".join(f"{line}\n" for line in lines).encode())
+            num_lists += 1
+            lines.clear()
+
+    for image in source.images():
+        lines.append(image.to_json())
+        num_images += 1
+        by_domain[image.domain] += 1
+        if len(lines) == _LINES_PER_LIST:
+            flush()
+    flush()
+    num_images = getattr(source, "num_images", num_images)
+    print(f"{num_images} images of {', '.join(source.domains)}", flush=True)
+    for kind, count in sorted(source.ignored.items()):
+        print(f"ignored: {count} {kind}", flush=True)
+    return num_images
 
 
 def _run_pipeline(
-    sources: Sources, arguments: Arguments, image_size: tuple[int, int], directory: Path, beam_flags: Sequence[str]
-) -> None:
-    """Writes shards, and the lists of shards and of rejected images, into a directory."""
+    arguments: Arguments,
+    options: ImageOptions,
+    source: Source,
+    num_images: int,
+    directory: str,
+    work: str,
+    beam_flags: Sequence[str],
+) -> Outcome:
+    """Writes shards into a directory; tells what came of all images."""
     with command_line.quiet_start():
         import apache_beam as beam
-        import tensorflow  # noqa: F401  # Takes seconds: better now than under a progress bar that stands still.
         from apache_beam.options.pipeline_options import PipelineOptions
-    from tqdm import tqdm
 
-    names_runner = any(flag.split("=")[0] == "--runner" for flag in beam_flags)
-    options = PipelineOptions([*beam_flags, *([] if names_runner else [f"--runner={_DEFAULT_RUNNER}"])])
+        from data_prep import progress, steps
 
-    global _progress_bar
-    with tqdm(total=len(sources.images), desc="preparing", unit=" images", mininterval=0.5) as _progress_bar:
-        try:
-            with beam.Pipeline(options=options) as pipeline:
-                _build(pipeline, sources, arguments, image_size, directory)
-        finally:
-            _progress_bar = None
-
-
-def _build(
-    pipeline: "beam.Pipeline", sources: Sources, arguments: Arguments, image_size: tuple[int, int], directory: Path
-) -> None:
-    """Adds all steps to a pipeline."""
-    import apache_beam as beam
-
-    splits = Counter(_split(image, sources.domains) for image in sources.images)
-    num_shards = {split: count_shards(count) for split, count in splits.items()}
-    prepared = (
-        pipeline
-        | "List images" >> beam.Create(sources.images)
-        | "Spread over workers" >> beam.Reshuffle()
-        | "Prepare images"
-        >> beam.FlatMap(
-            _prepare, sources.domains, image_size, arguments.encoding, num_shards, arguments.seed
-        ).with_outputs("rejected", main="examples")
+    flags, here = _complete_flags(beam_flags, arguments.processes, num_images)
+    job = steps.JobOptions(
+        domains=source.domains,
+        directory=directory,
+        image=options,
+        example_format=source.example_format,
+        num_images=num_images,
+        **{
+            name: getattr(arguments, name)
+            for name in ("val_fraction", "seed", "conflicts", "max_rejected", "examples_per_shard")
+        },
     )
-    (
-        prepared.examples
-        | "Group by shard" >> beam.GroupByKey()
-        | "Write shards" >> beam.MapTuple(lambda shard, examples: write_shard(Shard(*shard), examples, str(directory)))
-        | "Format shards" >> beam.Map(json.dumps)
-        | "Write list of shards" >> beam.io.WriteToText(str(directory / _SHARDS_FILE), shard_name_template="")
-    )
-    (
-        prepared.rejected
-        | "Format rejected" >> beam.Map(json.dumps)
-        | "Write list of rejected" >> beam.io.WriteToText(str(directory / REJECTED_FILE), shard_name_template="")
-    )
+    with (
+        progress.show(num_images, directory, arguments.examples_per_shard, here),
+        beam.Pipeline(options=PipelineOptions(flags)) as pipeline,
+    ):
+        steps.build(pipeline, job, work)
+    return read_outcome(directory, source.domains)
 
 
-def _prepare(
-    image: SourceImage,
-    domains: tuple[str, ...],
-    image_size: tuple[int, int],
-    encoding: Encoding,
-    num_shards: Mapping[str, int],
-    seed: int,
-) -> Iterator:
-    """Gives (shard, (key, serialized Example)) for an image, or a dictionary with the tag "rejected"."""
-    from apache_beam.io.filesystems import FileSystems
-    from apache_beam.metrics import Metrics
-    from apache_beam.pvalue import TaggedOutput
-
-    try:
-        with FileSystems.open(image.path) as file:
-            data = file.read()
-        stored = prepare_image(data, image_size, encoding)
-    except (UnreadableImage, OSError) as error:
-        Metrics.counter("images", "rejected").inc()
-        reason = {"path": image.key, "domain": domains[image.label], "reason": str(error)}
-        yield TaggedOutput("rejected", reason)
-    else:
-        Metrics.counter("images", "prepared").inc()
-        split = _split(image, domains)
-        # A plain tuple: as the key of a group it has a coder that gives the same bytes everywhere.
-        shard = tuple(assign_shard(image.key, split, num_shards[split], seed))
-        yield shard, (image.key, serialize_example(stored, image.label, image.key, image.attributes))
-    if _progress_bar is not None:
-        _progress_bar.update()
-
-
-def _split(image: SourceImage, domains: Sequence[str]) -> str:
-    return split_name(image.subset, domains[image.label])
-
-
-def _take_lines(file: Path) -> list[Any]:
-    """Reads a file of JSON lines and removes it."""
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
-    file.unlink()
-    return lines
-
-
-def _write_lines(file: Path, entries: Sequence[Any]) -> None:
-    file.write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
-
-
-def _check_outcome(
-    arguments: Arguments, sources: Sources, shards: Sequence[WrittenShard], rejected: Sequence[Mapping[str, str]]
-) -> None:
-    """Fails if images got lost, if too many were rejected, or if a domain has none left to train on."""
-    written = Counter[str]()
-    for shard in shards:
-        written[shard.shard.split] += shard.num_examples
-    if written.total() + len(rejected) != len(sources.images):
-        raise RuntimeError(f"{len(sources.images)} images, but {written.total()} written and {len(rejected)} rejected")
-
-    untrainable = [domain for domain in sources.domains if not written[split_name("train", domain)]]
-    share = len(rejected) / len(sources.images)
-    if not untrainable and share <= arguments.max_rejected:
-        return
-    # The output stays as it was, so the list goes beside it.
-    list_file = Path(f"{arguments.output.rstrip('/')}.{REJECTED_FILE}")
-    _write_lines(list_file, rejected)
-    if share > arguments.max_rejected:
-        raise UserError(
-            f"{len(rejected)} of {len(sources.images)} images are unreadable, more than "
-            f"--max_rejected {arguments.max_rejected} allows; {list_file} lists them"
-        )
-    raise UserError(
-        f"domain {untrainable[0]!r} has no readable training image left; "
-        f"add images or lower --val_fraction ({list_file} lists the unreadable ones)"
-    )
-
-
-def _summarize_splits(sources: Sources, shards: Sequence[WrittenShard], directory: Path) -> dict[str, SplitSummary]:
-    """Describes every split that has examples, in the order of subsets and domains."""
-    splits = {}
-    for subset in SUBSETS:
-        for domain in sources.domains:
-            split = split_name(subset, domain)
-            written = {shard.shard.index: shard for shard in shards if shard.shard.split == split}
-            if not written:
-                continue
-            num_shards = next(iter(written.values())).shard.num_shards
-            for index in range(num_shards):
-                if index not in written:  # No key fell here, or all that did were rejected; readers expect the file.
-                    written[index] = write_shard(Shard(split, index, num_shards), [], str(directory))
-            splits[split] = SplitSummary(
-                shard_lengths=tuple(written[index].num_examples for index in range(num_shards)),
-                num_bytes=sum(shard.num_bytes for shard in written.values()),
-            )
-    return splits
-
-
-def _print_summary(sources: Sources, shards: Sequence[WrittenShard], rejected: Sequence[Mapping[str, str]]) -> None:
-    """Prints a table of counts, and the first reasons for rejection."""
-    written, rejected_by_domain = Counter[str](), Counter(entry["domain"] for entry in rejected)
-    for shard in shards:
-        written[shard.shard.split] += shard.num_examples
-    width = max(len("domain"), *(len(domain) for domain in sources.domains))
-    print(f"{'domain':{width}}  {'train':>8}  {'val':>8}  {'rejected':>8}")
-    for domain in sources.domains:
-        train, val = (written[split_name(subset, domain)] for subset in SUBSETS)
-        print(f"{domain:{width}}  {train:8}  {val:8}  {rejected_by_domain[domain]:8}")
-    for entry in rejected[:_REASONS_SHOWN]:
-        print(f"rejected {entry['path']}: {entry['reason']}")
-    if len(rejected) > _REASONS_SHOWN:
-        print(f"... and {len(rejected) - _REASONS_SHOWN} more, listed in {REJECTED_FILE}")
+def _complete_flags(beam_flags: Sequence[str], processes: int | None, num_images: int) -> tuple[list[str], bool]:
+    """Beam's flags with what was not said, and whether the workers will be threads of this process."""
+    flags = [
+        f"--runner={_DEFAULT_RUNNER}" if flag in ("--runner=DirectRunner", "--runner=direct") else flag
+        for flag in beam_flags
+    ]
+    if any(flag.split("=")[0] == "--runner" for flag in flags) and f"--runner={_DEFAULT_RUNNER}" not in flags:
+        return flags, False
+    if not any(flag.startswith("--runner") for flag in flags):
+        flags.append(f"--runner={_DEFAULT_RUNNER}")
+    if any(flag.startswith("--direct_") for flag in flags):
+        return flags, not any("multi_processing" in flag for flag in flags)
+    if processes is None:
+        processes = max(1, min(os.cpu_count() or 1, num_images // _IMAGES_PER_PROCESS))
+    if processes > 1:
+        flags += [f"--direct_num_workers={processes}", "--direct_running_mode=multi_processing"]
+    return flags, processes == 1
 
 
 if __name__ == "__main__":

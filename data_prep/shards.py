@@ -1,14 +1,17 @@
 """Which shard an example belongs to, and how a shard is written: the same examples give the same bytes."""
 
+import contextlib
 import hashlib
-from collections.abc import Iterable
-from pathlib import Path
+import uuid
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from data_prep import files
+from data_prep.tfrecord import frame
 from stargan_tf.data.records import shard_file
 
-# At 256 pixels about 30 MB: small enough to be sorted in memory, large enough to be read in one go.
-EXAMPLES_PER_SHARD = 1024
+# At 256 pixels about 8 MB: a few images of each domain are already work for several processes.
+EXAMPLES_PER_SHARD = 256
 
 
 class Shard(NamedTuple):
@@ -32,23 +35,26 @@ class WrittenShard(NamedTuple):
         shard: which shard.
         num_examples: number of examples in it.
         num_bytes: size of the file.
+        sha256: hash of the file, 64 hexadecimal digits.
     """
 
     shard: Shard
     num_examples: int
     num_bytes: int
+    sha256: str
 
 
-def count_shards(num_examples: int) -> int:
+def count_shards(num_examples: int, examples_per_shard: int = EXAMPLES_PER_SHARD) -> int:
     """Gives the number of shards for a split.
 
     Args:
         num_examples: number of examples of the split.
+        examples_per_shard: how many a shard should hold at most; by chance some hold a few more.
 
     Returns:
         At least 1.
     """
-    return max(1, -(-num_examples // EXAMPLES_PER_SHARD))
+    return max(1, -(-num_examples // examples_per_shard))
 
 
 def assign_shard(key: str, split: str, num_shards: int, seed: int) -> Shard:
@@ -63,8 +69,55 @@ def assign_shard(key: str, split: str, num_shards: int, seed: int) -> Shard:
     Returns:
         The shard, which depends on nothing but the arguments.
     """
-    digest = hashlib.sha256(f"shard {seed} {key}".encode()).digest()
-    return Shard(split, int.from_bytes(digest[:8], "big") % num_shards, num_shards)
+    return Shard(split, salted_hash("shard", seed, key) % num_shards, num_shards)
+
+
+def salted_hash(salt: str, seed: int, text: str) -> int:
+    """Returns a number from 0 to 2^64 - 1 that depends on nothing but the arguments."""
+    return int.from_bytes(hashlib.sha256(f"{salt} {seed} {text}".encode()).digest()[:8], "big")
+
+
+class ShardWriter:
+    """A shard that is being written, one example at a time."""
+
+    def __init__(self, shard: Shard, file):
+        self._shard, self._file = shard, file
+        self._hash = hashlib.sha256()
+        self._num_examples = self._num_bytes = 0
+
+    def write(self, serialized: bytes) -> None:
+        """Appends a serialized Example."""
+        record = frame(serialized)
+        self._file.write(record)
+        self._hash.update(record)
+        self._num_examples += 1
+        self._num_bytes += len(record)
+
+    @property
+    def written(self) -> WrittenShard:
+        """What was written so far."""
+        return WrittenShard(self._shard, self._num_examples, self._num_bytes, self._hash.hexdigest())
+
+
+@contextlib.contextmanager
+def open_shard(shard: Shard, directory: str) -> Iterator[ShardWriter]:
+    """Opens a shard for writing; the file gets its name when the block ends without an exception.
+
+    Runners may work on a shard twice at the same time, when one worker is slow: both write the same bytes, and each
+    into a file of its own, so that whoever ends last replaces the other's.
+
+    Args:
+        shard: which shard.
+        directory: where to write.
+
+    Yields:
+        The writer; examples must come in the order of their keys.
+    """
+    path = files.join(directory, shard_file(*shard))
+    partial = f"{path}.partial-{uuid.uuid4().hex}"
+    with files.create(partial) as file:
+        yield ShardWriter(shard, file)
+    files.rename(partial, path)
 
 
 def write_shard(shard: Shard, examples: Iterable[tuple[str, bytes]], directory: str) -> WrittenShard:
@@ -78,11 +131,7 @@ def write_shard(shard: Shard, examples: Iterable[tuple[str, bytes]], directory: 
     Returns:
         What was written.
     """
-    import tensorflow as tf
-
-    file = Path(directory) / shard_file(*shard)
-    examples = sorted(examples)
-    with tf.io.TFRecordWriter(str(file)) as writer:
-        for _, serialized in examples:
+    with open_shard(shard, directory) as writer:
+        for _, serialized in sorted(examples):
             writer.write(serialized)
-    return WrittenShard(shard, len(examples), file.stat().st_size)
+    return writer.written

@@ -8,6 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from stargan_tf.data.colour_profiles import to_srgb
+
+# The formats that are read; of the many others that Pillow knows, some start other programs (EPS does).
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+
 # Files with other endings are not taken for images.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -32,33 +37,84 @@ class UnreadableImage(ValueError):
     """Bytes that cannot be decoded as an image; the message is the reason."""
 
 
-def decode_image(data: bytes) -> Image.Image:
-    """Decodes an image completely.
+def open_image(data: bytes) -> Image.Image:
+    """Reads the header of an image; pixels are decoded later.
 
     Args:
-        data: an encoded image, of any format that Pillow reads; of an animation the first frame counts.
+        data: an encoded image.
 
     Returns:
-        An RGB image, turned upright if EXIF says so; transparent pixels are shown on white.
+        The image as it is stored: `size` and `mode` are known.
 
     Raises:
-        UnreadableImage: the bytes are not an image, or not a whole one.
+        UnreadableImage: the bytes are not an image of one of `FORMATS`, or its header is damaged.
     """
     if not data:
         raise UnreadableImage("empty file")
+    Image.init()  # Or Pillow does not know the less common of these formats.
     try:
-        image = Image.open(io.BytesIO(data))
-        image.load()
-        image = ImageOps.exif_transpose(image)
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            white = Image.new("RGBA", image.size, "white")
-            return Image.alpha_composite(white, image).convert("RGB")
-        return image.convert("RGB")
+        return Image.open(io.BytesIO(data), formats=FORMATS)
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ... for bad files.
         # Pillow's message for an unknown format names a BytesIO object, which tells nobody anything.
         reason = "not an image" if "cannot identify image file" in str(error) else str(error)
         raise UnreadableImage(reason or type(error).__name__) from error
+
+
+def decode_image(data: bytes, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+    """Decodes an image completely.
+
+    Args:
+        data: an encoded image, of one of `FORMATS`; of an animation the first frame counts.
+        background: red, green and blue, 0 to 255, of what is seen through transparent pixels.
+
+    Returns:
+        An RGB image in sRGB, turned upright if EXIF says so.
+
+    Raises:
+        UnreadableImage: the bytes are not an image, or not a whole one.
+    """
+    return decode_opened(open_image(data), background)
+
+
+def decode_opened(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+    """Decodes an image of which the header was read.
+
+    Args:
+        image: as from `open_image`; it is changed.
+        background: as for `decode_image`.
+
+    Returns:
+        As `decode_image`.
+
+    Raises:
+        UnreadableImage: it is not whole.
+    """
+    try:
+        image.load()
+        profile = image.info.get("icc_profile")
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode.startswith(("I", "F")):
+            image = _to_8_bits(image)
+        alpha = None
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            alpha = image.getchannel("A")
+        image = to_srgb(image, profile)
+        if alpha is None:
+            return image
+        seen_through = Image.new("RGB", image.size, background)
+        image.putalpha(alpha)
+        return Image.alpha_composite(seen_through.convert("RGBA"), image).convert("RGB")
+    except Exception as error:  # As above.
+        raise UnreadableImage(str(error) or type(error).__name__) from error
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Scales grey of 16 bits, which Pillow's own conversion clips to white."""
+    grey = np.asarray(image)
+    if image.mode == "F" or grey.min(initial=0) < 0 or grey.max(initial=0) > 0xFFFF:
+        raise ValueError(f"grey values of mode {image.mode} are not within 16 bits")
+    return Image.fromarray(((grey.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
 def fit_image(image: Image.Image, image_size: tuple[int, int]) -> Image.Image:

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from stargan_tf.data.example_format import encode_example
 from stargan_tf.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-IMAGE = "image"  # Encoded bytes, JPEG or PNG, all of one size, RGB.
+IMAGE = "image"  # All of one size, RGB: a JPEG, a PNG, or the uint8 pixels themselves, row by row.
 LABEL = "label"  # Index into the ordered names of the domains.
 KEY = "key"  # Path of the image relative to the input of the Beam job; tells examples apart.
 ATTRIBUTES = "attributes"  # What else is known of the image: a JSON object as text, "{}" if nothing is.
@@ -89,18 +92,7 @@ def serialize_example(image: bytes, label: int, key: str, attributes: str = "{}"
     Returns:
         A serialized `tf.train.Example`; the same arguments give the same bytes.
     """
-    import tensorflow as tf
-
-    def text(value: bytes) -> "tf.train.Feature":
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-    feature = {
-        IMAGE: text(image),
-        LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
-        KEY: text(key.encode()),
-        ATTRIBUTES: text(attributes.encode()),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
+    return encode_example({IMAGE: image, LABEL: label, KEY: key.encode(), ATTRIBUTES: attributes.encode()})
 
 
 def parse_example(serialized: "tf.Tensor") -> "dict[str, tf.Tensor]":
@@ -118,22 +110,32 @@ def parse_example(serialized: "tf.Tensor") -> "dict[str, tf.Tensor]":
     return tf.io.parse_single_example(serialized, features | {LABEL: tf.io.FixedLenFeature([], tf.int64)})
 
 
-def features_dict(domains: Sequence[str], image_size: tuple[int, int]) -> "tfds.features.FeaturesDict":
+def features_dict(
+    domains: Sequence[str], image_size: tuple[int, int], decoded: bool = False
+) -> "tfds.features.FeaturesDict":
     """Describes an Example to TensorFlow Datasets.
 
     Args:
         domains: names of the domains, in the order of their labels.
         image_size: height and width in pixels.
+        decoded: whether images are stored as pixels instead of JPEGs and PNGs.
 
     Returns:
         The features, by name.
     """
     import tensorflow_datasets as tfds
 
+    shape = (*image_size, 3)
+    # An image without encoding_format may be a JPEG or a PNG, and is read as what it is.
+    image = (
+        tfds.features.Tensor(shape=shape, dtype=np.uint8, encoding="bytes")
+        if decoded
+        else tfds.features.Image(shape=shape)
+    )
+
     return tfds.features.FeaturesDict(
         {
-            # No encoding_format: an image may be a JPEG or a PNG, and is read as what it is.
-            IMAGE: tfds.features.Image(shape=(*image_size, 3)),
+            IMAGE: image,
             LABEL: tfds.features.ClassLabel(names=list(domains)),
             KEY: tfds.features.Text(),
             ATTRIBUTES: tfds.features.Text(),
@@ -159,6 +161,7 @@ def write_metadata(
     domains: Sequence[str],
     image_size: tuple[int, int],
     splits: Mapping[str, SplitSummary],
+    decoded: bool = False,
 ) -> None:
     """Makes a directory of shards a TensorFlow Datasets directory.
 
@@ -167,6 +170,7 @@ def write_metadata(
         domains: names of the domains, in the order of their labels.
         image_size: height and width in pixels.
         splits: what was written, by name of the split.
+        decoded: whether images are stored as pixels instead of JPEGs and PNGs.
     """
     import tensorflow_datasets as tfds
 
@@ -175,7 +179,7 @@ def write_metadata(
     )
     tfds.folder_dataset.write_metadata(
         data_dir=os.fspath(directory),
-        features=features_dict(domains, image_size),
+        features=features_dict(domains, image_size, decoded),
         split_infos=[
             tfds.core.SplitInfo(
                 name=name,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.images import prepare_image
-from stargan_tf.data.images import UnreadableImage, decode_image, fit_image
+from data_prep.images import ImageOptions, RejectedImage, prepare_image
+from stargan_tf.data.images import decode_image, fit_image
 
 
 def noise(height, width, channels=3):
@@ -19,6 +19,10 @@ def encode(image, encoding="PNG", **options):
     return data.getvalue()
 
 
+def prepare(data, image_size, encoding, **options):
+    return prepare_image(data, ImageOptions(image_size, encoding, **options)).data
+
+
 def open_image(data):
     return Image.open(io.BytesIO(data))
 
@@ -27,7 +31,7 @@ def open_image(data):
 def test_what_fits_is_stored_byte_for_byte(encoding):
     data = encode(noise(16, 24), encoding)
     for wanted in ("jpeg", "png"):
-        assert prepare_image(data, (16, 24), wanted) == data
+        assert prepare(data, (16, 24), wanted) == data
 
 
 def rotated():
@@ -83,7 +87,7 @@ def deep():
     ],
 )
 def test_what_does_not_fit_is_encoded_anew_as_the_pixels_that_are_meant(data):
-    stored = prepare_image(data, (16, 24), "png")
+    stored = prepare(data, (16, 24), "png")
     image = open_image(stored)
     assert stored != data
     assert (image.format, image.size, image.mode) == ("PNG", (24, 16), "RGB")
@@ -92,12 +96,48 @@ def test_what_does_not_fit_is_encoded_anew_as_the_pixels_that_are_meant(data):
 
 
 def test_jpeg_is_of_quality_95():
-    data = prepare_image(encode(noise(64, 64)), (32, 32), "jpeg")
+    data = prepare(encode(noise(64, 64)), (32, 32), "jpeg")
     assert open_image(data).format == "JPEG"
     assert open_image(data).quantization == open_image(encode(noise(8, 8), "JPEG", quality=95)).quantization
 
 
+def test_the_quality_is_a_choice_and_is_estimated_from_a_file():
+    for quality in (30, 75, 95):
+        data = prepare(encode(noise(64, 64)), (32, 32), "jpeg", quality=quality)
+        assert prepare_image(data, ImageOptions((16, 16))).source_quality == pytest.approx(quality, abs=1)
+
+
+def test_raw_images_are_pixels():
+    data = encode(noise(16, 24))
+    prepared = prepare_image(data, ImageOptions((16, 24), "raw"))
+    assert prepared.data == np.asarray(open_image(data)).tobytes()
+    assert not prepared.kept
+
+
+def test_three_ways_to_fit():
+    """A red square with blue left and right thirds."""
+    pixels = np.full((32, 96, 3), (0, 0, 255), np.uint8)
+    pixels[:, 32:64] = 255, 0, 0
+    data = encode(Image.fromarray(pixels))
+
+    def fitted(fit):
+        options = ImageOptions((16, 16), "png", fit=fit, background=(0, 255, 0))
+        return np.asarray(prepare_image(data, options).image).astype(int)
+
+    red, blue, green = (255, 0, 0), (0, 0, 255), (0, 255, 0)
+    np.testing.assert_allclose(fitted("crop")[8, [1, 8, 14]], [red] * 3, atol=8)
+    np.testing.assert_allclose(fitted("stretch")[8, [1, 8, 14]], [blue, red, blue], atol=8)
+    np.testing.assert_allclose(fitted("pad")[8, [1, 8, 14]], [blue, red, blue], atol=8)
+    np.testing.assert_array_equal(fitted("pad")[[0, 4, 11, 15], 8], [green] * 4)
+
+
+def test_a_damaged_profile_is_ignored():
+    data = encode(Image.new("RGB", (24, 16), (10, 20, 30)), icc_profile=b"no profile at all")
+    np.testing.assert_array_equal(open_image(prepare(data, (16, 24), "png")).getpixel((0, 0)), (10, 20, 30))
+
+
 def test_a_truncated_file_that_would_fit_is_refused():
     data = encode(noise(16, 24), "JPEG")
-    with pytest.raises(UnreadableImage, match=r"(?i)truncated"):
-        prepare_image(data[: len(data) // 2], (16, 24), "jpeg")
+    with pytest.raises(RejectedImage, match=r"(?i)truncated") as caught:
+        prepare(data[: len(data) // 2], (16, 24), "jpeg")
+    assert caught.value.reason == "damaged"

@@ -1,9 +1,10 @@
+import hashlib
 from collections import Counter
 
 import pytest
 import tensorflow as tf
 
-from data_prep.shards import EXAMPLES_PER_SHARD, Shard, assign_shard, count_shards, write_shard
+from data_prep.shards import EXAMPLES_PER_SHARD, Shard, assign_shard, count_shards, open_shard, write_shard
 
 
 @pytest.mark.parametrize(
@@ -34,4 +35,12 @@ def test_the_order_of_arrival_does_not_matter(tmp_path):
     file = tmp_path / "x" / "images-train_cat.tfrecord-00000-of-00002"
     assert file.read_bytes() == (tmp_path / "y" / file.name).read_bytes()
     assert list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator()) == [b"11", b"2", b"3"]
-    assert (written.shard, written.num_examples, written.num_bytes) == (shard, 3, file.stat().st_size)
+    assert written == (shard, 3, file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def test_a_shard_has_its_name_only_when_complete(tmp_path):
+    shard = Shard("train_cat", 0, 1)
+    with pytest.raises(ZeroDivisionError), open_shard(shard, str(tmp_path)) as writer:
+        writer.write(b"data")
+        raise ZeroDivisionError
+    assert not (tmp_path / "images-train_cat.tfrecord-00000-of-00001").exists()

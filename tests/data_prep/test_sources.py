@@ -1,59 +1,68 @@
+import csv
+import io
 import json
+import tarfile
+import zipfile
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
-from data_prep.sources import find_images
+from data_prep.shards import Shard, write_shard
+from data_prep.sources import SourceOptions, find_examples, open_source, read_image
+from stargan_tf.data.records import SplitSummary, serialize_example, write_metadata
 from stargan_tf.errors import UserError
 
 
 def touch(root, *paths):
+    """Files whose content is their path."""
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).touch()
+        (root / path).write_text(path)
+
+
+def find(place, **options):
+    """The source, and its images by key."""
+    source = open_source(str(place), SourceOptions(**options), str(place) + ".work")
+    return source, {image.key: image for image in source.images()}
 
 
 def test_train_and_val_folders(tmp_path):
     touch(tmp_path, "train/dog/b.jpg", "train/cat/a.PNG", "val/cat/c.tiff", "train/dog/deep/er/d.JPeG", "LICENSE.jpg")
-    sources = find_images(tmp_path, val_fraction=0.5, seed=0)
-    assert sources.domains == ("cat", "dog")
-    assert [(image.key, image.subset, image.label) for image in sources.images] == [
-        ("train/cat/a.PNG", "train", 0),
-        ("train/dog/b.jpg", "train", 1),
-        ("train/dog/deep/er/d.JPeG", "train", 1),
-        ("val/cat/c.tiff", "val", 0),
-    ]
-    assert all(image.path == str(tmp_path / image.key) for image in sources.images)
+    source, images = find(tmp_path)
+    assert source.domains == ("cat", "dog")
+    assert {key: (image.subset, image.domain) for key, image in images.items()} == {
+        "train/cat/a.PNG": ("train", "cat"),
+        "train/dog/b.jpg": ("train", "dog"),
+        "train/dog/deep/er/d.JPeG": ("train", "dog"),
+        "val/cat/c.tiff": ("val", "cat"),
+    }
+    assert all(read_image(image.location, 100).decode() == key for key, image in images.items())
+    assert source.ignored == {"images outside the folders of domains": 1}
 
 
-def test_hidden_and_other_files_are_ignored(tmp_path):
+def test_hidden_and_other_files_and_empty_folders_are_ignored(tmp_path):
     touch(tmp_path, "cat/a.jpg", "cat/.b.jpg", "cat/.thumbnails/c.jpg", "cat/notes.txt", "dog/d.webp", ".git/e.jpg")
-    assert [image.key for image in find_images(tmp_path, 0.0, 0).images] == ["cat/a.jpg", "dog/d.webp"]
+    (tmp_path / "empty").mkdir()
+    source, images = find(tmp_path)
+    assert source.domains == ("cat", "dog") and images.keys() == {"cat/a.jpg", "dog/d.webp"}
+    assert source.ignored == {"hidden files and folders": 3, "files ending in .txt": 1}
 
 
-def test_the_split_by_hash_has_the_share_and_is_stable(tmp_path):
-    touch(tmp_path, *(f"{domain}/{i}.jpg" for domain in ("cat", "dog") for i in range(500)))
-    before = {image.key: image.subset for image in find_images(tmp_path, 0.2, 0).images}
-    assert list(before.values()).count("val") == pytest.approx(200, abs=40)
-    other_seed = {image.key: image.subset for image in find_images(tmp_path, 0.2, 1).images}
-    assert before != other_seed
-    touch(tmp_path, "cat/new.jpg", "dog/new.jpg")
-    after = {image.key: image.subset for image in find_images(tmp_path, 0.2, 0).images}
-    assert before.items() <= after.items() and len(after) == 1002
-
-
-def test_train_without_val_is_split_by_hash(tmp_path):
-    touch(tmp_path, *(f"train/{domain}/{i}.jpg" for domain in ("cat", "dog") for i in range(50)))
-    assert {image.subset for image in find_images(tmp_path, 0.2, 0).images} == {"train", "val"}
-    assert {image.subset for image in find_images(tmp_path, 0.0, 0).images} == {"train"}
+def test_a_hash_decides_where_there_is_no_val(tmp_path):
+    touch(tmp_path / "one", "train/cat/a.jpg", "train/dog/b.jpg")
+    touch(tmp_path / "two", "cat/a.jpg", "dog/b.jpg")
+    for root in ("one", "two"):
+        assert {image.subset for image in find(tmp_path / root)[1].values()} == {""}
 
 
 def test_attributes(tmp_path):
     touch(tmp_path, "cat/a.jpg", "dog/b.jpg")
     entry = {"path": "dog/b.jpg", "attributes": {"size": 2, "coat": "short"}}
     (tmp_path / "attributes.jsonl").write_text(json.dumps(entry) + "\n")
-    cat, dog = find_images(tmp_path, 0.0, 0).images
-    assert cat.attributes == "{}"
-    assert dog.attributes == '{"coat": "short", "size": 2}'
+    _, images = find(tmp_path)
+    assert images["cat/a.jpg"].attributes == "{}"
+    assert images["dog/b.jpg"].attributes == '{"coat": "short", "size": 2}'
 
 
 @pytest.mark.parametrize("line", ["nonsense", '{"path": "dog/b.jpg"}', '{"path": 1, "attributes": {}}', "[]", "3"])
@@ -61,7 +70,7 @@ def test_a_malformed_line_of_attributes_is_named(tmp_path, line):
     touch(tmp_path, "cat/a.jpg", "dog/b.jpg")
     (tmp_path / "attributes.jsonl").write_text('{"path": "cat/a.jpg", "attributes": {}}\n' + line)
     with pytest.raises(UserError, match=r"line 2 of .*attributes.jsonl"):
-        find_images(tmp_path, 0.0, 0)
+        find(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -71,19 +80,183 @@ def test_a_malformed_line_of_attributes_is_named(tmp_path, line):
         (["a.jpg"], "no domains in"),
         (["cat/a.jpg"], "only one domain, 'cat'"),
         (["train/cat/a.jpg"], "only one domain, 'cat'"),
-        (["cat/a.jpg", "dog/readme.txt"], "domain 'dog' is empty"),
-        (["train/cat/a.jpg", "train/dog/b.txt", "val/dog/c.jpg"], "domain 'dog' is empty"),
-        (["train/cat/a.jpg", "train/dog/b.jpg", "val/fox/c.jpg"], "domain 'fox' is in .*val but not in .*train"),
-        (["val/cat/a.jpg", "val/dog/b.jpg"], "has a folder val but none called train"),
+        (["cat/a.jpg", "dog/readme.txt"], "only one domain, 'cat'"),
+        (["train/cat/a.jpg", "train/dog/b.txt", "val/dog/c.jpg"], "domain 'dog' is in .*val but not in .*train"),
+        (["val/cat/a.jpg", "val/dog/b.jpg"], "has a folder val but no images in one called train"),
         (["t-shirt/a.jpg", "t_shirt/b.jpg"], "'t-shirt' and 't_shirt'"),
     ],
 )
 def test_mistakes_are_named(tmp_path, paths, message):
     touch(tmp_path, *paths)
     with pytest.raises(UserError, match=message):
-        find_images(tmp_path, 0.1, 0)
+        find(tmp_path)
 
 
-def test_a_missing_directory_is_named(tmp_path):
-    with pytest.raises(UserError, match=f"--input {tmp_path / 'none'} is not a directory"):
-        find_images(tmp_path / "none", 0.1, 0)
+def test_a_missing_place_and_a_file_of_no_known_kind_are_named(tmp_path):
+    with pytest.raises(UserError, match=f"--input {tmp_path / 'none'} does not exist"):
+        find(tmp_path / "none")
+    touch(tmp_path, "images.rar")
+    with pytest.raises(UserError, match=r"images.rar is a file of no known kind; it should end in one of .csv"):
+        find(tmp_path / "images.rar")
+
+
+ARCHIVED = ("train/cat/a.jpg", "train/dog/b.PNG", "val/dog/c.webp", "train/dog/notes.txt", "train/dog/.d.jpg")
+
+
+def make_archive(file):
+    """An archive of files whose content is their path and many spaces, and of a folder."""
+    contents = {name: name.encode() + b" " * 1000 for name in ARCHIVED}
+    if file.name.endswith("zip"):
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.mkdir("train")
+            for index, (name, content) in enumerate(contents.items()):
+                archive.writestr(name, content, zipfile.ZIP_DEFLATED if index % 2 else zipfile.ZIP_STORED)
+    else:
+        with tarfile.open(file, "w" + ("" if file.suffix == ".tar" else f":{file.suffix[1:]}")) as archive:
+            folder = tarfile.TarInfo("train/")
+            folder.type = tarfile.DIRTYPE
+            archive.addfile(folder)
+            for name, content in contents.items():
+                member = tarfile.TarInfo(f"./{name}")
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    return file
+
+
+@pytest.mark.parametrize("name", ["i.zip", "i.tar", "i.tar.gz", "i.tar.bz2", "i.tar.xz"])
+def test_archives_are_read_without_unpacking(tmp_path, name):
+    source, images = find(make_archive(tmp_path / name))
+    assert source.domains == ("cat", "dog")
+    assert {key: image.subset for key, image in images.items()} == {
+        "train/cat/a.jpg": "train",
+        "train/dog/b.PNG": "train",
+        "val/dog/c.webp": "val",
+    }
+    for key, image in images.items():
+        assert read_image(image.location, 2000) == key.encode() + b" " * 1000
+        with pytest.raises(OSError, match="more than 500 bytes"):
+            read_image(image.location, 500)
+    assert source.ignored == {"hidden files": 1, "files ending in .txt": 1}
+
+
+@pytest.mark.parametrize("name", ["i.zip", "i.tar", "i.tar.gz"])
+def test_a_damaged_archive_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"no archive" * 100)
+    with pytest.raises(UserError, match=f"{name} cannot be read as an archive"):
+        find(tmp_path / name)
+
+
+def test_a_deflated_member_that_is_damaged_cannot_be_read(tmp_path):
+    archive = make_archive(tmp_path / "i.zip")
+    location = find(archive)[1]["train/dog/b.PNG"].location
+    content = bytearray(archive.read_bytes())
+    start = location.offset + 30 + len("train/dog/b.PNG")
+    content[start : start + location.size] = b"\xff" * location.size
+    archive.write_bytes(content)
+    with pytest.raises(OSError, match="damaged in the archive"):
+        read_image(location, 2000)
+
+
+ROWS = (
+    {"file": "pictures/1.jpg", "kind": "cat", "part": "train", "more": 1},
+    {"file": "/elsewhere/2.jpg", "kind": "dog", "part": "validation", "more": 2},
+    {"file": "gs://bucket/3.jpg", "kind": "dog", "part": "test", "more": 3},
+    {"file": "4, with a comma.jpg", "kind": "dog", "part": "", "more": 4},
+)
+
+
+def write_table(file, rows=ROWS):
+    if file.suffix == ".parquet":
+        parquet.write_table(pyarrow.Table.from_pylist(list(rows)), file)
+    else:
+        with file.open("w", newline="") as opened:
+            writer = csv.DictWriter(opened, rows[0], delimiter="\t" if file.suffix == ".tsv" else ",")
+            writer.writeheader()
+            writer.writerows(rows)
+    return file
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.parquet"])
+def test_tables(tmp_path, name):
+    table = write_table(tmp_path / name)
+    source, images = find(table, path_column="file", label_column="kind", split_column="part")
+    assert source.domains == ("cat", "dog")
+    assert {(image.location.path, image.domain, image.subset) for image in images.values()} == {
+        (f"{tmp_path}/pictures/1.jpg", "cat", "train"),
+        ("/elsewhere/2.jpg", "dog", "val"),
+        (f"{tmp_path}/4, with a comma.jpg", "dog", ""),
+    }
+    assert source.ignored == {"rows of split 'test'": 1}
+    _, images = find(table, path_column="file", label_column="kind", images="s3://b/folder/")
+    assert images["pictures/1.jpg"].location.path == "s3://b/folder/pictures/1.jpg"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"path": "1.jpg", "kind": "cat"}], "has no column 'label'; it has 'path', 'kind'"),
+        ([{"path": "1.jpg", "label": "cat"}, {"path": "2.jpg", "label": ""}], "row 2 of .* has no label"),
+        ([{"path": "", "label": "cat"}], "row 1 of .* has no path"),
+        ([{"path": "1.jpg", "label": "cat"}, {"path": "1.jpg", "label": "dog"}], "names '1.jpg' twice"),
+    ],
+)
+def test_mistakes_in_a_table_are_named(tmp_path, rows, message):
+    with pytest.raises(UserError, match=message):
+        find(write_table(tmp_path / "t.csv", rows))
+
+
+CELEBA = """3
+Male Smiling Young
+000001.jpg -1  1  1
+000002.jpg  1 -1  1
+000003.jpg  1  1 -1
+"""
+
+
+def test_celeba(tmp_path):
+    table = tmp_path / "list_attr_celeba.txt"
+    table.write_text(CELEBA)
+    source, images = find(table, domain=["woman=-Male", "young man=+Male,+Young"], images="/faces")
+    assert source.domains == ("woman", "young man")
+    assert {(image.location.path, image.domain) for image in images.values()} == {
+        ("/faces/000001.jpg", "woman"),
+        ("/faces/000002.jpg", "young man"),
+    }
+    assert source.ignored == {"rows for which no --domain holds": 1}
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ([], "needs rules like"),
+        (["male"], "--domain 'male' is not of the form"),
+        (["male=Male", "female=-Male"], "--domain 'male=Male' is not of the form"),
+        (["male=+Man"], "names no attribute of .*; it has Male, Smiling, Young"),
+        (["male=+Male", "happy=+Smiling"], "000003.jpg belongs to the domains 'male' and 'happy'"),
+    ],
+)
+def test_mistakes_in_rules_are_named(tmp_path, rules, message):
+    table = tmp_path / "list_attr_celeba.txt"
+    table.write_text(CELEBA)
+    with pytest.raises(UserError, match=message):
+        find(table, domain=rules)
+
+
+def test_a_directory_of_tensorflow_datasets(tmp_path):
+    """Our own is one."""
+    splits = {}
+    for label, split in enumerate(("train", "val_cat", "test")):
+        examples = [(f"{split}{i}", serialize_example(f"{split}{i}".encode(), label % 2, "key")) for i in range(3)]
+        written = write_shard(Shard(split, 0, 1), examples, str(tmp_path))
+        splits[split] = SplitSummary((3,), written.num_bytes)
+    write_metadata(tmp_path, ["dog", "cat"], (16, 16), splits)
+    source, listed = find(tmp_path)
+    assert source.domains == ("cat", "dog") and source.num_images == 6
+    assert source.ignored == {"examples of split 'test'": 3}
+    images = [image for file in listed.values() for image in find_examples(file, source.example_format)]
+    assert [(image.domain, image.subset) for image in images] == [("dog", "train")] * 3 + [("cat", "val")] * 3
+    assert [read_image(image.location, 100, source.example_format) for image in images] == [
+        f"{split}{i}".encode() for split in ("train", "val_cat") for i in range(3)
+    ]
+    with pytest.raises(UserError, match=r"has no feature 'picture' that is an Image; it has .*image"):
+        find(tmp_path, image_feature="picture")

@@ -1,0 +1,66 @@
+"""The manifest of a data directory: which files there must be, and that they are as they were written."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from data_prep import files
+from data_prep.shards import WrittenShard
+from stargan_tf.errors import UserError
+
+MANIFEST_FILE = "manifest.json"
+
+_CHUNK = 1 << 20
+
+
+def write_manifest(directory: str, shards: Mapping[str, WrittenShard], settings: Mapping[str, Any]) -> None:
+    """Writes the manifest, the last file of a data directory.
+
+    Args:
+        directory: the data directory, otherwise complete.
+        shards: what was written, by name of the file.
+        settings: how images were prepared; the same input and the same settings give the same manifest.
+    """
+    entries = {}
+    for name in sorted(files.list_files(directory)):
+        if name in shards:
+            shard = shards[name]
+            entries[name] = {"sha256": shard.sha256, "bytes": shard.num_bytes, "examples": shard.num_examples}
+        else:
+            sha256, size = hash_file(files.join(directory, name))
+            entries[name] = {"sha256": sha256, "bytes": size}
+    content = json.dumps({"settings": settings, "files": entries}, indent=1, ensure_ascii=False, sort_keys=True)
+    files.write(files.join(directory, MANIFEST_FILE), f"{content}\n".encode())
+
+
+def read_manifest(directory: str) -> dict[str, Any]:
+    """Reads the manifest of a data directory.
+
+    Args:
+        directory: the data directory.
+
+    Returns:
+        `settings` and `files`, as `write_manifest` wrote them.
+
+    Raises:
+        UserError: there is no such directory, or no manifest in it.
+    """
+    path = files.join(directory, MANIFEST_FILE)
+    if not files.exists(path):
+        raise UserError(f"{directory} has no {MANIFEST_FILE}; data_prep.images_to_tfrecords makes directories with one")
+    try:
+        manifest = json.loads(files.read(path))
+        return {"settings": manifest["settings"], "files": manifest["files"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged: {error}") from error
+
+
+def hash_file(path: str) -> tuple[str, int]:
+    """Returns SHA-256 and size of a file."""
+    whole, size = hashlib.sha256(), 0
+    with files.open_file(path) as file:
+        while chunk := file.read(_CHUNK):
+            whole.update(chunk)
+            size += len(chunk)
+    return whole.hexdigest(), size

@@ -1,0 +1,130 @@
+"""Where images come from: folders, tables, archives, data sets; and how the bytes of one are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from data_prep import files
+from data_prep.sources.archives import SUFFIXES as ARCHIVE_SUFFIXES
+from data_prep.sources.archives import ArchiveSource, read_member
+from data_prep.sources.base import ExampleFormat, Location, Source, SourceImage
+from data_prep.sources.folders import FolderSource
+from data_prep.sources.tables import CELEBA_FILE, CelebaSource, TableSource
+from data_prep.sources.tables import SUFFIXES as TABLE_SUFFIXES
+from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
+from data_prep.sources.tfds_source import TfdsSource, find_examples
+from data_prep.tfrecord import HEADER_BYTES, DamagedRecord, check_data, record_bytes
+from stargan_tf.data.example_format import decode_example
+from stargan_tf.data.records import check_domains
+from stargan_tf.errors import UserError
+
+__all__ = [
+    "ExampleFormat",
+    "Location",
+    "Source",
+    "SourceImage",
+    "SourceOptions",
+    "find_examples",
+    "open_source",
+    "read_image",
+]
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What the sources need to know beside the input.
+
+    Args:
+        images: folder that relative paths in a table begin from, by default the table's.
+        path_column: column of a table with paths.
+        label_column: column of a table with domains.
+        split_column: column of a table with train or val.
+        domain: rules for CelebA's attributes, like `male=+Male`.
+        image_feature: feature of a data set with the image.
+        label_feature: feature of a data set with the label.
+    """
+
+    images: str | None = None
+    path_column: str = "path"
+    label_column: str = "label"
+    split_column: str | None = None
+    domain: Sequence[str] = ()
+    image_feature: str = "image"
+    label_feature: str = "label"
+
+
+def open_source(place: str, options: SourceOptions, work: str) -> Source:
+    """Opens a source by what its name says.
+
+    Args:
+        place: a folder; a .csv, .tsv or .parquet file; CelebA's list_attr_celeba.txt; a .zip or .tar file; `tfds:NAME`
+            or a directory of TensorFlow Datasets.
+        options: what else is known.
+        work: a folder for temporary files.
+
+    Returns:
+        The source, which has two domains or more.
+
+    Raises:
+        UserError: nothing usable is there.
+    """
+    source = _open(place, options, work)
+    if options.domain and CELEBA_FILE not in files.name_of(place):
+        raise UserError(f"--domain is for {CELEBA_FILE}.txt, and --input is {place}")
+    if not source.domains:
+        raise UserError(f"no domains in {place}: there should be a folder (or label) with images for each")
+    if len(source.domains) == 1:
+        raise UserError(f"only one domain, {source.domains[0]!r}, in {place}; a translation needs at least two")
+    check_domains(source.domains)
+    return source
+
+
+def _open(place: str, options: SourceOptions, work: str) -> Source:
+    if place.startswith(TFDS_PREFIX) or files.exists(files.join(place, "dataset_info.json")):
+        return TfdsSource(place, options.image_feature, options.label_feature)
+    if files.is_folder(place):
+        return FolderSource(place)
+    lower = place.lower()
+    if not files.exists(place):
+        raise UserError(f"--input {place} does not exist; name a directory with a folder of images for each domain")
+    images = files.folder_of(place) if options.images is None else options.images
+    if lower.endswith(ARCHIVE_SUFFIXES):
+        return ArchiveSource(place, work)
+    if CELEBA_FILE in files.name_of(place):
+        if not options.domain:
+            raise UserError(f'--input {place} needs rules like --domain "male=+Male" --domain "female=-Male"')
+        return CelebaSource(place, images, options.domain)
+    if lower.endswith(TABLE_SUFFIXES):
+        return TableSource(place, images, options.path_column, options.label_column, options.split_column)
+    known = ", ".join((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES))
+    raise UserError(f"--input {place} is a file of no known kind; it should end in one of {known}")
+
+
+def read_image(location: Location, max_bytes: int, example_format: ExampleFormat | None = None) -> bytes:
+    """Reads the bytes of one image.
+
+    Args:
+        location: where they are.
+        max_bytes: the most that is read.
+        example_format: what Examples are like, for a location in one.
+
+    Returns:
+        An encoded image, or what pretends to be one.
+
+    Raises:
+        TooLarge: it has more than `max_bytes`.
+        OSError: it cannot be read.
+    """
+    if location.packing == "file":
+        return files.read(location.path, max_bytes)
+    if location.packing in ("stored", "deflated"):
+        return read_member(location, max_bytes)
+    if location.size > max_bytes:
+        raise files.TooLarge(f"more than {max_bytes:,} bytes")
+    with files.open_file(location.path) as file:
+        file.seek(location.offset)
+        data = file.read(record_bytes(location.size) - HEADER_BYTES)
+    try:
+        (image,) = decode_example(check_data(data, location.size))[example_format.image]
+    except (DamagedRecord, ValueError, KeyError) as error:
+        raise OSError(f"damaged record: {error}") from error
+    return image

@@ -1,0 +1,101 @@
+"""Data sets of TensorFlow Datasets, by name or directory: images are taken out of their records as they are encoded."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from data_prep import files
+from data_prep.sources.base import ExampleFormat, Location, SourceImage
+from data_prep.tfrecord import HEADER_BYTES, DamagedRecord, read_length, record_bytes
+from stargan_tf import command_line
+from stargan_tf.data.example_format import decode_example
+from stargan_tf.errors import UserError
+
+PREFIX = "tfds:"
+
+
+class TfdsSource:
+    """The images of a data set, with its labels as domains.
+
+    Splits whose name begins with "train" and with "val" become these; others (test, for instance) are left out.
+    """
+
+    def __init__(self, name: str, image_feature: str, label_feature: str):
+        """Reads the description of the data set.
+
+        Args:
+            name: `tfds:NAME`, which is downloaded and prepared if it was not before, or the directory of one.
+            image_feature: name of the feature with the image.
+            label_feature: name of the feature with the label.
+
+        Raises:
+            UserError: there is no such data set, or it has other features or another file format.
+        """
+        with command_line.quiet_start():
+            import tensorflow_datasets as tfds
+        try:
+            if name.startswith(PREFIX):
+                builder = tfds.builder(name.removeprefix(PREFIX))
+                builder.download_and_prepare()
+            else:
+                builder = tfds.builder_from_directory(name)
+        except Exception as error:  # TensorFlow Datasets promises no particular one.
+            raise UserError(f"--input {name} cannot be opened by TensorFlow Datasets: {error}") from error
+        features = builder.info.features
+        for feature, kind in ((image_feature, tfds.features.Image), (label_feature, tfds.features.ClassLabel)):
+            if feature not in features or not isinstance(features[feature], kind):
+                raise UserError(
+                    f"--input {name} has no feature {feature!r} that is an {kind.__name__}; it has "
+                    + ", ".join(f"{key} ({type(value).__name__})" for key, value in features.items())
+                )
+        if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
+            raise UserError(f"--input {name} is of file format {builder.info.file_format.value}; it must be tfrecord")
+        names = tuple(features[label_feature].names)
+        self.domains = tuple(sorted(names))
+        self.example_format = ExampleFormat(image_feature, label_feature, names)
+        self.ignored: Counter[str] = Counter()
+        self._splits = {}
+        for split, info in builder.info.splits.items():
+            subset = next((subset for subset in ("train", "val") if split.startswith(subset)), None)
+            if subset is None:
+                self.ignored[f"examples of split {split!r}"] = info.num_examples
+            else:
+                self._splits[split] = (subset, [str(path) for path in info.filepaths], info.num_examples)
+        self._has_val = any(subset == "val" for subset, _, _ in self._splits.values())
+
+    @property
+    def num_images(self) -> int:
+        """How many images the data set says it has."""
+        return sum(count for _, _, count in self._splits.values())
+
+    def images(self) -> Iterator[SourceImage]:
+        """Lists the files of records; the images in them are found by `find_examples`, on workers."""
+        for subset, paths, _ in self._splits.values():
+            for path in paths:
+                yield SourceImage(files.name_of(path), "", subset if self._has_val else "", Location(path, "examples"))
+
+
+def find_examples(file: SourceImage, example_format: ExampleFormat) -> Iterator[SourceImage]:
+    """Finds the images in a file of records.
+
+    Args:
+        file: what `TfdsSource.images` gave.
+        example_format: what the features are called.
+
+    Yields:
+        An image for each record; its location is that of the record's data.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    offset = 0
+    with files.open_file(file.location.path) as records:
+        try:
+            for number, header in enumerate(iter(lambda: records.read(HEADER_BYTES), b"")):
+                length = read_length(header)
+                data = records.read(record_bytes(length) - HEADER_BYTES)[:length]
+                (label,) = decode_example(data)[example_format.label]
+                location = Location(file.location.path, "example", offset + HEADER_BYTES, length)
+                yield SourceImage(f"{file.key}/{number:08d}", example_format.names[label], file.subset, location)
+                offset += record_bytes(length)
+        except (DamagedRecord, ValueError, KeyError, IndexError) as error:
+            raise UserError(f"{file.location.path} is damaged at byte {offset}: {error}") from error

@@ -1,0 +1,69 @@
+"""Reading a data directory again: every file against the manifest, every record and every image."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+from data_prep import files
+from data_prep.manifest import MANIFEST_FILE, hash_file, read_manifest
+from data_prep.tfrecord import DamagedRecord, read_records
+from stargan_tf.data.example_format import decode_example
+from stargan_tf.data.images import UnreadableImage, decode_image
+from stargan_tf.data.records import IMAGE
+from stargan_tf.errors import UserError
+
+
+def verify(directory: str) -> None:
+    """Checks a data directory against its manifest, and prints how much was read.
+
+    Args:
+        directory: the data directory.
+
+    Raises:
+        UserError: a file is missing, differs from the manifest, is not in it, or has a damaged record or image.
+    """
+    manifest = read_manifest(directory)
+    expected: Mapping[str, Mapping[str, Any]] = manifest["files"]
+    there = set(files.list_files(directory)) - {MANIFEST_FILE}
+    for name in sorted(expected.keys() - there):
+        raise UserError(f"{directory} lacks {name}, which its manifest lists")
+    for name in sorted(there - expected.keys()):
+        raise UserError(f"{directory} has {name}, which its manifest does not list")
+    num_examples = 0
+    for name, entry in tqdm(expected.items(), desc="verifying", unit=" files"):
+        path = files.join(directory, name)
+        sha256, size = hash_file(path)
+        if size != entry["bytes"] or sha256 != entry["sha256"]:
+            raise UserError(
+                f"{path} is not as it was written: {size} bytes with SHA-256 {sha256[:12]}..., "
+                f"where the manifest has {entry['bytes']} bytes with {entry['sha256'][:12]}..."
+            )
+        if "examples" in entry:
+            num_examples += _verify_shard(path, entry["examples"], manifest["settings"])
+    print(f"verified: {len(expected)} files, {num_examples} images")
+
+
+def _verify_shard(path: str, num_examples: int, settings: Mapping[str, Any]) -> int:
+    """Reads every record and decodes every image; gives their number."""
+    height, width = settings["image_size"]
+    count = 0
+    with files.open_file(path) as file:
+        try:
+            for record in read_records(file):
+                (image,) = decode_example(record)[IMAGE]
+                if settings["encoding"] == "raw":
+                    right = len(image) == math.prod((height, width, 3))
+                else:
+                    right = decode_image(image).size == (width, height)
+                if not right:
+                    raise UserError(f"record {count} of {path} is not an image of {height} x {width} pixels")
+                count += 1
+        except (DamagedRecord, UnreadableImage, KeyError, ValueError) as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"{path} is damaged: {error}") from error
+    if count != num_examples:
+        raise UserError(f"{path} has {count} examples, where the manifest has {num_examples}")
+    return count

@@ -1,0 +1,91 @@
+"""The wire format of `tf.train.Example` without TensorFlow: workers of the Beam job start in a tenth of the time."""
+
+import functools
+from collections.abc import Mapping
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+_Field = descriptor_pb2.FieldDescriptorProto
+
+
+@functools.cache
+def _example_class() -> type:
+    """Builds the message class from its fields, as in tensorflow/core/example/example.proto and feature.proto."""
+    file = descriptor_pb2.FileDescriptorProto(name="example_format.proto", package="tensorflow", syntax="proto3")
+
+    def message(name: str, *fields: _Field) -> descriptor_pb2.DescriptorProto:
+        return file.message_type.add(name=name, field=fields)
+
+    def field(name: str, number: int, kind: int, type_name: str | None = None, repeated: bool = False) -> _Field:
+        label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
+        return _Field(name=name, number=number, type=kind, type_name=type_name, label=label)
+
+    message("BytesList", field("value", 1, _Field.TYPE_BYTES, repeated=True))
+    message("FloatList", field("value", 1, _Field.TYPE_FLOAT, repeated=True))
+    message("Int64List", field("value", 1, _Field.TYPE_INT64, repeated=True))
+    lists = [
+        field(name, number, _Field.TYPE_MESSAGE, f".tensorflow.{kind}")
+        for number, (name, kind) in enumerate(
+            (("bytes_list", "BytesList"), ("float_list", "FloatList"), ("int64_list", "Int64List")), start=1
+        )
+    ]
+    feature = message("Feature", *lists)
+    feature.oneof_decl.add(name="kind")
+    for member in feature.field:
+        member.oneof_index = 0
+    features = message("Features")
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.extend(
+        [field("key", 1, _Field.TYPE_STRING), field("value", 2, _Field.TYPE_MESSAGE, ".tensorflow.Feature")]
+    )
+    features.field.append(field("feature", 1, _Field.TYPE_MESSAGE, ".tensorflow.Features.FeatureEntry", repeated=True))
+    message("Example", field("features", 1, _Field.TYPE_MESSAGE, ".tensorflow.Features"))
+
+    pool = descriptor_pool.DescriptorPool()  # Its own: in the default one TensorFlow's messages have these names.
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example"))
+
+
+def encode_example(features: Mapping[str, bytes | int]) -> bytes:
+    """Serializes an Example.
+
+    Args:
+        features: one value by name: bytes or a 64-bit integer.
+
+    Returns:
+        A serialized `tf.train.Example`; equal features give equal bytes.
+    """
+    example = _example_class()()
+    for name, value in features.items():
+        feature = example.features.feature[name]
+        if isinstance(value, bytes):
+            feature.bytes_list.value.append(value)
+        else:
+            feature.int64_list.value.append(value)
+    return example.SerializeToString(deterministic=True)
+
+
+def decode_example(serialized: bytes) -> dict[str, list[bytes] | list[int] | list[float]]:
+    """Parses an Example.
+
+    Args:
+        serialized: a serialized `tf.train.Example`.
+
+    Returns:
+        The values by name of the feature.
+
+    Raises:
+        ValueError: the bytes are no Example.
+    """
+    from google.protobuf.message import DecodeError
+
+    try:
+        example = _example_class().FromString(serialized)
+    except DecodeError as error:
+        raise ValueError(f"not a serialized Example: {error}") from error
+    lists = {
+        name: getattr(feature, feature.WhichOneof("kind") or "bytes_list")
+        for name, feature in example.features.feature.items()
+    }
+    return {name: list(values.value) for name, values in lists.items()}
