@@ -32,7 +32,6 @@ setup(
         "apache-beam>=2.77,<3",
         "tensorboard>=2.21,<2.22",
         "numpy>=2.1,<3",
-        "google-crc32c>=1.7,<2",
         "protobuf>=6.31,<7",
         "tensorflow-metadata>=1.17,<2",
         "pillow>=12,<13",

@@ -231,7 +231,6 @@ def _read_encoded(path: str) -> dict[str, list[bytes]]:
 def _write_records(files: Sequence[Sequence[str]], image_size: tuple[int, int], decoded: bool, parent: Path) -> Path:
     """Makes a data directory of image files; returns its path."""
     import tensorflow as tf
-    import tensorflow_datasets as tfds
 
     from stargan_tf.data import records
 
@@ -250,11 +249,7 @@ def _write_records(files: Sequence[Sequence[str]], image_size: tuple[int, int], 
                         image = np.asarray(opened.convert("RGB")).tobytes()
                 writer.write(records.serialize_example(image, label, Path(path).name))
         splits[split] = records.SplitSummary((len(paths),), shard.stat().st_size)
-    records.write_metadata(directory, domains, image_size, splits)
-    if decoded:
-        features = dict(records.features_dict(domains, image_size))
-        features[records.IMAGE] = tfds.features.Tensor(shape=(*image_size, 3), dtype=np.uint8, encoding="bytes")
-        tfds.features.FeaturesDict(features).save_config(str(directory))
+    records.write_metadata(directory, domains, image_size, splits, decoded=decoded)
     return directory
 
 

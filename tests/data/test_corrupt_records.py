@@ -154,10 +154,7 @@ def decoded_path(tmp_path_factory):
                 pixels = np.asarray(make_image(label, index)).tobytes()
                 writer.write(serialize_example(pixels, label, f"{domain}/{index}"))
         splits[split] = records.SplitSummary((3,), 1)
-    records.write_metadata(directory, DOMAINS, IMAGE_SIZE, splits)
-    features = dict(records.features_dict(DOMAINS, IMAGE_SIZE))
-    features["image"] = tfds.features.Tensor(shape=(*IMAGE_SIZE, 3), dtype=np.uint8, encoding="bytes")
-    tfds.features.FeaturesDict(features).save_config(str(directory))
+    records.write_metadata(directory, DOMAINS, IMAGE_SIZE, splits, decoded=True)
     return directory
 
 
