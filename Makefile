@@ -45,9 +45,9 @@ $(VENV)/pytorch: $(VENV)/installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
 	@touch $@
 
-# Two processes: most of the time goes into tracing graphs, which takes one core.
+# Two processes: most of the time goes into tracing graphs, which takes one core. Files in the order of tests/conftest.py.
 test: $(VENV)/installed $(VENV)/pytorch lint
-	$(RUN) -m pytest --numprocesses 2 --dist loadfile
+	$(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 serve-check: $(VENV)/installed
 	$(RUN) -m tests.serve_check --models $(MODEL)

@@ -23,3 +23,13 @@ def tiny_model() -> ModelConfig:
     return ModelConfig(
         image_size=16, num_domains=3, latent_dim=4, style_dim=8, hidden_dim=8, base_channels=4, max_channels=8
     )
+
+
+# Files that take minutes; begun last, they would leave the other process idle.
+_LONGEST_FIRST = ("test_parity.py", "test_distribution.py", "test_fuzz.py", "test_train.py")
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Puts the longest files first."""
+    ranks = {name: rank for rank, name in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
