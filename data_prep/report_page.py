@@ -40,7 +40,7 @@ h3 { font-size: 14px; margin: 0 0 8px; font-weight: 600; } p { margin: 0 0 12px;
 .tiles b { display: block; font-size: 26px; line-height: 1.2; font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td:first-child { min-width: 180px; } td:nth-child(3) { min-width: 120px; }
+
 th { font-weight: 600; color: var(--soft); font-size: 13px; } td.number, th.number { text-align: right; }
 tr:last-child td { border-bottom: 0; } td { overflow-wrap: anywhere; } .scroll { overflow-x: auto; }
 .images { display: grid; gap: 6px; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); }
