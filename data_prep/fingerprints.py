@@ -14,7 +14,7 @@ from PIL import Image
 _MOST_DIFFERENT = 4
 _BANDS = _MOST_DIFFERENT + 1
 _BAND_WIDTH = -(-64 // _BANDS)
-_GROUP_BITS = 8  # Looks are sent around in groups of many bands: a group for each band costs more than what is in it.
+_GROUP_BITS = 5  # Looks are sent around in groups of many bands: one alone costs more than what is in it.
 
 _SIDE = 32
 _FREQUENCIES = 8
@@ -49,11 +49,6 @@ class Look(NamedTuple):
         """Returns the look as bytes."""
         return _PACKED.pack(*self)
 
-    @classmethod
-    def unpack(cls, packed: bytes) -> "Look":
-        """Returns the look that `pack` wrote."""
-        return cls(*_PACKED.unpack(packed))
-
 
 def look_at(image: Image.Image, is_val: bool = False, label: int = 0, shard: int = 0, position: int = 0) -> Look:
     """Describes what an image looks like.
@@ -76,18 +71,21 @@ def look_at(image: Image.Image, is_val: bool = False, label: int = 0, shard: int
     return Look(_perceptual_hash(small), is_val, label, shard, position, thumbnail.tobytes())
 
 
-def bands(packed: bytes) -> Iterator[tuple[int, bytes]]:
-    """Gives a look in a group for each of its bands of bits; close looks share a band and so a group.
+def bands(looks: Iterable[Look]) -> dict[int, bytes]:
+    """Gives each look in a group for each of its bands of bits; close looks share a band and so a group.
 
     Args:
-        packed: a look as bytes.
+        looks: those of a shard.
 
-    Yields:
-        A number for band and group, and the look.
+    Returns:
+        Looks as bytes, one after the other, by a number for band and group.
     """
-    bits = Look.unpack(packed).bits
-    for band in range(_BANDS):
-        yield band << _GROUP_BITS | _band_bits(bits, band) & (1 << _GROUP_BITS) - 1, packed
+    groups = defaultdict(bytearray)
+    for look in looks:
+        packed = look.pack()
+        for band in range(_BANDS):
+            groups[band << _GROUP_BITS | _band_bits(look.bits, band) & (1 << _GROUP_BITS) - 1] += packed
+    return {group: bytes(packed) for group, packed in groups.items()}
 
 
 def _band_bits(bits: int, band: int) -> int:
@@ -99,14 +97,14 @@ def near_pairs(group: int, looks: Iterable[bytes]) -> Iterator[tuple[Look, Look,
 
     Args:
         group: the number that `bands` gave.
-        looks: as bytes, in any order.
+        looks: as bytes, several in each, in any order.
 
     Yields:
         For a validation image the closest training image with which it shares the band: both, and the number of
         differing bits.
     """
     by_band = defaultdict(list)
-    for look in map(Look.unpack, looks):
+    for look in (Look(*values) for packed in looks for values in _PACKED.iter_unpack(packed)):
         by_band[_band_bits(look.bits, group >> _GROUP_BITS)].append(look)
     for sharing in by_band.values():
         yield from _near_pairs(sharing)

@@ -96,12 +96,7 @@ def build(pipeline: beam.Pipeline, options: JobOptions, work: str) -> None:
         | "Group by shard" >> beam.GroupByKey()
         | "Write shards" >> beam.FlatMap(write, options).with_outputs("rejected", "looks", main="shards")
     )
-    near = (
-        written.looks
-        | "Bands of looks" >> beam.FlatMap(fingerprints.bands)
-        | "Group by band" >> beam.GroupByKey()
-        | "Compare looks" >> beam.FlatMap(compare)
-    )
+    near = written.looks | "Group by band" >> beam.GroupByKey() | "Compare looks" >> beam.FlatMap(compare)
     (
         (inspected.rejected, decided.dropped, decided.conflicts, written.shards, written.rejected, near)
         | "All lines" >> beam.Flatten()
@@ -199,7 +194,7 @@ def write(group: tuple[tuple[str, int, int], Iterable[str]], options: JobOptions
     """Prepares and writes the images of a shard; gives a line, looks tagged "looks" and lines tagged "rejected"."""
     shard, lines = Shard(*group[0]), group[1]
     is_val = shard.split.startswith("val_")
-    statistics, keys = SplitStatistics(), []
+    statistics, keys, looks = SplitStatistics(), [], []
     with open_shard(shard, options.directory) as writer:
         for image in sorted(map(SourceImage.from_json, lines), key=lambda image: image.key):
             progress.prepared()
@@ -211,13 +206,14 @@ def write(group: tuple[tuple[str, int, int], Iterable[str]], options: JobOptions
             label = options.domains.index(image.domain)
             writer.write(serialize_example(prepared.data, label, image.key, image.attributes))
             statistics.add(prepared)
-            look = fingerprints.look_at(prepared.image, is_val, label, shard.index, len(keys))
+            looks.append(fingerprints.look_at(prepared.image, is_val, label, shard.index, len(keys)))
             keys.append(image.key)
-            yield TaggedOutput("looks", look.pack())
             Metrics.counter("images", "kept byte for byte" if prepared.kept else "encoded").inc()
     if keys:
         # Looks tell only which example of a shard they are of; this tells its key.
         files.write(keys_file(options.directory, is_val, label, shard.index), json.dumps(keys).encode())
+    for group in fingerprints.bands(looks).items():
+        yield TaggedOutput("looks", group)
     yield _line("shard", {"written": writer.written, "statistics": statistics.to_json()})
 
 
