@@ -158,8 +158,6 @@ class RunConfig:
             that the environment variable TF_CONFIG lists; `auto` takes what TF_CONFIG and the devices suggest.
         devices: GPUs, or logical CPUs without any, of this machine that share its part of a batch; by default all.
         threads_per_op: CPU threads that one operation may use, by default all; small networks are faster with 1.
-        steps_per_call: steps that are computed in one call of the compiled graph, fewer where something is to be
-            written; small networks are somewhat faster with several, and a signal is answered after the call.
         deterministic: whether operations give the same bits every time, so that a run that was stopped and goes on
             ends with the very weights of one that was not; somewhat slower.
         on_nonfinite: when a loss, gradient or weight is not finite, `stop`, or `rollback` to the last checkpoint and go
@@ -179,7 +177,6 @@ class RunConfig:
     strategy: Literal["auto", "one_device", "mirrored", "multi_worker"] = "auto"
     devices: int | None = None
     threads_per_op: int | None = None
-    steps_per_call: int = 1
     deterministic: bool = False
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     max_rollbacks: int = 3
@@ -245,7 +242,6 @@ _MAY_CHANGE_ON_RESUME = frozenset(
                 "strategy",
                 "devices",
                 "threads_per_op",
-                "steps_per_call",
                 "deterministic",
                 "on_nonfinite",
                 "max_rollbacks",
@@ -377,7 +373,6 @@ def check(config: Config) -> None:
         ("training.steps", run.steps),
         ("training.devices", 1 if run.devices is None else run.devices),
         ("training.threads_per_op", 1 if run.threads_per_op is None else run.threads_per_op),
-        ("training.steps_per_call", run.steps_per_call),
         ("training.log_every", run.log_every),
         ("training.sample_every", run.sample_every),
         ("training.checkpoint_every", run.checkpoint_every),

@@ -24,14 +24,14 @@ class Profiler:
     def __exit__(self, *exception) -> None:
         self._stop()  # what was traced is not lost when a run stops early
 
-    def before(self, first: int, last: int) -> None:
-        """Starts to trace if the first of them is among the steps from `first` to `last`, which are about to begin."""
-        if self._steps is not None and first <= self._steps[0] <= last:
+    def before(self, step: int) -> None:
+        """Starts to trace if `step`, which is about to begin, is the first of them."""
+        if self._steps is not None and step == self._steps[0]:
             tf.profiler.experimental.start(str(self._logs))
             self._running = True
 
     def after(self, step: int) -> None:
-        """Writes the trace if the last of them is not later than `step`, which has been called."""
+        """Writes the trace if `step` was the last of them."""
         if self._running and step >= self._steps[1]:
             self._stop()
 

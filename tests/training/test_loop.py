@@ -2,7 +2,6 @@ import json
 import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -88,9 +87,7 @@ def test_a_batch_that_cannot_be_split_over_the_devices_is_refused(data_path, tmp
 
 
 def test_a_run_over_two_devices_with_a_trace_for_the_profiler(data_path, tmp_path, capsys):
-    both = with_training(
-        TINY, steps=2, steps_per_call=2, devices=None, log_every=2, checkpoint_every=2, profile_steps=(2, 2)
-    )
+    both = with_training(TINY, steps=2, devices=None, profile_steps=(2, 2))
     assert train_and_evaluate(both, open_data_directory(data_path), tmp_path / "run") == 0
     assert "on 2 CPUs from step 0 to 2" in capsys.readouterr().out
     assert checkpoint_of(tmp_path / "run").endswith("step-2")
@@ -98,39 +95,11 @@ def test_a_run_over_two_devices_with_a_trace_for_the_profiler(data_path, tmp_pat
     assert b"StatelessRandomNormal" in trace.read_bytes()  # an operation of the step
 
 
-def test_several_steps_in_a_call_are_the_same_training(data_path, tmp_path, monkeypatch):
-    calls = []
-
-    def compile_steps(*arguments):
-        iterate = loop_compile_steps(*arguments)
-        return lambda batches, count: calls.append(count) or iterate(batches, count)
-
-    loop_compile_steps = loop.compile_steps
-    monkeypatch.setattr(loop, "compile_steps", compile_steps)
-    config = with_training(TINY, steps=6, log_every=5, sample_every=100, checkpoint_every=100)
-    one, several = tmp_path / "one", tmp_path / "several"
-    assert train_and_evaluate(config, open_data_directory(data_path), one) == 0
-    assert train_and_evaluate(with_training(config, steps_per_call=4), open_data_directory(data_path), several) == 0
-    assert calls == [1] * 6 + [4, 1, 1]  # a call ends where something is to be written
-    first, second = (tf.train.load_checkpoint(checkpoint_of(run)) for run in (one, several))
-    names = [name for name in first.get_variable_to_shape_map() if name.startswith(("networks", "ema", "optimizers"))]
-    assert len(names) > 200
-    for name in names:
-        np.testing.assert_allclose(second.get_tensor(name), first.get_tensor(name), 1e-6, 1e-6, err_msg=name)
-    lines = [[json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (one, several)]
-    assert [line["step"] for line in lines[0]] == [line["step"] for line in lines[1]] == [5, 6]
-    for first, second in zip(*lines, strict=True):
-        assert first.keys() == second.keys()
-        for name in first:
-            if not name.startswith(("time/", "speed/", "memory/")):
-                assert second[name] == pytest.approx(first[name], rel=1e-6), name
-
-
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_not_saved(data_path, tmp_path):
     # Steps so large that the second one starts from weights beyond float32's range.
     exploding = replace(TINY, optimizers=replace(TINY.optimizers, learning_rate=1e30))
-    exploding = with_training(exploding, steps=4, steps_per_call=4, log_every=4, sample_every=100, checkpoint_every=100)
-    with pytest.raises(NonFiniteError, match="at step 2, among steps 1 to 4; nothing of these steps is saved"):
+    exploding = with_training(exploding, steps=4, log_every=4, sample_every=100, checkpoint_every=100)
+    with pytest.raises(NonFiniteError, match=r"at step \d, among steps 1 to 4; nothing of these steps is saved"):
         train_and_evaluate(exploding, open_data_directory(data_path), tmp_path / "run")
     assert checkpoint_of(tmp_path / "run") is None
 
@@ -140,22 +109,22 @@ def spoil(monkeypatch):
     """Lets a weight become NaN once so many iterations have been computed in this process; 0 lets it."""
     after = []
 
-    def compile_steps(strategy, state, *rest):
-        iterate = loop_compile_steps(strategy, state, *rest)
-        done = 0
+    def compile_iteration(strategy, state, *rest):
+        iterate = loop_compile_iteration(strategy, state, *rest)
+        calls = 0
 
-        def spoilt(batches, count):
-            nonlocal done
-            done += count
-            if done in after:
+        def spoilt(batch):
+            nonlocal calls
+            calls += 1
+            if calls in after:
                 weight = state.networks.generator.trainable_variables[0]
                 weight.assign(weight * float("nan"))
-            return iterate(batches, count)
+            return iterate(batch)
 
         return spoilt
 
-    loop_compile_steps = loop.compile_steps
-    monkeypatch.setattr(loop, "compile_steps", compile_steps)
+    loop_compile_iteration = loop.compile_iteration
+    monkeypatch.setattr(loop, "compile_iteration", compile_iteration)
     return after.extend
 
 
