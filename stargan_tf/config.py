@@ -158,6 +158,8 @@ class RunConfig:
             that the environment variable TF_CONFIG lists; `auto` takes what TF_CONFIG and the devices suggest.
         devices: GPUs, or logical CPUs without any, of this machine that share its part of a batch; by default all.
         threads_per_op: CPU threads that one operation may use, by default all; small networks are faster with 1.
+        microbatches: parts of a device's batch that are computed one after the other: the memory of a part, the update
+            of the whole; by default 1.
         deterministic: whether operations give the same bits every time, so that a run that was stopped and goes on
             ends with the very weights of one that was not; somewhat slower.
         on_nonfinite: when a loss, gradient or weight is not finite, `stop`, or `rollback` to the last checkpoint and go
@@ -177,6 +179,7 @@ class RunConfig:
     strategy: Literal["auto", "one_device", "mirrored", "multi_worker"] = "auto"
     devices: int | None = None
     threads_per_op: int | None = None
+    microbatches: int = 1
     deterministic: bool = False
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     max_rollbacks: int = 3
@@ -242,6 +245,7 @@ _MAY_CHANGE_ON_RESUME = frozenset(
                 "strategy",
                 "devices",
                 "threads_per_op",
+                "microbatches",
                 "deterministic",
                 "on_nonfinite",
                 "max_rollbacks",
@@ -373,6 +377,7 @@ def check(config: Config) -> None:
         ("training.steps", run.steps),
         ("training.devices", 1 if run.devices is None else run.devices),
         ("training.threads_per_op", 1 if run.threads_per_op is None else run.threads_per_op),
+        ("training.microbatches", run.microbatches),
         ("training.log_every", run.log_every),
         ("training.sample_every", run.sample_every),
         ("training.checkpoint_every", run.checkpoint_every),
@@ -483,7 +488,7 @@ def log2_size(size: tuple[int, int]) -> int:
 
 
 def check_replicas(config: Config, num_replicas: int) -> None:
-    """Checks that a batch can be split evenly over the devices.
+    """Checks that a batch can be split evenly over the devices, and the part of one device into microbatches.
 
     Raises:
         UserError: it cannot.
@@ -492,6 +497,12 @@ def check_replicas(config: Config, num_replicas: int) -> None:
         raise UserError(
             f"a batch of {config.input.batch_size} cannot be split evenly over {num_replicas} devices; "
             f"set --input.batch_size to a multiple of {num_replicas}"
+        )
+    share, parts = config.input.batch_size // num_replicas, config.training.microbatches
+    if share % parts:
+        raise UserError(
+            f"the {share} images that one device has of a batch cannot be computed in {parts} equal parts; "
+            f"set --training.microbatches to a divisor of {share}"
         )
 
 

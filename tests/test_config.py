@@ -344,6 +344,14 @@ def test_a_batch_must_split_evenly():
         check_replicas(changed("input.batch_size", 8), 3)
 
 
+def test_microbatches_must_divide_the_batch_of_a_device():
+    check_replicas(changed("training.microbatches", 4), 2)
+    with pytest.raises(UserError, match="the 4 images that one device has of a batch cannot be computed in 8 equal"):
+        check_replicas(changed("training.microbatches", 8), 2)
+    with pytest.raises(UserError, match=r"--training\.microbatches is 0; it must be at least 1"):
+        check(changed("training.microbatches", 0))
+
+
 # ---------------------------------------------------------------------- resuming
 
 RUN = Path("runs/a")
@@ -355,6 +363,7 @@ RUN = Path("runs/a")
         ("training.steps", 7),
         ("training.threads_per_op", 1),
         ("training.devices", 1),
+        ("training.microbatches", 2),
         ("training.log_every", 7),
         ("training.sample_every", 7),
         ("training.checkpoint_every", 7),

@@ -9,6 +9,7 @@ import tensorflow as tf
 from stargan_tf.config import Config
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
 from stargan_tf.networks.face_masks import find_masks
+from stargan_tf.training.accumulation import masks_in_parts
 from stargan_tf.training.state import TrainingState, update_ema
 from stargan_tf.training.step import Batch, Metrics, diversity_weight, latent_codes, train_step
 
@@ -43,7 +44,8 @@ def compile_iteration(
         batch = Batch(**data, latent=latent, latent_2=latent_2, seed=seed)
         if face_alignment is not None:
             masks = partial(find_masks, face_alignment)
-            batch = replace(batch, source_masks=masks(batch.source), find_masks=masks)
+            source_masks = masks_in_parts(masks, batch.source, config.training.microbatches)
+            batch = replace(batch, source_masks=source_masks, find_masks=masks)
         return train_step(state, config, batch, step)
 
     @tf.function(autograph=False)

@@ -1,62 +1,28 @@
 """One training iteration: two updates of D, two of G, in the published order (paper, appendix B)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-from stargan_tf import differentiable_augmentation, losses
 from stargan_tf.config import Config, LossConfig
-from stargan_tf.networks import Networks
-from stargan_tf.networks.generator import Features, Masks
+from stargan_tf.training.accumulation import mean_over_parts
+from stargan_tf.training.objectives import (
+    DISCRIMINATOR_TERMS,
+    GENERATOR_TERMS,
+    Batch,
+    Metrics,
+    discriminator_loss,
+    gradients,
+    latent_guided_loss,
+    latent_guided_translation,
+    reference_guided_loss,
+    reference_guided_translation,
+)
 from stargan_tf.training.state import TrainingState
 
-Metrics = dict[str, tf.Tensor]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one iteration sees of one replica's share of the data.
-
-    Args:
-        source: real images to translate, [B, H, W, 3] in [-1, 1].
-        source_domain: their domains, [B].
-        reference: an image of each target domain, [B, H, W, 3].
-        reference_2: another one of the same domain.
-        target_domain: the domains to translate to, [B].
-        latent: latent codes, [B, latent_dim].
-        latent_2: others.
-        source_masks: masks of the sources for the high-pass skip; without them nothing is carried over.
-        find_masks: computes the masks of other images.
-        seed: [2] integers, of the differentiable augmentation.
-    """
-
-    source: tf.Tensor
-    source_domain: tf.Tensor
-    reference: tf.Tensor
-    reference_2: tf.Tensor
-    target_domain: tf.Tensor
-    latent: tf.Tensor
-    latent_2: tf.Tensor
-    source_masks: Masks | None = None
-    find_masks: Callable[[tf.Tensor], Masks | None] = lambda images: None
-    seed: tf.Tensor | tuple[int, int] = (0, 0)
-
-
-class Translation(NamedTuple):
-    """Sources in a style of their target domains.
-
-    Args:
-        features: of the sources, as `Generator.encode` gives them; they do not depend on the style.
-        style: style codes, [B, style_dim].
-        image: the translated images, [B, H, W, 3].
-    """
-
-    features: Features
-    style: tf.Tensor
-    image: tf.Tensor
+# What the latent-guided update of G moves.
+_MOVED = ("generator", "mapping_network", "style_encoder")
 
 
 def train_step(state: TrainingState, config: Config, batch: Batch, step: tf.Tensor) -> Metrics:
@@ -71,34 +37,77 @@ def train_step(state: TrainingState, config: Config, batch: Batch, step: tf.Tens
     Returns:
         Scalars by name, averaged over this replica's share.
     """
-    nets, weights = state.networks, config.losses
+    weights, parts = config.losses, config.training.microbatches
     lambda_ds, regularize = diversity_weight(weights, step), regularizes(weights, step)
-    metrics = {}
+    if parts == 1:
+        metrics = _updates_of_a_batch(state, weights, batch, lambda_ds, regularize)
+    else:
+        metrics = _updates_in_parts(state, weights, batch, lambda_ds, regularize, parts)
+    return {f"{update}/{term}": value for update, terms in metrics.items() for term, value in terms.items()}
 
-    # G, F and E move only after D's two updates, so one encoding of the sources serves the first three updates, and one
-    # latent-guided translation the first and the third.
-    moved = ["generator", "mapping_network", "style_encoder"]
-    values = [variable.value for name in moved for variable in getattr(nets, name).trainable_variables]
+
+def _updates_of_a_batch(
+    state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor, regularize: tf.Tensor
+) -> dict[str, Metrics]:
+    """Shares what the updates have in common.
+
+    G, F and E move only after D's two updates, so one encoding of the sources serves the first three updates, and one
+    latent-guided translation the first and the third.
+    """
+    nets, metrics = state.networks, {}
+    values = [variable.value for name in _MOVED for variable in getattr(nets, name).trainable_variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(values)
         translation = latent_guided_translation(nets, batch)
         with tape.stop_recording():
-            metrics["d_latent"] = update_discriminator(state, weights, batch, translation.image, regularize)
-            reference_guided = reference_guided_translation(nets, batch, translation.features)
-            metrics["d_reference"] = update_discriminator(state, weights, batch, reference_guided.image, regularize)
+            latent_guided = lambda _: translation.image  # noqa: E731
+            metrics["d_latent"] = update_discriminator(state, weights, batch, latent_guided, regularize)
+            image = reference_guided_translation(nets, batch, translation.features).image
+            metrics["d_reference"] = update_discriminator(state, weights, batch, lambda _: image, regularize)
         # Nothing else would keep D's update and what follows apart, and the memory of both would be needed at once.
         with tf.control_dependencies(list(metrics["d_reference"].values())):
             translation = tf.nest.map_structure(tf.identity, translation)
         total, terms = latent_guided_loss(nets, weights, batch, translation, lambda_ds)
     gradient = tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    metrics["g_latent"] = terms | apply_gradients(state, moved, gradient)
-
+    metrics["g_latent"] = terms | apply_gradients(state, _MOVED, gradient)
     metrics["g_reference"] = update_generator_reference_guided(state, weights, batch, lambda_ds)
-    return {f"{update}/{term}": value for update, terms in metrics.items() for term, value in terms.items()}
+    return metrics
+
+
+def _updates_in_parts(
+    state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor, regularize: tf.Tensor, parts: int
+) -> dict[str, Metrics]:
+    """Needs the memory of a part; every update translates anew, since keeping translations would need more."""
+    nets, metrics = state.networks, {}
+
+    def latent_guided(part: Batch) -> tf.Tensor:
+        return latent_guided_translation(nets, part).image
+
+    def reference_guided(part: Batch) -> tf.Tensor:
+        return reference_guided_translation(nets, part, nets.generator.encode(part.source)).image
+
+    metrics["d_latent"] = update_discriminator(state, weights, batch, latent_guided, regularize, parts)
+    metrics["d_reference"] = update_discriminator(state, weights, batch, reference_guided, regularize, parts)
+
+    def loss(part: Batch) -> tuple[tf.Tensor, Metrics]:
+        return latent_guided_loss(nets, weights, part, latent_guided_translation(nets, part), lambda_ds)
+
+    variables = [variable for name in _MOVED for variable in getattr(nets, name).trainable_variables]
+    gradient, terms = mean_over_parts(
+        lambda part: gradients(lambda: loss(part), variables), batch, parts, variables, GENERATOR_TERMS
+    )
+    metrics["g_latent"] = terms | apply_gradients(state, _MOVED, gradient)
+    metrics["g_reference"] = update_generator_reference_guided(state, weights, batch, lambda_ds, parts)
+    return metrics
 
 
 def update_discriminator(
-    state: TrainingState, weights: LossConfig, batch: Batch, fake: tf.Tensor, regularize: tf.Tensor | bool = True
+    state: TrainingState,
+    weights: LossConfig,
+    batch: Batch,
+    translate: Callable[[Batch], tf.Tensor],
+    regularize: tf.Tensor | bool = True,
+    parts: int = 1,
 ) -> Metrics:
     """D learns to tell real images from translations.
 
@@ -106,8 +115,10 @@ def update_discriminator(
         state: changed in place.
         weights: the weights of the terms.
         batch: the data.
-        fake: translations of the sources to the target domains, [B, H, W, 3]; no gradient flows into them.
+        translate: translates the sources of a part of the batch to their target domains, [B / parts, H, W, 3]; no
+            gradient flows into them.
         regularize: whether R1 is part of the loss at this step.
+        parts: how many parts of the batch are computed one after the other.
 
     Returns:
         Loss, terms, and norm of the gradient.
@@ -115,7 +126,11 @@ def update_discriminator(
     variables = state.networks.discriminator.trainable_variables
 
     def compute(reg_weight: float) -> tuple[list[tf.Tensor], Metrics]:
-        return gradients(lambda: discriminator_loss(state.networks, weights, batch, fake, reg_weight), variables)
+        def compute_part(part: Batch) -> tuple[list[tf.Tensor], Metrics]:
+            fake = translate(part)
+            return gradients(lambda: discriminator_loss(state.networks, weights, part, fake, reg_weight), variables)
+
+        return mean_over_parts(compute_part, batch, parts, variables, DISCRIMINATOR_TERMS)
 
     if weights.reg_every == 1:
         gradient, terms = compute(1.0)
@@ -127,171 +142,19 @@ def update_discriminator(
 
 
 def update_generator_reference_guided(
-    state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor
+    state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor, parts: int = 1
 ) -> Metrics:
     """G alone learns from translations in the styles of two reference images."""
     nets = state.networks
-    gradient, terms = gradients(
-        lambda: reference_guided_loss(nets, weights, batch, lambda_ds), nets.generator.trainable_variables
+    variables = nets.generator.trainable_variables
+    gradient, terms = mean_over_parts(
+        lambda part: gradients(lambda: reference_guided_loss(nets, weights, part, lambda_ds), variables),
+        batch,
+        parts,
+        variables,
+        GENERATOR_TERMS,
     )
     return terms | apply_gradients(state, ["generator"], gradient)
-
-
-def latent_guided_translation(networks: Networks, batch: Batch) -> Translation:
-    """Translates the sources in the styles of the first latent codes."""
-    style = networks.mapping_network(batch.latent, batch.target_domain)
-    features = networks.generator.encode(batch.source)
-    return Translation(features, style, networks.generator.decode(features, style, batch.source_masks))
-
-
-def reference_guided_translation(networks: Networks, batch: Batch, features: Features) -> Translation:
-    """Translates the sources, encoded already, in the styles of the first references."""
-    style = networks.style_encoder(batch.reference, batch.target_domain)
-    return Translation(features, style, networks.generator.decode(features, style, batch.source_masks))
-
-
-def discriminator_loss(
-    networks: Networks, weights: LossConfig, batch: Batch, fake: tf.Tensor, reg_weight: float = 1.0
-) -> tuple[tf.Tensor, Metrics]:
-    """Computes D's loss.
-
-    Args:
-        networks: the networks.
-        weights: the weights of the terms.
-        batch: the data.
-        fake: translations of the sources to the target domains, [B, H, W, 3]; no gradient flows into them.
-        reg_weight: what R1 is multiplied by besides `lambda_reg`; with 0 it is not computed.
-
-    Returns:
-        The loss, and its terms by name before weighting by `lambda_reg`.
-    """
-    adversarial = losses.ADVERSARIAL[weights.adversarial]
-    source = _seen_by_discriminator(batch.source, weights, batch, 0)
-    if reg_weight:
-        logits_real, reg = losses.r1(networks.discriminator, source, batch.source_domain)
-        reg *= reg_weight
-    else:
-        logits_real = networks.discriminator(source, batch.source_domain)
-        reg = tf.zeros((), logits_real.dtype)
-    fake = _seen_by_discriminator(tf.stop_gradient(fake), weights, batch, 1)
-    logits_fake = networks.discriminator(fake, batch.target_domain)
-
-    real = adversarial.real(logits_real)
-    generated = adversarial.fake(logits_fake)
-    total = real + generated + weights.lambda_reg * reg
-    return total, {
-        "total": total,
-        "real": real,
-        "fake": generated,
-        "reg": reg,
-        "logit_real": tf.reduce_mean(logits_real),
-        "logit_fake": tf.reduce_mean(logits_fake),
-    }
-
-
-def latent_guided_loss(
-    networks: Networks, weights: LossConfig, batch: Batch, translation: Translation, lambda_ds: tf.Tensor
-) -> tuple[tf.Tensor, Metrics]:
-    """Computes the loss of G, F and E on translations in styles of the mapping network.
-
-    Args:
-        networks: the networks.
-        weights: the weights of the terms.
-        batch: the data.
-        translation: as from `latent_guided_translation`.
-        lambda_ds: weight of the diversity term.
-
-    Returns:
-        The loss, and its terms by name before weighting.
-    """
-    other_style = networks.mapping_network(batch.latent_2, batch.target_domain)
-    # The style of the translation and that of its source, in one batch.
-    styles = networks.style_encoder(
-        tf.concat([translation.image, batch.source], 0), tf.concat([batch.target_domain, batch.source_domain], 0)
-    )
-    found_style, source_style = tf.split(styles, 2)
-    return _generator_loss(networks, weights, batch, translation, other_style, found_style, source_style, lambda_ds)
-
-
-def reference_guided_loss(
-    networks: Networks, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor
-) -> tuple[tf.Tensor, Metrics]:
-    """Computes the loss of G on translations in styles of references; E is not moved by it, and neither is F.
-
-    Args:
-        networks: the networks.
-        weights: the weights of the terms.
-        batch: the data.
-        lambda_ds: weight of the diversity term.
-
-    Returns:
-        The loss, and its terms by name before weighting.
-    """
-    # Nothing of these three needs a gradient, so they make a batch of their own.
-    target, source = batch.target_domain, batch.source_domain
-    styles = networks.style_encoder(
-        tf.concat([batch.reference, batch.reference_2, batch.source], 0), tf.concat([target, target, source], 0)
-    )
-    style, other_style, source_style = tf.split(styles, 3)
-    features = networks.generator.encode(batch.source)
-    image = networks.generator.decode(features, style, batch.source_masks)
-    translation = Translation(features, style, image)
-    found_style = networks.style_encoder(image, target)
-    return _generator_loss(networks, weights, batch, translation, other_style, found_style, source_style, lambda_ds)
-
-
-def _generator_loss(
-    networks: Networks,
-    weights: LossConfig,
-    batch: Batch,
-    translation: Translation,
-    other_style: tf.Tensor,
-    found_style: tf.Tensor,
-    source_style: tf.Tensor,
-    lambda_ds: tf.Tensor,
-) -> tuple[tf.Tensor, Metrics]:
-    """Computes the generator's full objective (equation 5).
-
-    Args:
-        networks: the networks.
-        weights: the weights of the terms.
-        batch: the data.
-        translation: the sources in the styles to be learnt.
-        other_style: other styles, for the diversity term, [B, style_dim].
-        found_style: what E finds in the translation.
-        source_style: what E finds in the sources.
-        lambda_ds: weight of the diversity term.
-
-    Returns:
-        The loss, and its terms by name before weighting.
-    """
-    generator, fake = networks.generator, translation.image
-
-    # The translation must look like an image of the target domain ...
-    logits = networks.discriminator(_seen_by_discriminator(fake, weights, batch, 2), batch.target_domain)
-    adv = losses.ADVERSARIAL[weights.adversarial].generator(logits)
-
-    # ... show the style it was given ...
-    sty = losses.style_reconstruction(translation.style, found_style)
-
-    # ... differ from the translation in another style ...
-    other = generator.decode(translation.features, tf.stop_gradient(other_style), batch.source_masks)
-    ds = losses.style_diversification(fake, other)
-
-    # ... and lead back to the source.
-    reconstructed = generator(fake, source_style, batch.find_masks(fake))
-    cyc = losses.cycle_consistency(batch.source, reconstructed)
-
-    total = adv + weights.lambda_sty * sty - lambda_ds * ds + weights.lambda_cyc * cyc
-    return total, {"total": total, "adv": adv, "sty": sty, "ds": ds, "cyc": cyc}
-
-
-def _seen_by_discriminator(images: tf.Tensor, weights: LossConfig, batch: Batch, use: int) -> tf.Tensor:
-    """Augments images if the configuration says so, with other choices for every use."""
-    if not weights.differentiable_augmentation:
-        return images
-    seed = tf.random.fold_in(tf.cast(batch.seed, tf.int64), use)
-    return differentiable_augmentation.augment(images, weights.differentiable_augmentation, seed)
 
 
 def diversity_weight(weights: LossConfig, step: tf.Tensor) -> tf.Tensor:
@@ -324,25 +187,6 @@ def latent_codes(
     codes = tf.random.stateless_normal([config.input.batch_size, 2, config.model.latent_dim], seed)
     mine = codes[replica * replica_batch : (replica + 1) * replica_batch]
     return mine[:, 0], mine[:, 1]
-
-
-def gradients(
-    loss: Callable[[], tuple[tf.Tensor, Metrics]], variables: Sequence[keras.Variable]
-) -> tuple[list[tf.Tensor], Metrics]:
-    """Computes gradients with respect to these variables and no others.
-
-    Args:
-        loss: computes the loss and its terms.
-        variables: what the update moves.
-
-    Returns:
-        The gradients, zero where the loss does not depend on a variable, and the terms.
-    """
-    values = [variable.value for variable in variables]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(values)
-        total, terms = loss()
-    return tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO), terms
 
 
 def apply_gradients(state: TrainingState, names: Sequence[str], gradient: Sequence[tf.Tensor]) -> Metrics:

@@ -56,7 +56,7 @@ def values(state) -> dict[str, dict[str, np.ndarray]]:
 
 def update_discriminator(state, weights, batch, lambda_ds):
     fake = training_step.latent_guided_translation(state.networks, batch).image
-    return training_step.update_discriminator(state, weights, batch, fake)
+    return training_step.update_discriminator(state, weights, batch, lambda _: fake)
 
 
 def update_latent_guided(state, weights, batch, lambda_ds):
@@ -208,7 +208,7 @@ def test_sharing_translations_between_updates_changes_nothing(config, batch):
     lambda_ds = diversity_weight(weights, FIRST)
     terms = {"d_latent": update_discriminator(separate, weights, batch, lambda_ds)}
     fake = nets.generator(batch.source, nets.style_encoder(batch.reference, batch.target_domain))
-    terms["d_reference"] = training_step.update_discriminator(separate, weights, batch, fake)
+    terms["d_reference"] = training_step.update_discriminator(separate, weights, batch, lambda _: fake)
     terms["g_latent"] = update_latent_guided(separate, weights, batch, lambda_ds)
     terms["g_reference"] = training_step.update_generator_reference_guided(separate, weights, batch, lambda_ds)
 
