@@ -40,8 +40,7 @@ class Arguments:
         repetitions: timed steps; the first one, which compiles, is not timed.
         precision: float32 or mixed_bfloat16; by default both.
         fused: of the two forms, the one to measure; by default both.
-        rematerialize: compute blocks anew in the backward pass, for less memory.
-        jit_compile: compile with XLA.
+        microbatches: parts of the batch that are computed one after the other.
         single: measure in this process, and print the result as JSON.
     """
 
@@ -52,8 +51,7 @@ class Arguments:
     repetitions: int = 7
     precision: Literal["float32", "mixed_bfloat16"] | None = None
     fused: bool | None = None
-    rematerialize: bool = False
-    jit_compile: bool = False
+    microbatches: int = 1
     single: bool = False
 
 
@@ -115,11 +113,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
         model=model,
         losses=LossConfig(lambda_ds=2.0),
         input=DataConfig(batch_size=arguments.batch_size),
-        training=RunConfig(
-            precision=arguments.precision,
-            rematerialize=arguments.rematerialize,
-            jit_compile=arguments.jit_compile,
-        ),
+        training=RunConfig(precision=arguments.precision, microbatches=arguments.microbatches),
     )
     with strategy.scope():
         state = create_state(config)
