@@ -11,13 +11,13 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks import own_process
 from benchmarks.machine import processor
 from stargan_tf import command_line
 
@@ -63,11 +63,7 @@ def run(arguments: Arguments) -> None:
     print(f"{'':44}{'s/step, median':>16}{'s/translation':>16}{'peak GB':>10}")
     for precision in _PRECISIONS if arguments.precision is None else (arguments.precision,):
         for index, (title, _, _) in enumerate(_LINES):
-            values = vars(arguments) | {"line": index, "precision": precision}
-            flags = [f"--{name}={value}" for name, value in values.items() if value is not None]
-            command = [sys.executable, "-m", "benchmarks.face_masks", *flags]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            result = json.loads(done.stdout.splitlines()[-1])
+            result = own_process.measure("benchmarks.face_masks", arguments, line=index, precision=precision)
             print(
                 f"{precision + ', ' + title:44}{result['step']:>16.2f}{result['translation']:>16.3f}"
                 f"{result['peak_gb']:>10.2f}",

@@ -9,13 +9,13 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks import own_process
 from benchmarks.machine import processor
 from stargan_tf import command_line
 
@@ -58,11 +58,9 @@ def run(arguments: Arguments) -> None:
         print(f"{'published, float32':26}{PUBLISHED_SECONDS:>12.3f}{'':8}{1 / PUBLISHED_SECONDS:>10.2f}")
     for precision in TARGET_SECONDS if arguments.precision is None else (arguments.precision,):
         for fused in (False, True) if arguments.fused is None else (arguments.fused,):
-            values = vars(arguments) | {"single": True, "precision": precision, "fused": fused}
-            flags = [f"--{name}={str(value).lower()}" for name, value in values.items()]
-            command = [sys.executable, "-m", "benchmarks.translate", *flags]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            result = json.loads(done.stdout.splitlines()[-1])
+            result = own_process.measure(
+                "benchmarks.translate", arguments, single=True, precision=precision, fused=fused
+            )
             rate = result["gflop"] / result["seconds"]
             target = f"{TARGET_SECONDS[precision]:.2f}" if as_published and fused else ""
             print(f"{precision + (', fused' if fused else ', plain'):26}{result['seconds']:>12.3f}{target:>8}", end="")

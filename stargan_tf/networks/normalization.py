@@ -27,10 +27,7 @@ class InstanceNorm(keras.layers.Layer):
         self.built = True
 
     def call(self, x):
-        rows = tf.shape(x)[:1]
         scale, offset = (tf.convert_to_tensor(variable.value)[None] for variable in (self.scale, self.offset))
-        if self.fused:
-            scale, offset = (tf.repeat(value, rows, 0) for value in (scale, offset))
         return normalize(x, scale, offset, self.fused)
 
 
@@ -60,7 +57,7 @@ def normalize(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, fused: bool) ->
 
     Args:
         x: features, [B, H, W, C].
-        scale: at least float32, [B, C], or [1, C] if not fused.
+        scale: at least float32, [B, C], or [1, C] for all examples.
         offset: likewise.
         fused: in float32 and bfloat16, leave it to TensorFlow's batch normalization, which on CPUs takes one or two
             passes over the features where the plain form takes ten; in float64 it does not exist.
@@ -82,8 +79,8 @@ def _fused(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     one = tf.transpose(tf.reshape(x, (rows, pixels, channels)), (1, 0, 2))
     one, *_ = tf.raw_ops.FusedBatchNormV3(
         x=tf.reshape(one, (1, pixels, 1, rows * channels)),
-        scale=tf.reshape(scale, (-1,)),
-        offset=tf.reshape(offset, (-1,)),
+        scale=tf.reshape(tf.broadcast_to(scale, (rows, channels)), (-1,)),
+        offset=tf.reshape(tf.broadcast_to(offset, (rows, channels)), (-1,)),
         mean=tf.zeros((0,)),
         variance=tf.zeros((0,)),
         epsilon=INSTANCE_NORM_EPSILON,
