@@ -1,14 +1,11 @@
-"""Reads shape, place, size and hue off pictures of the generated data set, by looking at pixels only.
+"""Compares translations of the generated data set with what they were asked to be.
 
-The pictures (`data_prep.synthetic`) show one saturated shape on a grey background with a linear gradient. What differs
-from the background is the shape; its centroid and area are its place and size, the best-fitting outline of that place
-and area its kind, the mean of its saturated pixels its hue. No network is involved, so nothing can be fooled the way
-the trained ones may be. `measure` compares translations with what they were asked to be.
+The factors are read off the pictures (`picture_reading`): a translation is right if its shape is the target domain's,
+its place and size the source's, and hue, texture and outline the reference's.
 """
 
 import itertools
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -17,102 +14,66 @@ from stargan_tf.data import records
 from stargan_tf.data.input_pipeline import read_images
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.errors import UserError
+from stargan_tf.metrics.picture_reading import (
+    OUTLINES,
+    SHAPES,
+    TEXTURES,
+    Reading,
+    hue_distance,
+    hue_spread,
+    read,
+)
 from stargan_tf.translation import Translator
 
-SHAPES = ("circle", "square", "triangle")
+# What `evaluate` needs to know of each image.
+FACTORS = frozenset({"x", "y", "radius", "hue", "texture", "outline"})
 
-# Circumscribed radius of an equilateral triangle and half the side of a square with the area of a unit circle.
-_TRIANGLE_RADIUS = math.sqrt(4 * math.pi / (3 * math.sqrt(3)))
-_SQUARE_HALF_SIDE = math.sqrt(math.pi) / 2
-
-# Images are in [-1, 1]. Half of the contrast of an outline to a background of similar brightness.
-_FOREGROUND = 0.25
-_BORDER = 1 / 16
-_SATURATED = 0.4
-# How far place (fraction of the side) and size (fraction of itself) of an outline may be moved to fit better.
-_PLACES = (-0.02, 0.0, 0.02)
-_SIZES = (0.92, 1.0, 1.08)
+# A hue that occurs counts as covered if a drawn style has one as near as this, in degrees.
+COVERED_WITHIN = 15.0
+# Styles drawn to see what they cover, and source images that are translated for it.
+_DRAWN_STYLES = 64
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What is seen in N pictures.
+def measure(before: Reading, after: Reading, shape: int, style: Mapping[str, np.ndarray] | None = None) -> dict:
+    """Compares translations with their sources and references, one by one.
 
     Args:
-        shape: index into `SHAPES`, [N] integers.
-        x: centroid from the left, [N], as a fraction of the width.
-        y: centroid from the top, [N], as a fraction of the height.
-        radius: of the circle of the same area, [N], as a fraction of the side.
-        hue: [N], 0 to 1; NaN where nothing is saturated.
-        fit: intersection over union of the shape with the outline that fits best, [N], 0 to 1.
-    """
-
-    shape: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-    radius: np.ndarray
-    hue: np.ndarray
-    fit: np.ndarray
-
-
-def read(images: np.ndarray) -> Reading:
-    """Reads the factors off pictures.
-
-    Args:
-        images: [N, H, H, 3] in [-1, 1].
+        before: what is seen in N sources.
+        after: what is seen in the translation of each.
+        shape: the shape asked for, an index into `SHAPES`.
+        style: `hue`, `texture` and `outline` asked for, [N] each, if there were references.
 
     Returns:
-        The reading; a picture without any shape has radius 0, fit 0, and its centre as place.
+        Arrays [N]: `domain` (has it the shape asked for), `place` (distance between the centroids, as a fraction of the
+        side), `size` (relative change of the radius), and with references `hue` (distance in degrees; 180 where no hue
+        is seen), `texture` and `outline` (is it the one asked for).
     """
-    rows = [_read_one(image) for image in np.asarray(images, np.float64)]
-    columns = np.array(rows, np.float64).reshape(-1, 6).T
-    return Reading(columns[0].astype(int), *columns[1:])
-
-
-def hue_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Returns how far apart two hues (0 to 1) are on the circle, in degrees from 0 to 180."""
-    return np.abs((np.asarray(a) - b + 0.5) % 1.0 - 0.5) * 360
-
-
-def measure(
-    sources: np.ndarray, translations: np.ndarray, shapes: np.ndarray, hues: np.ndarray | None = None
-) -> dict[str, float]:
-    """Compares translations with what they were asked to be.
-
-    Args:
-        sources: [N, H, H, 3] in [-1, 1].
-        translations: [N, H, H, 3], one of each source.
-        shapes: the shape asked for, indices into `SHAPES`, [N].
-        hues: the hue of the reference, [N], if there was one.
-
-    Returns:
-        `domain`: share of translations with the shape asked for; `place`: median distance between the shapes' centroids
-        in source and translation, as a fraction of the side; `size`: median relative change of the radius; with
-        references `hue`: median distance to the reference's hue in degrees.
-    """
-    before, after = read(sources), read(translations)
     result = {
-        "domain": float(np.mean(after.shape == shapes)),
-        "place": float(np.median(np.hypot(after.x - before.x, after.y - before.y))),
-        "size": float(np.median(np.abs(after.radius - before.radius) / np.maximum(before.radius, 1e-6))),
+        "domain": after.shape == shape,
+        "place": np.hypot(after.x - before.x, after.y - before.y),
+        "size": np.abs(after.radius - before.radius) / np.maximum(before.radius, 1e-6),
     }
-    if hues is not None:
-        # A picture without any hue is as wrong as can be.
-        result["hue"] = float(np.median(np.nan_to_num(hue_distance(after.hue, hues), nan=180.0)))
+    if style is not None:
+        result["hue"] = np.nan_to_num(hue_distance(after.hue, style["hue"]), nan=180.0)
+        result["texture"] = after.texture == style["texture"]
+        result["outline"] = after.outline == style["outline"]
     return result
 
 
-def hue_spread(hues: np.ndarray) -> float:
-    """Returns the mean distance between all pairs of hues in degrees: 90 if they are spread evenly, 0 if all are equal.
-
-    Args:
-        hues: [N], 0 to 1; NaN counts for nothing.
-    """
-    hues = hues[~np.isnan(hues)]
-    if len(hues) < 2:
+def coverage(real: np.ndarray, drawn: np.ndarray) -> float:
+    """Returns the share of the hues `real` [N] with one of `drawn` [M] (0 to 1, or NaN) within `COVERED_WITHIN`."""
+    drawn = drawn[~np.isnan(drawn)]
+    if not len(drawn):
         return 0.0
-    first, second = np.triu_indices(len(hues), k=1)
-    return float(np.mean(hue_distance(hues[first], hues[second])))
+    return float(np.mean(hue_distance(real[:, None], drawn[None, :]).min(axis=1) <= COVERED_WITHIN))
+
+
+def has_known_factors(data: DataDirectory) -> bool:
+    """Returns whether a data directory was made from `data_prep.synthetic`."""
+    if not set(data.domains) <= set(SHAPES):
+        return False
+    _, _, factors = read_images(data, records.split_name("val", data.domains[0]), 1)
+    return bool(factors) and factors[0].keys() >= FACTORS
 
 
 def evaluate(
@@ -128,121 +89,134 @@ def evaluate(
         seed: of the latent codes and of the choice of references.
 
     Returns:
-        `real`: how well the reading itself does on real images (`domain`, `place`, `size`, `hue` as in `measure`, and
-        `hue_spread` of their hues); `latent` and `reference`: the same of translations, with `hue_spread` over the
-        latent codes of one source and target, averaged.
+        `real`: how well the reading itself does on real images, and the spread of their hues. `latent` and `reference`:
+        of translations `domain`, `place`, `size`, `hue`, `texture`, `outline` as in `measure`, shares and medians over
+        all of them; `worst_domain`, the lowest share of one target domain; `hue_of_source`, the mean distance of hue in
+        degrees between translations of different sources in one style (0 if the style alone decides); `cycle`, the mean
+        absolute difference, in grey levels of 255, between the source and its translation translated back. `latent`
+        has besides `hue_spread` (over the styles of one source and target, averaged), `worst_hue_spread` (of one target
+        domain), and `coverage` of the worst domain.
 
     Raises:
         UserError: the data has no known factors.
     """
+    images, factors = _read_validation_images(data)
     rng = np.random.default_rng(seed)
-    images, factors = {}, {}
-    for domain in data.domains:
-        split = records.split_name("val", domain)
-        images[domain], _, factors[domain] = read_images(data, split)
-        if domain not in SHAPES or not all({"x", "y", "radius", "hue"} <= known.keys() for known in factors[domain]):
-            raise UserError(
-                f"the data {str(data.path)!r} has no known factors; data_prep.synthetic makes data that has"
-            )
-
-    asked = {"latent": [], "reference": []}  # of each translation: source, translation, shape, hue of the reference
-    spreads = []
+    seen: dict[str, list] = {"latent": [], "reference": []}
     for source_domain, domain in tqdm(list(itertools.permutations(data.domains, 2)), desc="measuring", disable=None):
         sources = images[source_domain][:sources_per_domain]
         latents = rng.standard_normal((styles, translator.latent_dim), np.float32)
         chosen = rng.choice(len(images[domain]), styles, replace=len(images[domain]) < styles)
-        hues = [factors[domain][index]["hue"] for index in chosen]
+        wanted = _style_factors([factors[domain][index] for index in chosen])
         guides = {
-            "latent": (translator.styles_from_latents(latents, domain), [math.nan] * styles),
-            "reference": (translator.styles_from_references(images[domain][chosen], domain), hues),
+            "latent": (translator.styles_from_latents(latents, domain), None),
+            "reference": (translator.styles_from_references(images[domain][chosen], domain), wanted),
         }
-        for guide, (codes, hues_of) in guides.items():
+        back = translator.styles_from_references(sources, source_domain)
+        before = read(sources)
+        for guide, (codes, style) in guides.items():
             translations = translator.translate_all(sources, codes)  # [styles, N, H, W, 3]
-            for translated, hue in zip(translations, hues_of, strict=True):
-                asked[guide] += [(*pair, SHAPES.index(domain), hue) for pair in zip(sources, translated, strict=True)]
-            if guide == "latent":
-                spreads += [hue_spread(read(of_source).hue) for of_source in translations.swapaxes(0, 1)]
+            seen[guide].append(_measure_task(translator, domain, sources, before, translations, style, back))
 
-    result = {"real": _evaluate_reading(images, factors)}
-    for guide, rows in asked.items():
-        before, after, shapes, hues = (np.array(column) for column in zip(*rows, strict=True))
-        result[guide] = measure(before, after, shapes, hues if guide == "reference" else None)
-    result["latent"]["hue_spread"] = float(np.mean(spreads))
+    result = {"real": _measure_reading(images, factors)}
+    for guide, tasks in seen.items():
+        result[guide] = _summarize(tasks)
+    result["latent"]["coverage"] = min(_covered(translator, images, factors, domain, rng) for domain in data.domains)
     return result
 
 
-def _evaluate_reading(images: dict[str, np.ndarray], factors: dict[str, list[dict]]) -> dict[str, float]:
+def _read_validation_images(data: DataDirectory) -> tuple[dict[str, np.ndarray], dict[str, list[dict]]]:
+    images, factors = {}, {}
+    for domain in data.domains:
+        images[domain], _, factors[domain] = read_images(data, records.split_name("val", domain))
+        if domain not in SHAPES or not all(known.keys() >= FACTORS for known in factors[domain]):
+            raise UserError(
+                f"the data {str(data.path)!r} has no known factors; data_prep.synthetic makes data that has"
+            )
+    return images, factors
+
+
+def _style_factors(known: Sequence[Mapping]) -> dict[str, np.ndarray]:
+    return {
+        "hue": np.array([factor["hue"] for factor in known]),
+        "texture": np.array([TEXTURES.index(factor["texture"]) for factor in known]),
+        "outline": np.array([OUTLINES.index(factor["outline"]) for factor in known]),
+    }
+
+
+def _measure_task(
+    translator: Translator,
+    domain: str,
+    sources: np.ndarray,
+    before: Reading,
+    translations: np.ndarray,
+    style: Mapping[str, np.ndarray] | None,
+    back: np.ndarray,
+) -> dict:
+    """Measures the translations [S, N, H, W, 3] of N sources into one domain in S styles."""
+    readings = [read(of_style) for of_style in translations]
+    measured = [
+        measure(
+            before,
+            after,
+            SHAPES.index(domain),
+            None if style is None else {name: np.full(len(sources), of[index]) for name, of in style.items()},
+        )
+        for index, after in enumerate(readings)
+    ]
+    hues = np.stack([reading.hue for reading in readings])  # [S, N]
+    restored = translator.translate(translations[0], back)
+    return {
+        "target": domain,
+        "measured": {name: np.concatenate([one[name] for one in measured]) for name in measured[0]},
+        "hue_spread": float(np.mean([hue_spread(of_source) for of_source in hues.T])),
+        "hue_of_source": float(np.mean([hue_spread(of_style) for of_style in hues])),
+        "cycle": float(np.mean(np.abs(restored - sources))) * 127.5,
+    }
+
+
+def _summarize(tasks: Sequence[Mapping]) -> dict[str, float]:
+    result = {}
+    for name in tasks[0]["measured"]:
+        values = np.concatenate([task["measured"][name] for task in tasks])
+        result[name] = float(np.mean(values) if values.dtype == bool else np.median(values))
+    targets = sorted({task["target"] for task in tasks})
+    of_target = {target: [task for task in tasks if task["target"] == target] for target in targets}
+    result["worst_domain"] = min(
+        float(np.mean(np.concatenate([task["measured"]["domain"] for task in of]))) for of in of_target.values()
+    )
+    for name in ("hue_of_source", "cycle"):
+        result[name] = float(np.mean([task[name] for task in tasks]))
+    if "hue" not in result:
+        result["hue_spread"] = float(np.mean([task["hue_spread"] for task in tasks]))
+        result["worst_hue_spread"] = min(
+            float(np.mean([task["hue_spread"] for task in of])) for of in of_target.values()
+        )
+    return result
+
+
+def _covered(translator: Translator, images: Mapping, factors: Mapping, domain: str, rng: np.random.Generator) -> float:
+    """How many of the hues that occur in a domain are met by styles drawn for it, one source each."""
+    others = [other for other in images if other != domain]
+    sources = np.stack([images[others[i % len(others)]][i % len(images[others[0]])] for i in range(_DRAWN_STYLES)])
+    latents = rng.standard_normal((_DRAWN_STYLES, translator.latent_dim), np.float32)
+    drawn = read(translator.translate(sources, translator.styles_from_latents(latents, domain))).hue
+    return coverage(_style_factors(factors[domain])["hue"], drawn)
+
+
+def _measure_reading(images: Mapping[str, np.ndarray], factors: Mapping[str, list[dict]]) -> dict[str, float]:
     """Compares what is read off real images with what is known of them."""
     reading = read(np.concatenate(list(images.values())))
     shapes = np.concatenate([[SHAPES.index(domain)] * len(known) for domain, known in factors.items()])
     known = [factor for of_domain in factors.values() for factor in of_domain]
-    x, y, radius, hue = (np.array([factor[name] for factor in known]) for name in ("x", "y", "radius", "hue"))
+    x, y, radius = (np.array([factor[name] for factor in known]) for name in ("x", "y", "radius"))
+    style = _style_factors(known)
     return {
         "domain": float(np.mean(reading.shape == shapes)),
         "place": float(np.median(np.hypot(reading.x - x, reading.y - y))),
         "size": float(np.median(np.abs(reading.radius / radius - 1))),
-        "hue": float(np.median(hue_distance(reading.hue, hue))),
-        "hue_spread": hue_spread(hue),
+        "hue": float(np.median(np.nan_to_num(hue_distance(reading.hue, style["hue"]), nan=180.0))),
+        "texture": float(np.mean(reading.texture == style["texture"])),
+        "outline": float(np.mean(reading.outline == style["outline"])),
+        "hue_spread": hue_spread(style["hue"]),
     }
-
-
-def _read_one(image: np.ndarray) -> tuple[int, float, float, float, float, float]:
-    side = image.shape[0]
-    centres = (np.arange(side) + 0.5) / side
-    x, y = np.meshgrid(centres, centres)
-    coverage = np.clip(np.abs(image - _background(image, x, y)).max(axis=-1) / _FOREGROUND, 0, 1)
-    coverage[coverage < 0.5] = 0
-    area = coverage.sum()
-    if area < 4:  # pixels: noise
-        return 0, 0.5, 0.5, 0.0, math.nan, 0.0
-    place = (float((coverage * x).sum() / area), float((coverage * y).sum() / area))
-    radius = math.sqrt(area / math.pi) / side
-
-    fits = [
-        max(
-            _overlap(coverage, _outline(shape, x, y, place[0] + dx, place[1] + dy, size * radius, side))
-            for dx in _PLACES
-            for dy in _PLACES
-            for size in _SIZES
-        )
-        for shape in SHAPES
-    ]
-    best = int(np.argmax(fits))
-    return best, *place, radius, _hue(image[coverage > 0.5]), fits[best]
-
-
-def _background(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Continues the border's pixels, [H, W, 3], to the middle: a plane for each colour, by least squares."""
-    border = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y)) < _BORDER
-    plane = np.stack([np.ones_like(x), x, y], axis=-1)
-    coefficients, *_ = np.linalg.lstsq(plane[border], image[border], rcond=None)
-    return plane @ coefficients
-
-
-def _outline(shape: str, x: np.ndarray, y: np.ndarray, cx: float, cy: float, radius: float, side: int) -> np.ndarray:
-    """How much of each pixel a shape covers, from its signed distance."""
-    dx, dy = x - cx, y - cy
-    if shape == "circle":
-        inside = radius - np.hypot(dx, dy)
-    elif shape == "square":
-        inside = _SQUARE_HALF_SIDE * radius - np.maximum(np.abs(dx), np.abs(dy))
-    else:  # an equilateral triangle that points up; its inscribed radius is half the circumscribed one
-        slanted = (np.abs(dx) * math.sqrt(3) - dy) / 2
-        inside = _TRIANGLE_RADIUS * radius / 2 - np.maximum(dy, slanted)
-    return np.clip(inside * side + 0.5, 0, 1)
-
-
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two coverages."""
-    return float(np.minimum(a, b).sum() / np.maximum(a, b).sum())
-
-
-def _hue(pixels: np.ndarray) -> float:
-    """The hue of the mean chroma of saturated pixels, [N, 3]; NaN if there are none."""
-    pixels = np.clip(pixels, -1, 1)
-    pixels = pixels[pixels.max(axis=-1) - pixels.min(axis=-1) > _SATURATED]
-    if not len(pixels):
-        return math.nan
-    red, green, blue = pixels.mean(axis=0)
-    # The angle in the plane across the grey axis.
-    return math.atan2(math.sqrt(3) * (green - blue), 2 * red - green - blue) / (2 * math.pi) % 1.0

@@ -1,69 +1,67 @@
-"""The reading is right on pictures whose factors are known, and the measures on pictures made to be wrong."""
+"""The measures are right on pictures made to be perfect, and on pictures made to be wrong in a known way."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from data_prep import synthetic
-from stargan_tf.data.images import to_array
+from stargan_tf.data.records import open_data_directory
 from stargan_tf.metrics import known_factors
+from stargan_tf.metrics.picture_reading import OUTLINES, TEXTURES, read
+from stargan_tf.translation import Translator
+from tests.metrics.generated_pictures import pictures
 
 
-def pictures(factors) -> np.ndarray:
-    return np.stack([to_array(synthetic.draw(one, 32)) for one in factors])
-
-
-@pytest.fixture(scope="module")
-def factors():
-    rng = np.random.default_rng(7)
-    return [synthetic.random_factors(domain, rng) for domain in synthetic.DOMAINS for _ in range(40)]
-
-
-def test_the_shapes_are_those_of_the_generated_data():
-    assert known_factors.SHAPES == synthetic.DOMAINS
-
-
-def test_real_pictures_are_read_right(factors):
-    reading = known_factors.read(pictures(factors))
-    shapes = [known_factors.SHAPES.index(one.domain) for one in factors]
-    np.testing.assert_array_equal(reading.shape, shapes)
-    off = np.hypot(reading.x - [one.x for one in factors], reading.y - [one.y for one in factors])
-    assert off.max() < 0.02
-    assert np.abs(reading.radius / [one.radius for one in factors] - 1).max() < 0.15
-    assert known_factors.hue_distance(reading.hue, [one.hue for one in factors]).max() < 3
-    assert reading.fit.min() > 0.85
-
-
-def test_an_empty_picture_has_no_shape():
-    reading = known_factors.read(np.full((1, 32, 32, 3), 0.2))
-    assert reading.radius == 0 and reading.fit == 0 and np.isnan(reading.hue)
+def style(factors) -> dict[str, np.ndarray]:
+    return {
+        "hue": np.array([one.hue for one in factors]),
+        "texture": np.array([TEXTURES.index(one.texture) for one in factors]),
+        "outline": np.array([OUTLINES.index(one.outline) for one in factors]),
+    }
 
 
 def test_a_perfect_translation_measures_as_perfect(factors):
-    target = [replace(one, domain="triangle", hue=0.3) for one in factors]
-    result = known_factors.measure(pictures(factors), pictures(target), np.full(len(factors), 2), np.full(120, 0.3))
-    assert result["domain"] == 1
-    assert result["place"] < 0.015 and result["size"] < 0.08 and result["hue"] < 2
+    target = [replace(one, domain="triangle", hue=0.3, texture="checks", outline="dark") for one in factors]
+    result = known_factors.measure(read(pictures(factors)), read(pictures(target)), 2, style(target))
+    assert result["domain"].all()
+    assert np.median(result["place"]) < 0.015 and np.median(result["size"]) < 0.08 and np.median(result["hue"]) < 2
+    assert result["texture"].mean() > 0.95 and result["outline"].mean() > 0.95
 
 
 def test_what_is_wrong_is_measured(factors):
     centred = [replace(one, x=0.45, y=0.55, radius=0.2) for one in factors[:40]]  # circles
-    sources, shapes = pictures(centred), np.zeros(40, int)
-    moved = pictures([replace(one, x=one.x + 0.1) for one in centred])
-    assert known_factors.measure(sources, moved, shapes)["place"] == pytest.approx(0.1, abs=0.01)
-    larger = pictures([replace(one, radius=0.25) for one in centred])
-    assert known_factors.measure(sources, larger, shapes)["size"] == pytest.approx(0.25, abs=0.05)
-    squares = pictures([replace(one, domain="square") for one in centred[:10]] + centred[10:])
-    assert known_factors.measure(sources, squares, shapes)["domain"] == pytest.approx(0.75)
-    hues = np.array([one.hue for one in centred])
-    assert known_factors.measure(sources, sources, shapes, hues + 0.25)["hue"] == pytest.approx(90, abs=2)
-    grey = np.full_like(sources, 0.0)
-    assert known_factors.measure(sources, grey, shapes, hues)["hue"] == 180
+    before = read(pictures(centred))
+    moved = read(pictures([replace(one, x=one.x + 0.1) for one in centred]))
+    assert np.median(known_factors.measure(before, moved, 0)["place"]) == pytest.approx(0.1, abs=0.01)
+    larger = read(pictures([replace(one, radius=0.25) for one in centred]))
+    assert np.median(known_factors.measure(before, larger, 0)["size"]) == pytest.approx(0.25, abs=0.05)
+    squares = read(pictures([replace(one, domain="square") for one in centred[:10]] + centred[10:]))
+    assert known_factors.measure(before, squares, 0)["domain"].mean() == pytest.approx(0.75)
+
+    asked = style([replace(one, hue=one.hue + 0.25, texture="stripes", outline="light") for one in centred])
+    result = known_factors.measure(before, before, 0, asked)
+    assert np.median(result["hue"]) == pytest.approx(90, abs=2)
+    assert result["texture"].mean() == pytest.approx(np.mean([one.texture == "stripes" for one in centred]), abs=0.06)
+    assert result["outline"].mean() == pytest.approx(np.mean([one.outline == "light" for one in centred]), abs=0.06)
+    grey = read(np.zeros((40, 32, 32, 3)))
+    assert (known_factors.measure(before, grey, 0, asked)["hue"] == 180).all()
 
 
-def test_distances_and_spread_of_hues():
-    assert known_factors.hue_distance(0.95, 0.05) == pytest.approx(36)
-    assert known_factors.hue_spread(np.arange(360) / 360) == pytest.approx(90, abs=0.5)
-    assert known_factors.hue_spread(np.full(5, 0.4)) == 0
-    assert known_factors.hue_spread(np.array([0.0, 0.5, np.nan])) == pytest.approx(180)
+def test_coverage_is_the_share_of_real_hues_that_are_drawn_too():
+    real = np.arange(36) / 36
+    assert known_factors.coverage(real, real) == 1
+    assert known_factors.coverage(real, np.array([0.5, np.nan])) == pytest.approx(3 / 36)
+    assert known_factors.coverage(real, np.full(5, np.nan)) == 0
+
+
+def test_networks_that_learnt_nothing_measure_as_such(trained_run, data_path):
+    result = known_factors.evaluate(Translator.from_run(trained_run), open_data_directory(data_path), 3, 2, seed=0)
+    assert result["real"]["domain"] > 0.8  # 16 px pictures are small
+    for guide in ("latent", "reference"):
+        assert 0 <= result[guide]["worst_domain"] <= result[guide]["domain"] < 0.9
+        assert result[guide]["cycle"] > 10
+    assert result["latent"]["coverage"] < 0.9 and result["latent"]["worst_hue_spread"] <= result["latent"]["hue_spread"]
+
+
+def test_whether_data_has_known_factors(data_path):
+    assert known_factors.has_known_factors(open_data_directory(data_path))
