@@ -61,6 +61,7 @@ def test_every_ordered_pair_has_all_measures_and_their_mean(undisturbed, data, t
     assert result["latent"]["mean"] != result["reference"]["mean"]
 
 
+@pytest.mark.filterwarnings("ignore::stargan_tf.metrics.frechet.FewSamplesWarning")
 def test_a_task_is_what_a_plain_computation_gives(undisturbed, data, translator):
     extractor, distance = RandomFeatures(), PixelDistance()
     sources, _, _ = read_images(data, "val_circle")

@@ -91,7 +91,7 @@ def test_killed_at_any_moment_there_is_one(moment, tmp_path, monkeypatch):
         return call
 
     with monkeypatch.context() as patched:
-        patched.setattr(best_checkpoint.os, "link", counted(best_checkpoint.os.link))
+        patched.setattr(best_checkpoint.shutil, "copyfile", counted(best_checkpoint.shutil.copyfile))
         for name in ("write_text", "replace", "unlink"):
             patched.setattr(Path, name, counted(getattr(Path, name)))
         with pytest.raises(Killed):
@@ -100,16 +100,6 @@ def test_killed_at_any_moment_there_is_one(moment, tmp_path, monkeypatch):
     assert keep(tmp_path, 2, 5.0)
     assert content_of_best(tmp_path) == 2
     assert names(tmp_path) - {"best-1"} == {"best-2"}
-
-
-def test_without_links_it_is_copied(tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError("not supported")
-
-    monkeypatch.setattr(best_checkpoint.os, "link", refuse)
-    save(tmp_path, 1)
-    keep(tmp_path, 1, 9.0)
-    assert content_of_best(tmp_path) == 1
 
 
 def test_none_and_a_damaged_one_are_told(tmp_path):

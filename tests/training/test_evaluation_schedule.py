@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stargan_tf import run_directory
 from stargan_tf.config import RunConfig
-from stargan_tf.data.records import open_data_directory
+from stargan_tf.data.records import fingerprint, open_data_directory
 from stargan_tf.metrics import extractors, perceptual
 from stargan_tf.training import best_checkpoint, evaluation_schedule
 from stargan_tf.training.checkpoint_files import find_latest, path_of, saved_steps
+from stargan_tf.training.evaluation_schedule import EvaluationSchedule
 from stargan_tf.training.loop import train_and_evaluate
+from stargan_tf.training.summaries import Summaries
 from stargan_tf.translation import Translator
 from tests.evaluation.measures import PixelDistance, RandomFeatures
 from tests.fixtures import TINY, with_training
@@ -105,3 +108,23 @@ def test_what_a_kill_cut_short_is_finished(evaluated_run, data_path, tmp_path, m
     assert train_and_evaluate(EVALUATED, open_data_directory(data_path), run) == 0
     assert not written.exists()
     assert find_latest(run) == path_of(run, 2)
+
+
+def test_a_stop_cuts_an_evaluation_short_and_the_next_run_finishes_it(
+    evaluated_run, data_path, tmp_path, monkeypatch, fast_measures
+):
+    monkeypatch.setenv("STARGAN_TF_CACHE", str(tmp_path / "cache"))
+    run = shutil.copytree(evaluated_run, tmp_path / "run")
+    shutil.rmtree(run / "evaluation")
+    (run / "metrics.jsonl").write_text("")
+    config, data = run_directory.load_config(run), open_data_directory(data_path)
+    translator = Translator.from_run(run, config.input.batch_size)
+    summaries = Summaries(config, data, translator, run)
+    schedule = EvaluationSchedule(config, data, translator, summaries, run, fingerprint(data))
+    answers = iter([False, False, True])
+    schedule.run(2, lambda: next(answers))
+    assert evaluation_schedule.is_pending(config.training, run, 2)
+    assert not (run / "evaluation" / "step_2").exists() and lines_of(run) == []
+    schedule.run(2)
+    assert not evaluation_schedule.is_pending(config.training, run, 2)
+    assert evaluations(run)[2] == evaluations(evaluated_run)[2]
