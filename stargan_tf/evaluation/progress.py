@@ -1,0 +1,83 @@
+"""How far an evaluation has come, on disk, so that one that was killed goes on."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stargan_tf.evaluation import whole_files
+from stargan_tf.evaluation.feature_summary import FeatureSummary
+from stargan_tf.evaluation.tasks import Task
+
+
+class TaskProgress:
+    """What is known of a task while its sources are translated.
+
+    Args:
+        generated: of the translations so far.
+        done: sources translated so far.
+        distances: sum of the mean distances between the translations of each source.
+    """
+
+    def __init__(self, generated: FeatureSummary, done: int = 0, distances: float = 0.0):
+        self.generated, self.done, self.distances = generated, done, distances
+
+    def add(self, features: np.ndarray, distances: list[float]) -> None:
+        """Takes in the next sources: features of all their translations, source by source, and a distance of each."""
+        self.generated.add(features)
+        for distance in distances:
+            self.distances += float(distance)
+        self.done += len(distances)
+
+
+class WorkDirectory:
+    """Keeps results of finished tasks, and now and then the progress of the one that is not.
+
+    Every file is written under another name and renamed, so a kill at any moment costs the time since the last save.
+
+    Args:
+        path: the directory, of one evaluation alone; None keeps nothing.
+        save_seconds: time between saves of the progress of a task.
+    """
+
+    def __init__(self, path: Path | None, save_seconds: float):
+        self._path, self._save_seconds = path, save_seconds
+        self._saved = time.monotonic()
+
+    def result(self, task: Task) -> dict[str, Any] | None:
+        """Returns the result of a task that is finished."""
+        if self._path is None:
+            return None
+        try:
+            return json.loads(self._file(task, "json").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def finish(self, task: Task, result: dict[str, Any]) -> None:
+        """Keeps the result of a task, in place of its progress."""
+        if self._path is None:
+            return
+        whole_files.write_json(self._file(task, "json"), result)
+        self._file(task, "npz").unlink(missing_ok=True)
+
+    def progress(self, task: Task) -> TaskProgress | None:
+        """Returns the progress of a task that was begun."""
+        arrays = None if self._path is None else whole_files.read_arrays(self._file(task, "npz"))
+        if arrays is None:
+            return None
+        return TaskProgress(FeatureSummary.from_arrays(arrays), int(arrays["done"]), float(arrays["distances"]))
+
+    def save(self, task: Task, progress: TaskProgress, now: bool = False) -> None:
+        """Keeps the progress of a task, if it is `now` or time for it."""
+        if self._path is None or not (now or time.monotonic() >= self._saved + self._save_seconds):
+            return
+        state = {"done": np.array(progress.done), "distances": np.array(progress.distances)}
+        whole_files.write_arrays(self._file(task, "npz"), progress.generated.to_arrays() | state)
+        self._saved = time.monotonic()
+
+    def _file(self, task: Task, ending: str) -> Path:
+        # Domains may have any name, files may not.
+        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in task.name)
+        return self._path / f"{task.mode}_{name}.{ending}"
