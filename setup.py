@@ -11,6 +11,7 @@ EXTRAS = {
     "onnx": ["tf2onnx>=1.17,<2", "onnx>=1.20,<2", "onnxruntime>=1.23,<2"],
     "litert": ["ai-edge-litert>=2.1,<3"],
     "demo": ["gradio>=6,<7"],
+    "video": ["imageio-ffmpeg>=0.6,<1"],
     "dev": ["pytest>=9,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17,<0.18", "selenium>=4.30,<5"],
 }
 
