@@ -12,6 +12,7 @@ EXTRAS = {
     "metrics": ["onnx>=1.20,<2", "onnxruntime>=1.23,<2"],
     "litert": ["ai-edge-litert>=2.1,<3"],
     "demo": ["gradio>=6,<7"],
+    "video": ["imageio-ffmpeg>=0.6,<1"],
     "dev": [
         "pytest>=9,<10",
         "pytest-xdist>=3.8,<4",

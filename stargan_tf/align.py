@@ -17,7 +17,7 @@ from stargan_tf.errors import UserError
 from stargan_tf.face_detection import Face, Rejections, check_extent, find_faces, load_detector, read_picture
 from stargan_tf.face_geometry import NotAFace
 from stargan_tf.mean_landmarks import read_mean_landmarks, write_mean_landmarks
-from stargan_tf.sample import REJECTED_FILE, find_images
+from stargan_tf.sampling.inputs import REJECTED_FILE, find_images
 
 PROGRAM = "python -m stargan_tf.align"
 DESCRIPTION = (

@@ -3,12 +3,13 @@
 import contextlib
 import dataclasses
 import itertools
+import json
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser
 
@@ -24,6 +25,8 @@ _TYPES = {
     r", tuple\[int, int\]": " or [height, width]",
     r"^tuple\[int, int\]": "two whole numbers in brackets, like [1, 2]",
     r"\btuple with 2 elements\b": "two values in brackets, like [1, 2]",
+    r"\blist\[int\]": "whole numbers, like 1 2 3",
+    r"\blist\[float\]": "numbers, like 0.5 1",
     r"\bint\b": "a whole number",
     r"\bfloat\b": "a number",
     r"\bbool\b": "true or false",
@@ -101,7 +104,9 @@ def parse(
     try:
         if defaults:
             parser.set_defaults(dict(defaults))
-        values = parser.parse_args(_complete_switches(_underscored(argv), arguments_type))
+        values = parser.parse_args(
+            _bracketed_lists(_complete_switches(_underscored(argv), arguments_type), arguments_type)
+        )
     except ArgumentError as error:
         message = _one_sentence(str(error))
         if message.startswith(("Problems parsing config", "Unexpected config")):  # jsonargparse leaves out which
@@ -149,6 +154,36 @@ def _complete_switches(argv: Sequence[str], arguments_type: type) -> list[str]:
         f"{argument}=true" if argument in switches and (not rest or rest[0].startswith("-")) else argument
         for argument, rest in ((argument, argv[index + 1 :]) for index, argument in enumerate(argv))
     ]
+
+
+def _bracketed_lists(argv: Sequence[str], arguments_type: type) -> list[str]:
+    """Lets `--psi 0.5 0.7` stand for `--psi [0.5, 0.7]`, and for lists of text `--style a.json` for `["a.json"]`."""
+    items = {f"--{name}": item for name, item in _list_fields(arguments_type)}
+    apart = []
+    for argument in argv:
+        name, equals, value = argument.partition("=")
+        apart += [name, value] if name in items and equals else [argument]
+    complete, flag = [], None
+    for is_flag, group in itertools.groupby(apart, key=lambda argument: argument.startswith("--")):
+        words = list(group)
+        if is_flag or flag not in items or words[0].startswith("[") or words == ["null"]:
+            complete += words
+        else:
+            numbers = items[flag] in (int, float)
+            complete.append(f"[{', '.join(words if numbers else map(json.dumps, words))}]")
+        flag = words[-1]
+    return complete
+
+
+def _list_fields(arguments_type: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the names of fields that are lists, or tuples of any length, with the type of their items."""
+    for field in dataclasses.fields(arguments_type):
+        if dataclasses.is_dataclass(field.type):
+            yield from _list_fields(field.type, f"{prefix}{field.name}.")
+            continue
+        for option in (field.type, *get_args(field.type)):
+            if get_origin(option) is list or (get_origin(option) is tuple and get_args(option)[1:] == (...,)):
+                yield prefix + field.name, get_args(option)[0]
 
 
 def _config_files(argv: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """Pictures of many images side by side, with names on them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -9,18 +9,22 @@ from stargan_tf.data.images import to_image
 
 # Images smaller than this are enlarged, in whole steps and without smoothing, so that their pixels can be seen.
 _MIN_SIDE = 64
+_MIN_VIDEO_SIDE = 128
 _GAP = 4
 _TITLE_HEIGHT = 20
 _BACKGROUND = (255, 255, 255)
 _TEXT = (32, 32, 32)
 
+# Images of one size: float [H, W, 3] in [-1, 1], alone or in an array, or pictures.
+Images = np.ndarray | Sequence[np.ndarray | Image.Image]
 
-def latent_grid(sources: np.ndarray, translations: Mapping[str, np.ndarray]) -> Image.Image:
+
+def latent_grid(sources: Images, translations: Mapping[str, Sequence[Images]]) -> Image.Image:
     """Draws sources by styles, one block a domain.
 
     Args:
-        sources: [N, H, W, 3] in [-1, 1]; the top row of every block.
-        translations: by domain name [S, N, H, W, 3]; one row a style.
+        sources: N; the top row of every block.
+        translations: by domain name S rows of N, one row a style.
 
     Returns:
         The picture.
@@ -33,14 +37,14 @@ def latent_grid(sources: np.ndarray, translations: Mapping[str, np.ndarray]) -> 
 
 
 def reference_grid(
-    sources: np.ndarray, references: Mapping[str, np.ndarray], translations: Mapping[str, np.ndarray]
+    sources: Images, references: Mapping[str, Images], translations: Mapping[str, Sequence[Images]]
 ) -> Image.Image:
     """Draws sources by references, one block a domain.
 
     Args:
-        sources: [N, H, W, 3] in [-1, 1]; the top row of every block.
-        references: by domain name [R, H, W, 3]; the left column of the block.
-        translations: by domain name [R, N, H, W, 3].
+        sources: N; the top row of every block.
+        references: by domain name R; the left column of the block.
+        translations: by domain name R rows of N.
 
     Returns:
         The picture.
@@ -58,23 +62,62 @@ def reference_grid(
     return _stack(blocks)
 
 
-def _titled(title: str, rows: list[list[np.ndarray | None]]) -> Image.Image:
+def cycle_grid(rows: Mapping[str, Sequence[Images]], with_references: bool) -> Image.Image:
+    """Draws what became of sources on the way to another domain and back, one block a domain.
+
+    Args:
+        rows: by domain name rows of source, reference if there are any, output and reconstruction.
+        with_references: whether the rows have references.
+
+    Returns:
+        The picture.
+    """
+    columns = "source, reference, output, reconstruction" if with_references else "source, output, reconstruction"
+    return _stack([_titled(f"to {domain}: {columns}", list(map(list, block))) for domain, block in rows.items()])
+
+
+def video_frame(
+    sources: Images, rows: Mapping[str, Images], references: Mapping[str, Image.Image] | None = None
+) -> Image.Image:
+    """Draws one moment of a video: sources on top, and a row of translations for each title.
+
+    Args:
+        sources: N.
+        rows: by title N translations.
+        references: by title what is shown on the left of the row.
+
+    Returns:
+        The picture, of the same size for every moment.
+    """
+    left = {title: [] if references is None else [references[title]] for title in rows}
+    corner = [] if references is None else [None]
+    blocks = [_titled("sources", [[*corner, *sources]], _MIN_VIDEO_SIDE)]
+    blocks += [_titled(title, [[*left[title], *row]], _MIN_VIDEO_SIDE) for title, row in rows.items()]
+    return _stack(blocks)
+
+
+def _titled(title: str, rows: list[list[np.ndarray | Image.Image | None]], min_side: int = _MIN_SIDE) -> Image.Image:
     """Draws rows of images under a title; None leaves a place empty."""
-    height, width = rows[0][-1].shape[:2]
-    zoom = max(1, -(-_MIN_SIDE // min(height, width)))
+    pictures = [[to_image(image) if isinstance(image, np.ndarray) else image for image in row] for row in rows]
+    width, height = pictures[0][-1].size
+    zoom = max(1, -(-min_side // min(height, width)))
     height, width = height * zoom, width * zoom
-    picture = Image.new(
+    font = ImageFont.load_default(13)
+    block = Image.new(
         "RGB",
-        (len(rows[0]) * (width + _GAP) + _GAP, len(rows) * (height + _GAP) + _GAP + _TITLE_HEIGHT),
+        (
+            max(len(rows[0]) * (width + _GAP) + _GAP, int(font.getlength(title)) + 1 + 2 * _GAP),
+            len(rows) * (height + _GAP) + _GAP + _TITLE_HEIGHT,
+        ),
         _BACKGROUND,
     )
-    ImageDraw.Draw(picture).text((_GAP, _GAP), title, fill=_TEXT, font=ImageFont.load_default(13))
-    for i, row in enumerate(rows):
-        for j, image in enumerate(row):
-            if image is not None:
+    ImageDraw.Draw(block).text((_GAP, _GAP), title, fill=_TEXT, font=font)
+    for i, row in enumerate(pictures):
+        for j, picture in enumerate(row):
+            if picture is not None:
                 place = (_GAP + j * (width + _GAP), _TITLE_HEIGHT + _GAP + i * (height + _GAP))
-                picture.paste(to_image(image).resize((width, height), Image.Resampling.NEAREST), place)
-    return picture
+                block.paste(picture.resize((width, height), Image.Resampling.NEAREST), place)
+    return block
 
 
 def _stack(pictures: list[Image.Image]) -> Image.Image:

@@ -1,5 +1,6 @@
 """The translator: styles from latent codes or references, and images in those styles."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -160,6 +161,40 @@ class Translator:
             for output, style in zip(outputs, styles, strict=True):
                 output[part] = self.decode(tf.constant(style[part]), *encoded).numpy()
         return np.clip(outputs, -1.0, 1.0, out=outputs)
+
+    def each_style(self, images: np.ndarray, styles: np.ndarray) -> Iterator[np.ndarray]:
+        """Draws images in one style after another: they are encoded once, and only a batch of outputs exists at a time.
+
+        Args:
+            images: [N, H, W, 3] in [-1, 1], at most `batch_size`.
+            styles: [S, style_dim].
+
+        Yields:
+            S times [N, H, W, 3], clipped to [-1, 1].
+
+        Raises:
+            ValueError: there are more images than `batch_size`.
+        """
+        if len(images) > self.batch_size:
+            raise ValueError(f"{len(images)} images are more than the batch size, {self.batch_size}")
+        encoded = self.encode(tf.constant(images))
+        together = self.batch_size // len(images)  # so many styles fit into a batch
+        for start in range(0, len(styles), together):
+            part = styles[start : start + together]
+            repeated = tf.nest.map_structure(
+                lambda values: tf.tile(values, [len(part), *[1] * (len(values.shape) - 1)]),  # noqa: B023
+                encoded,
+            )
+            outputs = self.decode(tf.constant(np.repeat(part, len(images), 0)), *repeated).numpy()
+            yield from np.clip(outputs, -1.0, 1.0).reshape(len(part), *images.shape)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells networks apart: 12 hex digits of all their weights."""
+        digest = hashlib.sha256()
+        for variable in self.variables:
+            digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+        return digest.hexdigest()[:12]
 
     @cached_property
     def mean_styles(self) -> np.ndarray:

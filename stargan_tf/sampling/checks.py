@@ -1,0 +1,42 @@
+"""Checks of command lines that several modes of `sample` share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stargan_tf import run_directory
+from stargan_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from stargan_tf.translation import Translator
+
+
+def check_at_least(name: str, value: int, least: int) -> None:
+    """Raises UserError if a flag's value is too small."""
+    if value < least:
+        raise UserError(f"--{name} is {value}; it must be at least {least}")
+
+
+def check_psi(psi: float) -> None:
+    """Raises UserError if this is no truncation."""
+    if not 0 <= psi <= 1:
+        raise UserError(f"--psi is {psi}; it must be between 0 and 1")
+
+
+def check_output(output: str) -> None:
+    """Raises UserError if something would be written over."""
+    if run_directory.is_occupied(Path(output)):
+        raise UserError(f"--output {output!r} exists and is not empty; choose a new directory")
+
+
+def target_domains(translator: "Translator", names: Sequence[str] | None) -> tuple[str, ...]:
+    """Returns the domains asked for, without repetition, or all.
+
+    Raises:
+        UserError: one is unknown.
+    """
+    if names is None:
+        return translator.domains
+    for name in names:
+        translator.domain_index(name)
+    return tuple(dict.fromkeys(names))
