@@ -82,7 +82,7 @@ def test_a_finished_run_shows_everything(finished, tmp_path):
     ):
         assert expected in page.text, expected
     assert len(page.addresses) == 2
-    # 7 charts of training and the histograms of the data.
+    # Six charts of training with two curves each, and the histograms of the data.
     assert page.tags.count("polyline") == 12
     assert page.tags.count("svg") > 6
 
