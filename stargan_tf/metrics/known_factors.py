@@ -69,11 +69,15 @@ def coverage(real: np.ndarray, drawn: np.ndarray) -> float:
 
 
 def has_known_factors(data: DataDirectory) -> bool:
-    """Returns whether a data directory was made from `data_prep.synthetic`."""
+    """Returns whether `evaluate` can say anything about the data, by the first validation image of each domain."""
     if not set(data.domains) <= set(SHAPES):
         return False
-    _, _, factors = read_images(data, records.split_name("val", data.domains[0]), 1)
-    return bool(factors) and factors[0].keys() >= FACTORS
+    for domain in data.domains:
+        split = records.split_name("val", domain)
+        factors = read_images(data, split, 1)[2] if data.num_examples.get(split, 0) else [{}]
+        if not factors[0].keys() >= FACTORS:
+            return False
+    return True
 
 
 def evaluate(

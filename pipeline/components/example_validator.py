@@ -1,0 +1,86 @@
+"""ExampleValidator: `python -m pipeline.components.example_validator --statistics DIR --output DIR [--schema DIR]`.
+
+Compares a data set with what is asked of any, and with the schema of the last good run. What is found is written
+first; then the stage fails if anything of it is blocking, so that nothing is trained on such data.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from data_prep.output_directory import complete_or_absent
+from pipeline import anomalies, artifacts
+from pipeline.anomalies import Thresholds
+from stargan_tf import command_line
+from stargan_tf.errors import UserError
+
+PROGRAM = "python -m pipeline.components.example_validator"
+DESCRIPTION = (
+    "Finds what is wrong with a data set. Exit code 0: nothing that blocks, 1: something does (anomalies.json and the "
+    "error say what), 2: a mistake in the flags."
+)
+BLOCKED_EXIT_CODE = 1
+
+
+class BlockingAnomalies(UserError):
+    """The data set must not be trained on; anomalies.json is written, the message has every reason."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line.
+
+    Args:
+        statistics: directory that statistics_gen wrote.
+        output: directory to write, new or empty: anomalies.json.
+        schema: directory that schema_gen wrote in the last good run; without one, only the data itself is judged.
+        thresholds: how far the data may be off.
+    """
+
+    statistics: str
+    output: str
+    schema: str | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+
+def run(arguments: Arguments) -> None:
+    """Writes what is wrong with the data.
+
+    Raises:
+        BlockingAnomalies: something is wrong that blocks; the output is written all the same.
+        UserError: a threshold out of range, no statistics or schema, or an output that is not empty.
+    """
+    if mistake := arguments.thresholds.mistake():
+        raise UserError(f"--thresholds.{mistake}")
+    statistics = artifacts.read_json(arguments.statistics, artifacts.STATISTICS_FILE, "statistics")
+    schema = arguments.schema and artifacts.read_json(arguments.schema, artifacts.SCHEMA_FILE, "schema")
+    found = anomalies.find(statistics, schema, arguments.thresholds)
+    blocking = [anomaly["reason"] for anomaly in found if anomaly["blocking"]]
+    with complete_or_absent(arguments.output) as directory:
+        artifacts.write_json(
+            directory / artifacts.ANOMALIES_FILE,
+            {"blocking": bool(blocking), "compared_with_schema": schema is not None, "anomalies": found},
+        )
+    for anomaly in found:
+        print(f"{'blocking' if anomaly['blocking'] else 'tolerated'}: {anomaly['reason']}")
+    if blocking:
+        raise BlockingAnomalies(f"the data must not be trained on: {'; '.join(blocking)}")
+    print(f"anomalies: {len(found)}, none of them blocking: {arguments.output}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    return command_line.main(Arguments, _run, PROGRAM, DESCRIPTION, argv)
+
+
+def _run(arguments: Arguments) -> int:
+    try:
+        run(arguments)
+    except BlockingAnomalies as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return BLOCKED_EXIT_CODE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

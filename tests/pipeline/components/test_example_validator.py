@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from pipeline import artifacts
+from pipeline.components import example_validator
+
+
+def test_good_data_passes(statistics_path, schema_path, tmp_path, capsys):
+    output = tmp_path / "anomalies"
+    arguments = ["--statistics", str(statistics_path), "--schema", str(schema_path), "--output", str(output)]
+    assert example_validator.main([*arguments, "--thresholds.max_near_duplicates", "1"]) == 0
+    written = json.loads((output / "anomalies.json").read_text())
+    assert written == {"blocking": False, "compared_with_schema": True, "anomalies": []}
+    assert "none of them blocking" in capsys.readouterr().out
+
+
+def test_a_blocking_anomaly_fails_the_stage_after_it_is_written(statistics_path, schema_path, tmp_path, capsys):
+    statistics = json.loads((statistics_path / "statistics.json").read_text())
+    statistics["domains"].remove("circle")
+    artifacts.write_json(tmp_path / "statistics.json", statistics)
+    output = tmp_path / "anomalies"
+    arguments = example_validator.Arguments(str(tmp_path), str(output), str(schema_path))
+    with pytest.raises(example_validator.BlockingAnomalies, match="domain 'circle' is missing"):
+        example_validator.run(arguments)
+    written = json.loads((output / "anomalies.json").read_text())
+    assert written["blocking"]
+    (missing,) = (anomaly for anomaly in written["anomalies"] if anomaly["kind"] == "missing_domain")
+    assert missing["domain"] == "circle" and missing["blocking"]
+
+    flags = ["--statistics", str(tmp_path), "--schema", str(schema_path), "--output", str(tmp_path / "again")]
+    assert example_validator.main(flags) == 1
+    assert "must not be trained on: domain 'circle' is missing" in capsys.readouterr().err
+    assert (tmp_path / "again" / "anomalies.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("flag", "sentence"),
+    [
+        ("--thresholds.max_rejected=1.5", "--thresholds.max_rejected is 1.5; it must be from 0 to 1"),
+        ("--thresholds.max_count_ratio=0.5", "--thresholds.max_count_ratio is 0.5; it must be at least 1"),
+        ("--thresholds.min_val_images=0", "--thresholds.min_val_images is 0; it must be at least 1"),
+        ('--thresholds.tolerated=["drift"]', "--thresholds.tolerated has 'drift'; the kinds are missing_domain"),
+    ],
+)
+def test_a_threshold_out_of_range_is_told(flag, sentence, statistics_path, tmp_path, capsys):
+    output = tmp_path / "anomalies"
+    assert example_validator.main(["--statistics", str(statistics_path), "--output", str(output), flag]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not output.exists()
