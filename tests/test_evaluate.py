@@ -11,6 +11,7 @@ from data_prep import images_to_tfrecords
 from stargan_tf import evaluate
 from stargan_tf.data.records import open_data_directory
 from stargan_tf.metrics.extractors import load_extractor
+from stargan_tf.metrics.known_factors import has_known_factors
 
 QUICK = ["--outputs", "4", "--deterministic", "false"]  # determinism is for a whole process, which this is not
 
@@ -77,7 +78,7 @@ def test_data_without_known_factors_is_refused(trained_run, images_path, tmp_pat
     data = tmp_path / "data"
     images_to_tfrecords.run(images_to_tfrecords.Arguments(str(bare), str(data), image_size=16))
     capsys.readouterr()
-    assert evaluate._has_known_factors(open_data_directory(data)) is False
+    assert not has_known_factors(open_data_directory(data))
     flags = ["--mode", "known_factors", *QUICK]
     assert evaluate.main(["--run", str(trained_run), "--data", str(data), *flags]) == 2
     assert f"{str(data)!r} has no known factors" in capsys.readouterr().err
