@@ -2,9 +2,11 @@
 
 import urllib.request
 
+import h5py
 import keras
 import numpy as np
 import pytest
+from keras.src.legacy.saving import legacy_h5_format
 from PIL import Image
 
 from stargan_tf.errors import UserError
@@ -19,8 +21,10 @@ def network():
 
 
 def test_weights_of_a_file(network, tmp_path):
-    path = tmp_path / "inception_notop.weights.h5"
-    network.save_weights(path)
+    """Of the format that the published file has."""
+    path = tmp_path / "inception_notop.h5"
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, network)
     extractor = load_extractor(f"inception:{path}", data=None, cache=tmp_path)
     assert (extractor.name, extractor.dim) == ("inception", 2048)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 48, 3), np.uint8)
@@ -28,7 +32,7 @@ def test_weights_of_a_file(network, tmp_path):
     resized = [np.asarray(Image.fromarray(image).resize((299, 299), Image.Resampling.BILINEAR)) for image in pixels]
     prepared = keras.applications.inception_v3.preprocess_input(np.stack(resized).astype(np.float32))
     np.testing.assert_allclose(features, network(prepared, training=False), rtol=1e-3, atol=1e-6)
-    assert np.abs(features[0] - features[1]).max() > 1e-3
+    assert np.abs(features[0] - features[1]).max() > 1e-5
     assert len(extractor.hash) == 12
 
 
