@@ -1,5 +1,6 @@
 """The InceptionV3 of keras.applications as a feature extractor."""
 
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -43,7 +44,9 @@ class InceptionFeatures:
             ) from error
         if weights is not None:
             try:
-                network.load_weights(weights)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error", UserWarning)  # of layers that the file lacks, which stay random
+                    network.load_weights(weights)
             except Exception as error:  # ValueError, OSError, KeyError and more, by the kind of file
                 raise UserError(
                     f"{str(weights)!r} holds no weights of the InceptionV3 of keras.applications without its "

@@ -99,8 +99,8 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(UserError, match="there is no file of linear weights"):
         Lpips(network, tmp_path / "linear.npz", SIZE)
     (tmp_path / "linear.npz").write_bytes(b"nonsense")
-    with pytest.raises(UserError, match="cannot be read as an .npz file"):
+    with pytest.raises(UserError, match=r"cannot be read as an \.npz file"):
         Lpips(network, tmp_path / "linear.npz", SIZE)
     np.save(tmp_path / "linear.npy", np.ones(4))
-    with pytest.raises(UserError, match="cannot be read as an .npz file"):
+    with pytest.raises(UserError, match=r"cannot be read as an \.npz file"):
         Lpips(network, tmp_path / "linear.npy", SIZE)

@@ -1,4 +1,4 @@
-"""ONNX files compute what they hold, on images as their shapes and metadata ask for; others are refused in a sentence."""
+"""ONNX files compute what they hold, on images as shapes and metadata ask for; others are refused in a sentence."""
 
 import numpy as np
 import pytest
