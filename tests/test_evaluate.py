@@ -10,18 +10,10 @@ import pytest
 from data_prep import images_to_tfrecords
 from stargan_tf import evaluate
 from stargan_tf.data.records import open_data_directory
-from stargan_tf.metrics.extractors import load_extractor
 from stargan_tf.metrics.known_factors import has_known_factors
+from tests.evaluation.measures import write_onnx
 
 QUICK = ["--outputs", "4", "--deterministic", "false"]  # determinism is for a whole process, which this is not
-
-
-@pytest.fixture(scope="module")
-def cache(data_path, tmp_path_factory):
-    """A cache with the classifier of the data."""
-    path = tmp_path_factory.mktemp("cache")
-    load_extractor("classifier", open_data_directory(data_path), path)
-    return path
 
 
 def test_a_table_of_known_factors_is_printed_and_the_numbers_are_kept(trained_run, data_path, tmp_path, capsys):
@@ -40,10 +32,13 @@ def test_a_table_of_known_factors_is_printed_and_the_numbers_are_kept(trained_ru
 
 
 def test_everything_that_the_data_allows_is_done_and_a_killed_evaluation_goes_on(
-    trained_run, data_path, cache, tmp_path, capsys
+    trained_run, data_path, tmp_path, capsys
 ):
+    extractor, distance = write_onnx(tmp_path)
+
     def command(run):
-        return ["--run", str(run), "--data", str(data_path), "--cache", str(cache), *QUICK]
+        networks = ["--extractor", extractor, "--distance", distance, "--cache", str(tmp_path / "cache")]
+        return ["--run", str(run), "--data", str(data_path), *networks, *QUICK]
 
     runs = [shutil.copytree(trained_run, tmp_path / name) for name in ("undisturbed", "killed")]
     process = subprocess.Popen([sys.executable, "-m", "stargan_tf.evaluate", *command(runs[1])])
@@ -69,7 +64,7 @@ def test_everything_that_the_data_allows_is_done_and_a_killed_evaluation_goes_on
     for mode in ("latent", "reference"):
         assert f"{result[mode]['mean']['fid']:.2f}" in results[0][2]
     (line,) = ((runs[0] / "metrics.jsonl").read_text().splitlines())[2:]
-    label = f"classifier_{result['extractor']['hash']}/allx4"
+    label = f"features.onnx_{result['extractor']['hash']}/allx4"
     assert json.loads(line)[f"evaluation/latent/fid/{label}"] == result["latent"]["mean"]["fid"]
 
 

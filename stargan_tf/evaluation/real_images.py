@@ -35,13 +35,22 @@ class RealImages:
     ):
         self._data, self._fingerprint, self._extractor = data, fingerprint, extractor
         self._limit, self._cache = limit, cache
+        self._last: tuple[str, FeatureSummary] | None = None
 
     def summary(self, domain: str) -> FeatureSummary:
         """Returns what is known of a domain's training images; the first time, this reads them all.
 
+        That of one domain is held in memory, so it is best asked domain by domain.
+
         Raises:
             UserError: the domain has no training images, or a damaged one.
         """
+        if self._last is None or self._last[0] != domain:
+            self._last = None  # before the next one is there
+            self._last = (domain, self._cached(domain))
+        return self._last[1]
+
+    def _cached(self, domain: str) -> FeatureSummary:
         split = records.split_name("train", domain)
         path = None
         if self._cache is not None:
@@ -51,7 +60,12 @@ class RealImages:
             arrays = whole_files.read_arrays(path)
             if arrays is not None:
                 return FeatureSummary.from_arrays(arrays)
-        images = StoredImages(self._data, split)
+        summary = self._computed(domain, StoredImages(self._data, split))
+        if path is not None:
+            whole_files.write_arrays(path, summary.to_arrays())
+        return summary
+
+    def _computed(self, domain: str, images: StoredImages) -> FeatureSummary:
         summary = FeatureSummary(self._extractor, len(images), self._limit, seed=[0])
         with tqdm(
             total=len(images), desc=f"real {domain}", unit="image", delay=1, leave=False, disable=None
@@ -60,6 +74,4 @@ class RealImages:
                 numbers = range(start, min(start + _BLOCK, len(images)))
                 summary.add(self._extractor(images.read(numbers)))
                 progress.update(len(numbers))
-        if path is not None:
-            whole_files.write_arrays(path, summary.to_arrays())
         return summary

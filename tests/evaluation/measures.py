@@ -1,6 +1,10 @@
-"""A feature extractor and a perceptual distance that need no training: random filters of fixed seed."""
+"""Feature extractors and perceptual distances that need no training: random filters of fixed seed."""
+
+from pathlib import Path
 
 import numpy as np
+
+from tests.metrics import onnx_files
 
 
 def _reduced(images):
@@ -29,3 +33,12 @@ class PixelDistance:
 
     def distance(self, features_a, features_b):
         return np.abs(features_a[0] - features_b[0]).mean(axis=(1, 2, 3), dtype=np.float32)
+
+
+def write_onnx(directory: Path) -> tuple[str, str]:
+    """Writes ONNX files; returns what names them as an extractor, and as a distance."""
+    features = onnx_files.write(directory / "features.onnx", ("flat",))
+    layers = onnx_files.write(directory / "layers.onnx", ("relu0", "relu1"))
+    weights = {f"lin{index}": np.ones((1, count, 1, 1)) for index, count in enumerate(onnx_files.CHANNELS)}
+    np.savez(directory / "linear.npz", **weights)
+    return str(features), f"{layers}:{directory / 'linear.npz'}"

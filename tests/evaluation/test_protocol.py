@@ -148,10 +148,11 @@ def test_what_was_kept_of_other_settings_is_not_taken(undisturbed, translator, d
 
 
 def test_real_images_are_looked_at_once(undisturbed, translator, data, tmp_path):
-    first, second = RandomFeatures(), RandomFeatures()
+    first, second, uncached = RandomFeatures(), RandomFeatures(), RandomFeatures()
     assert evaluate(translator, data, extractor=first, cache=tmp_path) == undisturbed
     assert evaluate(translator, data, extractor=second, cache=tmp_path) == undisturbed
-    assert first.seen == second.seen + 3 * 6
+    evaluate(translator, data, extractor=uncached)
+    assert first.seen == uncached.seen == second.seen + 3 * 6
     other = RandomFeatures()
     other.hash = "ffffffffffff"
     evaluate(translator, data, extractor=other, cache=tmp_path)

@@ -1,6 +1,7 @@
 """A run evaluated while it trains: nothing else changes, the best is kept, what a kill cut short is finished."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -10,14 +11,13 @@ import tensorflow as tf
 from stargan_tf import run_directory
 from stargan_tf.config import RunConfig
 from stargan_tf.data.records import fingerprint, open_data_directory
-from stargan_tf.metrics import extractors, perceptual
 from stargan_tf.training import best_checkpoint, evaluation_schedule
 from stargan_tf.training.checkpoint_files import find_latest, path_of, saved_steps
 from stargan_tf.training.evaluation_schedule import EvaluationSchedule
 from stargan_tf.training.loop import train_and_evaluate
 from stargan_tf.training.summaries import Summaries
 from stargan_tf.translation import Translator
-from tests.evaluation.measures import PixelDistance, RandomFeatures
+from tests.evaluation.measures import write_onnx
 from tests.fixtures import TINY, with_training
 
 # Every step, of which only the newest is kept besides the best.
@@ -32,25 +32,32 @@ def lines_of(run) -> list[dict]:
 
 def evaluations(run) -> dict[int, float]:
     """Returns the values by which the best is chosen, by step."""
-    name = "evaluation/lpips/pixels_ba9876543210/2x10"
-    return {line["step"]: line[name] for line in lines_of(run) if name in line}
+    return {
+        line["step"]: value
+        for line in lines_of(run)
+        for name, value in line.items()
+        if re.fullmatch(r"evaluation/lpips/layers\.onnx_[0-9a-f]{12}/2x10", name)
+    }
 
 
 @pytest.fixture(scope="module")
-def fast_measures():
-    """Random filters in the place of the classifier, whose training takes longer than that of the run."""
+def directory(tmp_path_factory):
+    """Where the cache and the networks to measure with are."""
+    path = tmp_path_factory.mktemp("evaluated")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(extractors, "load_extractor", lambda *_: RandomFeatures())
-        patch.setattr(perceptual, "load_distance", lambda *_: PixelDistance())
-        yield
+        patch.setenv("STARGAN_TF_CACHE", str(path / "cache"))
+        yield path
 
 
 @pytest.fixture(scope="module")
-def evaluated_run(fast_measures, data_path, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("evaluated")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STARGAN_TF_CACHE", str(directory / "cache"))
-        assert train_and_evaluate(EVALUATED, open_data_directory(data_path), directory / "run") == 0
+def config(directory):
+    extractor, distance = write_onnx(directory)
+    return with_training(EVALUATED, eval_extractor=extractor, eval_distance=distance)
+
+
+@pytest.fixture(scope="module")
+def evaluated_run(config, data_path, directory):
+    assert train_and_evaluate(config, open_data_directory(data_path), directory / "run") == 0
     return directory / "run"
 
 
@@ -79,7 +86,7 @@ def test_results_are_written_everywhere(evaluated_run):
         mean = np.mean([result[mode]["mean"]["lpips"] for mode in ("latent", "reference")])
         assert evaluations(evaluated_run)[step] == pytest.approx(mean)
     assert not (evaluated_run / "evaluation" / "work").exists()
-    tag = b"evaluation/reference/fid/random_0123456789ab/2x10"
+    tag = f"evaluation/reference/fid/features.onnx_{result['extractor']['hash']}/2x10".encode()
     assert any(tag in path.read_bytes() for path in (evaluated_run / "logs").iterdir() if path.is_file())
 
 
@@ -92,28 +99,24 @@ def test_the_best_is_kept_and_can_be_used(evaluated_run):
     assert Translator.from_run(evaluated_run).step == 2
 
 
-def test_what_a_kill_cut_short_is_finished(evaluated_run, data_path, tmp_path, monkeypatch, fast_measures):
-    monkeypatch.setenv("STARGAN_TF_CACHE", str(tmp_path / "cache"))
+def test_what_a_kill_cut_short_is_finished(evaluated_run, config, data_path, tmp_path):
     run = shutil.copytree(evaluated_run, tmp_path / "run")
     (written,) = (run / "evaluation" / "step_2").iterdir()
     before = written.read_bytes()
     written.unlink()
     kept = [line for line in lines_of(run) if not (line["step"] == 2 and "lpips" in str(line))]
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
-    assert train_and_evaluate(EVALUATED, open_data_directory(data_path), run) == 0
+    assert train_and_evaluate(config, open_data_directory(data_path), run) == 0
     assert written.read_bytes() == before
     assert lines_of(run) == lines_of(evaluated_run)
     # And only then.
     written.unlink()
-    assert train_and_evaluate(EVALUATED, open_data_directory(data_path), run) == 0
+    assert train_and_evaluate(config, open_data_directory(data_path), run) == 0
     assert not written.exists()
     assert find_latest(run) == path_of(run, 2)
 
 
-def test_a_stop_cuts_an_evaluation_short_and_the_next_run_finishes_it(
-    evaluated_run, data_path, tmp_path, monkeypatch, fast_measures
-):
-    monkeypatch.setenv("STARGAN_TF_CACHE", str(tmp_path / "cache"))
+def test_a_stop_cuts_an_evaluation_short_and_the_next_run_finishes_it(evaluated_run, data_path, tmp_path):
     run = shutil.copytree(evaluated_run, tmp_path / "run")
     shutil.rmtree(run / "evaluation")
     (run / "metrics.jsonl").write_text("")
