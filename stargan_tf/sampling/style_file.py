@@ -84,7 +84,8 @@ def write(style: Style, path: Path, translator: "Translator", run: str) -> None:
         "style": style.code.tolist(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(entry, indent=1) + "\n")
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]  # a line each, lists as well
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def read(path: Path, translator: "Translator", other_networks: bool = False) -> Style:
