@@ -19,6 +19,8 @@ from stargan_tf.training.checkpoints import load_ema
 
 # Latent codes whose styles are averaged for truncation (the published evaluation takes as many).
 MEAN_STYLE_LATENTS = 10_000
+# Latent codes mapped at once, at least: they are far smaller than images, and ten thousand calls take minutes.
+_LATENT_BATCH = 1000
 
 
 class Translator:
@@ -120,7 +122,8 @@ class Translator:
             Style codes, [N, style_dim].
         """
         index = self.domain_index(domain)
-        styles = self._in_batches(self.map, latents, np.full(len(latents), index, np.int32))
+        domains = np.full(len(latents), index, np.int32)
+        styles = self._in_batches(self.map, latents, domains, size=max(self.batch_size, _LATENT_BATCH))
         if psi == 1.0:
             return styles
         mean = self.mean_styles[index]
@@ -129,7 +132,7 @@ class Translator:
     def styles_from_references(self, references: np.ndarray, domain: str) -> np.ndarray:
         """Takes the styles of images [N, H, W, 3], seen as images of a domain; returns [N, style_dim]."""
         domains = np.full(len(references), self.domain_index(domain), np.int32)
-        return self._in_batches(self.encode_style, references, domains)
+        return self._in_batches(self.encode_style, references, domains, size=self.batch_size)
 
     def translate(self, images: np.ndarray, styles: np.ndarray) -> np.ndarray:
         """Draws each image in the style of the same position.
@@ -208,10 +211,10 @@ class Translator:
             part = slice(start, start + self.batch_size)
             yield part, self.encode(tf.constant(images[part]))
 
-    def _in_batches(self, function: Callable, *arrays: np.ndarray) -> np.ndarray:
+    def _in_batches(self, function: Callable, *arrays: np.ndarray, size: int) -> np.ndarray:
         parts = [
-            function(*(tf.constant(array[start : start + self.batch_size]) for array in arrays)).numpy()
-            for start in range(0, len(arrays[0]), self.batch_size)
+            function(*(tf.constant(array[start : start + size]) for array in arrays)).numpy()
+            for start in range(0, len(arrays[0]), size)
         ]
         return np.concatenate(parts)
 

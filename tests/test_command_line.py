@@ -39,6 +39,7 @@ class Arguments:
         overwrite: a switch.
         inner: more.
         row_height: of each row.
+        shares: some numbers.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Arguments:
     overwrite: bool = False
     inner: Inner = field(default_factory=Inner)
     row_height: int = 1
+    shares: list[float] = field(default_factory=list)
 
 
 def parse(*argv, **options):
@@ -102,6 +104,23 @@ def test_values_have_the_types_of_their_fields(argv, expected):
 def test_switches(argv, overwrite, deep):
     parsed = parse("--path", "x", *argv)
     assert (parsed.overwrite, parsed.inner.deep) == (overwrite, deep)
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--shares", "0.5", "1", "-2"], Arguments("x", shares=[0.5, 1.0, -2.0])),
+        (["--shares", "0.5", "--count", "5"], Arguments("x", shares=[0.5], count=5)),
+        (["--shares=0.5"], Arguments("x", shares=[0.5])),
+        (["--shares", "[0.5, 1]"], Arguments("x", shares=[0.5, 1.0])),
+        (["--shares=[0.5,1]"], Arguments("x", shares=[0.5, 1.0])),
+        (["--names", "it's: a cat", "12", "b,c"], Arguments("x", names=("it's: a cat", "12", "b,c"))),
+        (["--names", "null"], Arguments("x")),
+    ],
+)
+def test_lists_may_be_written_as_words(argv, expected):
+    parsed = parse("--path", "x", *argv)
+    assert parsed == expected and all(type(share) is float for share in parsed.shares)
 
 
 def test_flags_may_be_written_with_dashes():

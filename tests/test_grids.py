@@ -1,6 +1,7 @@
 import numpy as np
 
 from stargan_tf import grids
+from stargan_tf.data.images import to_image
 
 
 def plain(*values) -> np.ndarray:
@@ -31,4 +32,27 @@ def test_each_domain_has_a_block():
     sources = plain(0.0)
     one = grids.latent_grid(sources, {"cat": plain(0.0)[None]})
     two = grids.latent_grid(sources, {"cat": plain(0.0)[None], "dog": plain(0.0)[None]})
-    assert two.height == 2 * one.height and two.width == one.width
+    assert two.height == 2 * one.height
+
+
+def test_a_title_is_never_cut_off():
+    narrow, wide = (grids.latent_grid(plain(*values), {"cat": plain(*values)[None]}) for values in ([0.0], [0.0] * 8))
+    assert 68 + 4 < narrow.width < wide.width == 8 * 68 + 4
+
+
+def test_a_cycle_grid_shows_each_way_in_a_row():
+    picture = grids.cycle_grid({"cat": [plain(-1.0, 0.0, 0.2, 0.4), plain(0.6, 0.8, 1.0, -0.6)]}, with_references=True)
+    shown = [[centre(picture, row, column) for column in range(4)] for row in range(2)]
+    assert shown == [[0, 128, 153, 178], [204, 230, 255, 51]]
+
+
+def test_a_moment_of_a_video_has_sources_on_top_and_references_on_the_left():
+    rows, references = {"to cat": plain(0.2, 0.4), "to dog": plain(0.6, 0.8)}, plain(-0.2, -0.4)
+    left = {"to cat": to_image(references[0]), "to dog": to_image(references[1])}
+    picture = grids.video_frame(plain(-1.0, 0.0), rows, left)
+    # Images are enlarged to 128 px.
+    shown = [
+        [picture.getpixel((4 + column * 132 + 64, 24 + row * 160 + 64))[0] for column in range(3)] for row in range(3)
+    ]
+    assert shown == [[255, 0, 128], [102, 153, 178], [76, 204, 230]]
+    assert grids.video_frame(plain(-1.0, 0.0), rows).width == 2 * 132 + 4

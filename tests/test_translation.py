@@ -60,3 +60,16 @@ def test_latents_belong_to_their_seeds(translator):
 def test_an_unknown_domain_is_named(translator):
     with pytest.raises(UserError, match="no domain 'hexagon'; the run knows circle, square, triangle"):
         translator.styles_from_latents(translator.draw_latents(1, seed=0), "hexagon")
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_one_style_after_another_gives_the_same_images(count, translator, images):
+    styles = translator.styles_from_latents(translator.draw_latents(5, seed=1), "square")
+    outputs = list(translator.each_style(images[:count], styles))
+    assert len(outputs) == 5
+    np.testing.assert_allclose(outputs, translator.translate_all(images[:count], styles), atol=1e-5)
+
+
+def test_one_style_after_another_needs_images_that_fit_into_a_batch(translator, images):
+    with pytest.raises(ValueError, match="5 images are more than the batch size, 4"):
+        next(translator.each_style(images[:5], np.zeros((1, translator.style_dim), np.float32)))

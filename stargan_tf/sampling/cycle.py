@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf import command_line, grids
+from stargan_tf import grids
 from stargan_tf.data.images import to_image
 from stargan_tf.errors import UserError
-from stargan_tf.sampling import checks
+from stargan_tf.sampling import command
 from stargan_tf.sampling.inputs import (
     REJECTED_FILE,
     ImageReader,
@@ -78,18 +78,28 @@ def run(arguments: Arguments) -> None:
     Raises:
         UserError: a mistake in the arguments, a source of unknown domain, or no image that can be read.
     """
-    output, source = Path(arguments.output), Path(arguments.source)
     for name in ("references", "grid_sources", "batch_size"):
-        checks.check_at_least(name, getattr(arguments, name), 1)
-    checks.check_psi(arguments.psi)
-    checks.check_at_least("seed", arguments.seed, 0)
-    checks.check_output(arguments.output)
-    paths = find_sources(source)
-    with command_line.quiet_start():
-        from stargan_tf.translation import Translator
+        command.check_at_least(name, getattr(arguments, name), 1)
+    command.check_psi(arguments.psi)
+    command.check_at_least("seed", arguments.seed, 0)
+    command.check_output(arguments.output)
+    paths = find_sources(Path(arguments.source))
+    there_and_back(command.load_translator(arguments.run, arguments.batch_size), paths, arguments)
 
-        translator = Translator.from_run(Path(arguments.run), arguments.batch_size)
-    domains = checks.target_domains(translator, arguments.domain)
+
+def there_and_back(translator: "Translator", paths: list[Path], arguments: Arguments) -> None:
+    """Translates there and back with networks that are loaded.
+
+    Args:
+        translator: of `arguments.run`.
+        paths: of the sources.
+        arguments: the command line, checked.
+
+    Raises:
+        UserError: as `run`.
+    """
+    output = Path(arguments.output)
+    domains = command.target_domains(translator, arguments.domain)
     own_domains = {path: _domain_of(path, arguments.source_domain, translator) for path in paths}
     references = {}
     if arguments.reference is not None:

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf import command_line, grids, run_directory
+from stargan_tf import grids, run_directory
 from stargan_tf.data.images import to_image
 from stargan_tf.errors import UserError
-from stargan_tf.sampling import checks, interpolation, style_file, video
+from stargan_tf.sampling import command, interpolation, style_file, video
 from stargan_tf.sampling.inputs import REJECTED_FILE, ImageReader, evenly_spread, find_references, find_sources
 from stargan_tf.sampling.style_file import Style
 
@@ -99,14 +99,24 @@ def run(arguments: Arguments) -> None:
     Raises:
         UserError: a mistake in the arguments, or an image that cannot be read.
     """
-    output = Path(arguments.output)
     _check(arguments)
     paths = evenly_spread(find_sources(Path(arguments.source)), arguments.sources)
-    with command_line.quiet_start():
-        from stargan_tf.translation import Translator
+    make_video(command.load_translator(arguments.run, arguments.batch_size), paths, arguments)
 
-        translator = Translator.from_run(Path(arguments.run), arguments.batch_size)
-    domains = checks.target_domains(translator, arguments.domain)
+
+def make_video(translator: "Translator", paths: Sequence[Path], arguments: Arguments) -> None:
+    """Makes a video with networks that are loaded.
+
+    Args:
+        translator: of `arguments.run`.
+        paths: of the images to translate, at most `translator.batch_size`.
+        arguments: the command line, checked.
+
+    Raises:
+        UserError: as `run`.
+    """
+    output = Path(arguments.output)
+    domains = command.target_domains(translator, arguments.domain)
 
     # Beside the video and not in a folder of its own; it is there only if an image could not be read.
     reader = ImageReader(translator.image_size, output.with_name(f"{output.name}.{REJECTED_FILE}"))
@@ -137,15 +147,15 @@ def _check(arguments: Arguments) -> None:
     if arguments.style and arguments.domain is not None:
         raise UserError("--domain is given, but the styles of --style belong to domains already")
     for name in ("frames", "fps", "sources", "references", "batch_size"):
-        checks.check_at_least(name, getattr(arguments, name), 1)
+        command.check_at_least(name, getattr(arguments, name), 1)
     if arguments.sources > arguments.batch_size:
         raise UserError(
             f"--sources is {arguments.sources}; it must be at most --batch_size ({arguments.batch_size}), since the "
             "images of a frame are translated at once"
         )
-    checks.check_psi(arguments.psi)
+    command.check_psi(arguments.psi)
     for seed in arguments.seeds or ():
-        checks.check_at_least("seeds", seed, 0)
+        command.check_at_least("seeds", seed, 0)
     for name in ("seeds", "style"):
         if len(getattr(arguments, name) or (0, 0)) < 2:
             raise UserError(f"--{name} has 1 style; a video moves between at least 2")

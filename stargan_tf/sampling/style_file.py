@@ -84,7 +84,8 @@ def write(style: Style, path: Path, translator: "Translator", run: str) -> None:
         "style": style.code.tolist(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(entry, indent=1) + "\n")
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]  # a line each, lists as well
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def read(path: Path, translator: "Translator", other_networks: bool = False) -> Style:
@@ -102,7 +103,7 @@ def read(path: Path, translator: "Translator", other_networks: bool = False) -> 
         UserError: the file is missing or damaged, or the style belongs to other networks, or to a domain that these do
             not know.
     """
-    entry = _load(path)
+    entry = load(path)
     code = np.asarray(entry["style"], np.float32)
     if len(code) != translator.style_dim:
         raise UserError(
@@ -124,7 +125,18 @@ def read(path: Path, translator: "Translator", other_networks: bool = False) -> 
     return Style(code, entry["domain"], origin)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
+    """Reads what a style file says, whatever networks it belongs to.
+
+    Args:
+        path: a file that `write` made.
+
+    Returns:
+        At least `domain`, `networks` and `style`.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     try:
         entry = json.loads(path.read_text())
     except OSError as error:

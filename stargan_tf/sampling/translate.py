@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf import command_line, grids
+from stargan_tf import grids
 from stargan_tf.data.images import to_image
 from stargan_tf.errors import UserError
-from stargan_tf.sampling import checks, style_file
+from stargan_tf.sampling import command, style_file
 from stargan_tf.sampling.inputs import (
     REJECTED_FILE,
     ImageReader,
@@ -99,14 +99,24 @@ def run(arguments: Arguments) -> None:
     Raises:
         UserError: a mistake in the arguments, or no image that can be read.
     """
-    output, source = Path(arguments.output), Path(arguments.source)
     _check(arguments)
-    sources = find_sources(source)
-    with command_line.quiet_start():
-        from stargan_tf.translation import Translator
+    sources = find_sources(Path(arguments.source))
+    translate(command.load_translator(arguments.run, arguments.batch_size), sources, arguments)
 
-        translator = Translator.from_run(Path(arguments.run), arguments.batch_size)
-    domains = checks.target_domains(translator, arguments.domain)
+
+def translate(translator: "Translator", sources: list[Path], arguments: Arguments) -> None:
+    """Translates with networks that are loaded.
+
+    Args:
+        translator: of `arguments.run`.
+        sources: the images to translate.
+        arguments: the command line, checked.
+
+    Raises:
+        UserError: as `run`.
+    """
+    output = Path(arguments.output)
+    domains = command.target_domains(translator, arguments.domain)
     saved = [style_file.read(Path(path), translator, arguments.other_networks) for path in arguments.style]
     references = {}
     if arguments.reference is not None:
@@ -135,17 +145,17 @@ def run(arguments: Arguments) -> None:
 
 def _check(arguments: Arguments) -> None:
     for name in ("references", "grid_sources", "batch_size"):
-        checks.check_at_least(name, getattr(arguments, name), 1)
+        command.check_at_least(name, getattr(arguments, name), 1)
     for psi in arguments.psi:
-        checks.check_psi(psi)
+        command.check_psi(psi)
     if len(set(arguments.psi)) < max(1, len(arguments.psi)):
         raise UserError(f"--psi is {arguments.psi}; it must be one or more different numbers")
-    checks.check_at_least("seed", arguments.seed, 0)
+    command.check_at_least("seed", arguments.seed, 0)
     if arguments.styles is not None:
-        checks.check_at_least("styles", arguments.styles, 0)
+        command.check_at_least("styles", arguments.styles, 0)
     if _drawn(arguments) == 0 and not arguments.style and arguments.reference is None:
         raise UserError("--styles is 0; it must be at least 1 without --reference and --style")
-    checks.check_output(arguments.output)
+    command.check_output(arguments.output)
 
 
 def _drawn(arguments: Arguments) -> int:

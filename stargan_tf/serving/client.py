@@ -17,6 +17,7 @@ import numpy as np
 
 from stargan_tf import command_line
 from stargan_tf.errors import UserError
+from stargan_tf.sampling import style_file
 from stargan_tf.serving.grpc_client import GrpcClient
 from stargan_tf.serving.remote_model import Client
 from stargan_tf.serving.rest_client import RestClient
@@ -70,7 +71,8 @@ class Translate(Connection):
         styles: number of styles drawn.
         psi: truncation of drawn styles; 1 for full variety, 0 for the mean style of the domain.
         reference: image file whose style is taken, seen as an image of --domain.
-        style: .npy file with a style code or several, as this command writes them beside the images.
+        style: .npy file with a style code or several, as this command writes them beside the images, or a style file of
+            `stargan_tf.sample`; the served model must be made of the networks that the style belongs to.
         format: png or jpeg; by default what --output ends in, else png.
     """
 
@@ -182,6 +184,8 @@ def _read(path: str, flag: str) -> bytes:
 
 def _read_styles(path: str) -> np.ndarray:
     """Reads one style code or several; returns [S, style_dim]."""
+    if path.lower().endswith(".json"):
+        return np.array([style_file.load(Path(path))["style"]], np.float32)
     try:
         codes = np.load(path, allow_pickle=False)
     except OSError as error:

@@ -587,6 +587,17 @@ def test_translate_by_seeds_and_again_by_the_style(protocol, command, local, sou
     np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), expected[1].style)
 
 
+def test_translate_by_a_style_file_of_sample(command, local, sources, tmp_path):
+    style = local.translate_latent(sources[0], "square", [7], 0.5)[0].style
+    entry = {"domain": "square", "networks": "0123456789ab", "style": style.tolist()}
+    (tmp_path / "square_0.json").write_text(json.dumps(entry))
+    (tmp_path / "words.json").write_text('{"style": "square"}')
+    words = ["translate", "--image", "photo.png", "--output", "again.png", "--style"]
+    assert command(*words, "words.json") == 2
+    assert command(*words, "square_0.json") == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), style)
+
+
 def test_translate_by_a_reference(command, local, sources, tmp_path):
     words = ["translate", "--image=photo.png", "--reference=reference.png", "--domain=circle", "--output=."]
     assert command(*words, "--format", "jpeg") == 0

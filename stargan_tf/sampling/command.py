@@ -1,10 +1,10 @@
-"""Checks of command lines that several modes of `sample` share."""
+"""What the modes of `sample` have in common: checks of their command lines, and the networks of the run."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stargan_tf import run_directory
+from stargan_tf import command_line, run_directory
 from stargan_tf.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,6 +27,18 @@ def check_output(output: str) -> None:
     """Raises UserError if something would be written over."""
     if run_directory.is_occupied(Path(output)):
         raise UserError(f"--output {output!r} exists and is not empty; choose a new directory")
+
+
+def load_translator(run: str, batch_size: int) -> "Translator":
+    """Loads the networks of a run; only here TensorFlow is imported, which takes seconds.
+
+    Raises:
+        UserError: it is not a run directory, or has no checkpoint yet.
+    """
+    with command_line.quiet_start():
+        from stargan_tf.translation import Translator
+
+        return Translator.from_run(Path(run), batch_size)
 
 
 def target_domains(translator: "Translator", names: Sequence[str] | None) -> tuple[str, ...]:
