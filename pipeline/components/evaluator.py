@@ -126,17 +126,17 @@ def run(arguments: Arguments) -> int:
         data = open_data_directory(arguments.examples)
     extractor = extractors.load_extractor(arguments.measurement.extractor, data, cache)
     distance = perceptual.load_distance(arguments.measurement.distance, data, cache)
-    return evaluate(arguments, data, extractor, distance, cache)
+    return _evaluate(arguments, data, extractor, distance, cache)
 
 
-def evaluate(
+def _evaluate(
     arguments: Arguments,
     data: "DataDirectory",
     extractor: "FeatureExtractor",
     distance: "PerceptualDistance",
     cache: Path,
 ) -> int:
-    """Does the work of `run`, with networks to measure by that are loaded already."""
+    """Measures, decides and writes; gives the exit code."""
     from pipeline.sample_grids import SampleGrids
 
     measurement = arguments.measurement
