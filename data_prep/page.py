@@ -31,7 +31,7 @@ tr:last-child td { border-bottom: 0; } td { overflow-wrap: anywhere; } .scroll {
 .verdict.bad-card { border-left-color: var(--bad); } .verdict b { font-size: 18px; }
 .verdict ul { margin: 6px 0 0; padding-left: 20px; }
 .beside { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(380px, 1fr)); align-items: start; }
-.beside img { width: 100%; border-radius: 6px; display: block; }
+.beside img { max-width: 100%; height: auto; border-radius: 6px; display: block; }
 svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
 .first { stroke: var(--accent); fill: none; } .second { stroke: var(--val); fill: none; }
 .train-bar { fill: var(--accent); } .val-bar { fill: var(--val); } .axis { stroke: var(--line); }

@@ -41,8 +41,9 @@ def build(evaluation: Mapping[str, Any]) -> str:
     ]
     parts = [f"<p class='soft'>{'; '.join(facts)}.</p>"]
     if evaluation["reasons"]:
-        reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in evaluation["reasons"])
-        parts.append(f"<p class='bad'>Not blessed:</p><ul>{reasons}</ul>")
+        parts.append(
+            f"<p class='bad'>Not blessed, for {len(evaluation['reasons'])} reasons: see the top of the page.</p>"
+        )
     else:
         parts.append("<p class='good'>Blessed.</p>")
     for mode in modes:
@@ -78,7 +79,7 @@ def _row(
         share = (value - before) / abs(before)
         better = share > 0 if higher else share < 0
         colour = "soft" if abs(share) < 0.005 else "good" if better else "bad"
-        change = f"<span class='{colour}'>{share:+.1%}</span>"
+        change = f"<span class='{colour}'>{share:+.1%}</span>" if abs(share) >= 0.0005 else "none"
     limit = limits["overall"].get(measure)
     times = _SHOWN_TIMES.get(measure, 1)
     margin = limits["margin_overall"].get(measure)
