@@ -40,10 +40,8 @@ def build(evaluation: Mapping[str, Any]) -> str:
         f"distances of {html.escape(candidate['distance']['name'])} {candidate['distance']['hash']}",
     ]
     parts = [f"<p class='soft'>{'; '.join(facts)}.</p>"]
-    if evaluation["reasons"]:
-        parts.append(
-            f"<p class='bad'>Not blessed, for {len(evaluation['reasons'])} reasons: see the top of the page.</p>"
-        )
+    if count := len(evaluation["reasons"]):
+        parts.append(f"<p class='bad'>Not blessed; reasons, at the top of the page: {count}.</p>")
     else:
         parts.append("<p class='good'>Blessed.</p>")
     for mode in modes:
