@@ -62,7 +62,7 @@ def write(tmp_path, **arguments):
 
 
 def test_a_finished_run_shows_everything(finished, tmp_path):
-    stages = [Stage("ExampleGen", "skipped"), Stage("Trainer", "ran", 61.25)]
+    stages = [Stage("ExampleGen", "skipped"), Stage("Trainer", "ran", 61.25), Stage("Evaluator", "ran", 5.0)]
     page = write(tmp_path, name="<b>shapes", stages=stages, **finished)
     assert "b>shapes" not in page.tags and "<b>shapes" in page.text
     for expected in (
@@ -70,6 +70,7 @@ def test_a_finished_run_shows_everything(finished, tmp_path):
         "/models/stargan/7",
         "nothing had changed",
         "61.2 s",
+        "blessed",
         "None.",
         "translate_latent, 4 rows",
         "circle",
@@ -94,7 +95,7 @@ def test_a_model_that_is_refused_is_told_on_top(finished, tmp_path):
     pushed = {"pushed": False, "version": None, "path": None, "reasons": ["the Evaluator did not bless it"]}
     artifacts.write_json(tmp_path / "pushed" / "pushed.json", pushed)
     page = write(tmp_path, **finished)
-    assert "Not published: the model is not good enough, and what was served before still is" in page.text
+    assert "Not published: the model was refused, and what was served before still is" in page.text
     assert page.text.index("Evaluator: latent-guided: fid is <90>") < page.text.index("Anomalies of the data")
 
 
