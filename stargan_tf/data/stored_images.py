@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from stargan_tf.data import augment
+from stargan_tf.data import scaling
 from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.record_files import CorruptRecord, RecordFiles
 from stargan_tf.data.records import DataDirectory
@@ -44,8 +44,8 @@ class StoredImages:
         images = []
         for number in numbers:
             try:
-                pixels, _ = decode_record(self._files.read(number), self._data.image_size, self._data.decoded)
+                pixels = decode_record(self._files.read(number), self._data.image_size, self._data.decoded)
             except CorruptRecord as error:
                 raise UserError(f"{self._files.place(number)} is corrupt: {error}; prepare the data anew") from error
-            images.append(augment.scale(pixels))
+            images.append(scaling.scale(pixels))
         return np.stack(images) if images else np.zeros((0, *self._data.image_size, 3), np.float32)

@@ -17,9 +17,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from stargan_tf.config import DataConfig
-from stargan_tf.data import records
-from stargan_tf.data.input_pipeline import image_batches, training_dataset
+from stargan_tf.data import records, scaling
+from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory
+from stargan_tf.data.stored_images import StoredImages
 from stargan_tf.errors import UserError
 from stargan_tf.metrics.identity import short_hash
 from stargan_tf.metrics.perceptual import squared_difference, unit_normalized
@@ -218,6 +219,7 @@ def _fit(network: keras.Model, data: DataDirectory, settings: Settings) -> None:
 
     def labelled(batch):  # all three images of a row
         images = tf.concat([batch["source"], batch["reference"], batch["reference_2"]], axis=0)
+        images = scaling.scale_tensor(images, on_gpu=False)  # here, in the input pipeline
         return images, tf.concat([batch["source_domain"], batch["target_domain"], batch["target_domain"]], axis=0)
 
     batches = training_dataset(data, DataConfig(batch_size=settings.rows), settings.seed).map(labelled)
@@ -248,7 +250,8 @@ def _accuracies(network: keras.Model, data: DataDirectory) -> dict[str, float]:
 
 
 def _validation(data: DataDirectory, split: str) -> Iterator[np.ndarray]:
-    return (images for images, _, _ in image_batches(data, split, _BATCH))
+    images = StoredImages(data, split)
+    return (images.read(range(start, min(start + _BATCH, len(images)))) for start in range(0, len(images), _BATCH))
 
 
 def _check_size(images: np.ndarray, size: tuple[int, int]) -> None:

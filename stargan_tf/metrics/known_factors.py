@@ -134,9 +134,7 @@ def _read_validation_images(data: DataDirectory) -> tuple[dict[str, np.ndarray],
     for domain in data.domains:
         images[domain], _, factors[domain] = read_images(data, records.split_name("val", domain))
         if domain not in SHAPES or not all(known.keys() >= FACTORS for known in factors[domain]):
-            raise UserError(
-                f"the data {str(data.path)!r} has no known factors; data_prep.synthetic makes data that has"
-            )
+            raise UserError(f"the data {data.path!r} has no known factors; data_prep.synthetic makes data that has")
     return images, factors
 
 
