@@ -110,7 +110,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
     iterate = compile_iteration(strategy, state, config, network)
     random = np.random.default_rng(0)
     shape = (arguments.batch_size, *model.size, 3)
-    source, reference, reference_2 = (tf.constant(random.uniform(-1, 1, shape), tf.float32) for _ in range(3))
+    source, reference, reference_2 = (tf.constant(random.integers(0, 256, shape, np.uint8)) for _ in range(3))
     domain = tf.zeros(arguments.batch_size, tf.int32)
     batch = {
         "source": source,
@@ -121,7 +121,8 @@ def measure(arguments: Arguments) -> dict[str, float]:
     }
     steps = _times(lambda: float(iterate(batch)["g_latent/total"]), arguments.steps)
     translator = Translator(state.ema, config, batch_size=1, face_alignment=network)
-    images, styles = source[:1].numpy(), np.zeros((1, model.style_dim), np.float32)
+    images = random.uniform(-1, 1, (1, *model.size, 3)).astype(np.float32)
+    styles = np.zeros((1, model.style_dim), np.float32)
     translations = _times(lambda: translator.translate(images, styles), arguments.steps)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kibibytes on Linux
     return {"step": steps, "translation": translations, "peak_gb": peak / 1e9}

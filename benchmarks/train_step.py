@@ -119,7 +119,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
     random = np.random.default_rng(0)
     shape = (arguments.batch_size, *model.size, 3)
     names = ("source", "reference", "reference_2")
-    batch = {name: tf.constant(random.uniform(-1, 1, shape), tf.float32) for name in names}
+    batch = {name: tf.constant(random.integers(0, 256, shape, np.uint8)) for name in names}
     domain = tf.zeros(arguments.batch_size, tf.int32)
     batch |= {"source_domain": domain, "target_domain": domain + 1}
     dtype = tf.bfloat16 if arguments.precision == "mixed_bfloat16" else tf.float32

@@ -17,10 +17,10 @@ from data_prep.description import STATISTICS_FILE
 from data_prep.manifest import read_manifest
 from data_prep.outcome import DUPLICATES_FILE, NEAR_DUPLICATES_FILE, REJECTED_FILE
 from data_prep.report_page import Sample
-from data_prep.tfrecord import DamagedRecord, read_records
 from stargan_tf import command_line
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import IMAGE, KEY, SUBSETS, split_name
+from stargan_tf.data.tfrecord import CorruptRecord, read_records
 from stargan_tf.errors import UserError
 
 PROGRAM = "python -m data_prep.report"
@@ -135,7 +135,7 @@ def _read_shard(directory: str, name: str) -> Iterator[tuple[str, bytes]]:
             for record in read_records(file):
                 example = decode_example(record)
                 yield example[KEY][0].decode(), example[IMAGE][0]
-    except (DamagedRecord, ValueError, KeyError) as error:
+    except (CorruptRecord, ValueError, KeyError) as error:
         raise UserError(f"{files.join(directory, name)} is damaged: {error}; make the data directory anew") from error
 
 

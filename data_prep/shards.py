@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from data_prep import files
-from data_prep.tfrecord import frame
 from stargan_tf.data.records import shard_file
+from stargan_tf.data.tfrecord import frame
 
 # At 256 pixels about 8 MB: a few images of each domain are already work for several processes.
 EXAMPLES_PER_SHARD = 256

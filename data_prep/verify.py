@@ -8,10 +8,10 @@ from tqdm import tqdm
 
 from data_prep import files
 from data_prep.manifest import MANIFEST_FILE, hash_file, read_manifest
-from data_prep.tfrecord import DamagedRecord, read_records
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.images import UnreadableImage, decode_image
 from stargan_tf.data.records import IMAGE
+from stargan_tf.data.tfrecord import CorruptRecord, read_records
 from stargan_tf.errors import UserError
 
 
@@ -60,7 +60,7 @@ def _verify_shard(path: str, num_examples: int, settings: Mapping[str, Any]) -> 
                 if not right:
                     raise UserError(f"record {count} of {path} is not an image of {height} x {width} pixels")
                 count += 1
-        except (DamagedRecord, UnreadableImage, KeyError, ValueError) as error:
+        except (CorruptRecord, UnreadableImage, KeyError, ValueError) as error:
             if isinstance(error, UserError):
                 raise
             raise UserError(f"{path} is damaged: {error}") from error

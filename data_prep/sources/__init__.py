@@ -12,9 +12,9 @@ from data_prep.sources.tables import CELEBA_FILE, CelebaSource, TableSource
 from data_prep.sources.tables import SUFFIXES as TABLE_SUFFIXES
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from data_prep.sources.tfds_source import TfdsSource, find_examples
-from data_prep.tfrecord import HEADER_BYTES, DamagedRecord, check_data, record_bytes
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import check_domains
+from stargan_tf.data.tfrecord import HEADER_BYTES, CorruptRecord, check_data, record_bytes
 from stargan_tf.errors import UserError
 
 __all__ = [
@@ -125,6 +125,6 @@ def read_image(location: Location, max_bytes: int, example_format: ExampleFormat
         data = file.read(record_bytes(location.size) - HEADER_BYTES)
     try:
         (image,) = decode_example(check_data(data, location.size))[example_format.image]
-    except (DamagedRecord, ValueError, KeyError) as error:
+    except (CorruptRecord, ValueError, KeyError) as error:
         raise OSError(f"damaged record: {error}") from error
     return image

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from data_prep import files
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
-from data_prep.tfrecord import HEADER_BYTES, DamagedRecord, read_length, record_bytes
 from stargan_tf import command_line
 from stargan_tf.data.example_format import decode_example
+from stargan_tf.data.tfrecord import HEADER_BYTES, CorruptRecord, read_length, record_bytes
 from stargan_tf.errors import UserError
 
 PREFIX = "tfds:"
@@ -97,5 +97,5 @@ def find_examples(file: SourceImage, example_format: ExampleFormat) -> Iterator[
                 location = Location(file.location.path, "example", offset + HEADER_BYTES, length)
                 yield SourceImage(f"{file.key}/{number:08d}", example_format.names[label], file.subset, location)
                 offset += record_bytes(length)
-        except (DamagedRecord, ValueError, KeyError, IndexError) as error:
+        except (CorruptRecord, ValueError, KeyError, IndexError) as error:
             raise UserError(f"{file.location.path} is damaged at byte {offset}: {error}") from error

@@ -18,9 +18,6 @@ _ATTEMPTS = 10
 # How many random words an image takes.
 WORDS_PER_IMAGE = 2 * _ATTEMPTS + 4
 
-# What the networks take for a pixel; the same bits as `images.to_array` gives.
-_SCALED = np.arange(256, dtype=np.float32) * np.float32(1 / 127.5) - np.float32(1)
-
 
 class View(NamedTuple):
     """What is to be seen of each of N images.
@@ -69,30 +66,22 @@ def random_views(words: np.ndarray, image_size: tuple[int, int], config: DataCon
     return View(top, left, height, width, mirrored)
 
 
-def show(pixels: np.ndarray, view: View, output: np.ndarray) -> None:
+def show(pixels: np.ndarray, view: View, output: np.ndarray, scratch: np.ndarray) -> None:
     """Shows what a view sees of an image, at the size of the image.
 
     Args:
         pixels: [height, width, 3] uint8.
         view: of one image: numbers instead of arrays.
-        output: [height, width, 3] float32 array to be filled with values in [-1, 1].
+        output: array like `pixels`, to be filled.
+        scratch: another one, of which the content is lost.
     """
     height, width = pixels.shape[:2]
     if (view.height, view.width) != (height, width):
-        pixels = pixels[view.top : view.top + view.height, view.left : view.left + view.width]
-        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+        crop = pixels[view.top : view.top + view.height, view.left : view.left + view.width]
+        resized = scratch if view.mirrored else output
+        cv2.resize(crop, (width, height), dst=resized, interpolation=cv2.INTER_LINEAR)
+        pixels = resized
     if view.mirrored:
-        pixels = cv2.flip(pixels, 1)
-    cv2.LUT(pixels, _SCALED, dst=output)
-
-
-def scale(pixels: np.ndarray) -> np.ndarray:
-    """Scales pixels to what the networks take, as `images.to_array` does.
-
-    Args:
-        pixels: uint8.
-
-    Returns:
-        float32 in [-1, 1].
-    """
-    return _SCALED[pixels]
+        cv2.flip(pixels, 1, dst=output)
+    elif pixels is not output:
+        np.copyto(output, pixels)

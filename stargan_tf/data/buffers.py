@@ -14,7 +14,7 @@ class BufferPool:
     when the tensor is. Threads may share a pool. There is as much memory as was in use at once.
 
     Args:
-        shape: shape of the arrays, which are float32.
+        shape: shape of the arrays, which are uint8.
     """
 
     def __init__(self, shape: tuple[int, ...]):
@@ -26,8 +26,8 @@ class BufferPool:
         try:
             memory = self._free.popleft()
         except IndexError:
-            memory = mmap.mmap(-1, 4 * int(np.prod(self._shape)))  # begins with a page
+            memory = mmap.mmap(-1, int(np.prod(self._shape)))  # begins with a page
         # The owner of the memory is no array: so every view refers to this array, and not past it to the owner.
-        array = np.ndarray(self._shape, np.float32, memory)
+        array = np.ndarray(self._shape, np.uint8, memory)
         weakref.finalize(array, self._free.append, memory).atexit = False
         return array

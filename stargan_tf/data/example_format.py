@@ -1,7 +1,7 @@
 """The wire format of `tf.train.Example` without TensorFlow: workers of the Beam job start in a tenth of the time."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
@@ -89,3 +89,58 @@ def decode_example(serialized: bytes) -> dict[str, list[bytes] | list[int] | lis
         for name, feature in example.features.feature.items()
     }
     return {name: list(values.value) for name, values in lists.items()}
+
+
+def find_bytes(serialized: memoryview, name: str) -> memoryview:
+    """Finds the value of one feature of an Example, without copying it as a parser does.
+
+    Args:
+        serialized: a serialized `tf.train.Example`.
+        name: of a feature with one bytes value.
+
+    Returns:
+        A view of the value.
+
+    Raises:
+        ValueError: the bytes are no Example, or have no such value.
+    """
+    wanted = name.encode()
+    try:
+        for _, features in _fields(serialized, 1):  # Example.features
+            for _, entry in _fields(features, 1):  # Features.feature, a map: key = 1, value = 2
+                parts = dict(_fields(entry))
+                if parts.get(1) == wanted:
+                    for _, bytes_list in _fields(parts[2], 1):  # Feature.bytes_list
+                        for _, value in _fields(bytes_list, 1):  # BytesList.value
+                            return value
+    except (IndexError, KeyError) as error:  # a length that goes beyond the end; an entry without a value
+        raise ValueError("not a serialized Example") from error
+    raise ValueError(f"an Example without a bytes value {name!r}")
+
+
+def _fields(message: memoryview, only: int | None = None) -> Iterator[tuple[int, memoryview]]:
+    """Yields number and content of the fields of a message that have a length, as all of an Example's have.
+
+    The wire format: https://protobuf.dev/programming-guides/encoding.
+    """
+    position, end = 0, len(message)
+    while position < end:
+        tag, position = _varint(message, position)
+        length, position = _varint(message, position)
+        if tag & 7 != 2 or position + length > end:
+            raise ValueError("not a serialized Example")
+        if only is None or tag >> 3 == only:
+            yield tag >> 3, message[position : position + length]
+        position += length
+
+
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    """Returns a number of variable length, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = message[position]
+        position += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, position
+        shift += 7

@@ -3,19 +3,22 @@
 import functools
 import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from stargan_tf.config import DataConfig
-from stargan_tf.data import augment, records, schedule
+from stargan_tf.data import augment, records, scaling, schedule
 from stargan_tf.data.augment import View
 from stargan_tf.data.buffers import BufferPool
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.decoding import decode_record
-from stargan_tf.data.record_files import CorruptRecord, RecordFiles
+from stargan_tf.data.example_format import decode_example
+from stargan_tf.data.record_files import RecordFiles
 from stargan_tf.data.records import DataDirectory
+from stargan_tf.data.tfrecord import CorruptRecord
 from stargan_tf.errors import UserError
 
 # Bytes that tf.data may fill with batches that are being made or wait to be taken.
@@ -56,9 +59,10 @@ def training_dataset(
         corrupt: counts what is skipped; by default a count of its own, up to `config.max_corrupt_records`.
 
     Returns:
-        An endless dataset of dictionaries: `source`, `reference` and `reference_2` [B, H, W, 3] float32 in [-1, 1];
-        `source_domain` and `target_domain` [B] int32. B is `batch_size // num_workers`: of the whole batch the rows
-        from `worker * B` on.
+        An endless dataset of dictionaries: `source`, `reference` and `reference_2` [B, H, W, 3] uint8, which
+        `scaling.scale_tensor` scales on the devices, so that a quarter of the bytes has to get there; `source_domain`
+        and `target_domain` [B] int32. B is `batch_size // num_workers`: of the whole batch the rows from `worker * B`
+        on.
 
     Raises:
         UserError: a domain without two training images, a missing file, too many records known to be lost already, or
@@ -73,7 +77,7 @@ def training_dataset(
         corrupt = CorruptRecords(config.max_corrupt_records)
     share = config.batch_size // num_workers
     reader = _BatchReader(data, config, seed, range(worker * share, (worker + 1) * share), corrupt)
-    images, domains = tf.TensorSpec((share, *data.image_size, 3)), tf.TensorSpec((share,), tf.int32)
+    images, domains = tf.TensorSpec((share, *data.image_size, 3), tf.uint8), tf.TensorSpec((share,), tf.int32)
     signature = {
         "source": images,
         "source_domain": domains,
@@ -111,6 +115,8 @@ class _BatchReader:
             if count < 2:
                 raise UserError(f"domain {domain!r} of {data.path} has {count} training image(s); it needs at least 2")
         self._domains = [_open_split(data, split) for split in splits]
+        self._record_memory = BufferPool((max(files.largest for files in self._domains),))
+        self._scratch = BufferPool((*data.image_size, 3))
         # What the headers tell to be lost is told now, not when its turn comes.
         for files in self._domains:
             for number in files.damaged():
@@ -133,38 +139,45 @@ class _BatchReader:
             itertools.starmap(View, zip(*augment.random_views(words, self._data.image_size, self._config), strict=True))
         )
         images = [self._buffers.take() for _ in range(3)]
+        memory, scratch = memoryview(self._record_memory.take()), self._scratch.take()
         for row in range(len(self._rows)):
-            read = [
-                *self._draw(schedule.SOURCES, int(source_domain[row]), int(source_turns[row]), 1),
-                *self._draw(schedule.REFERENCES, int(target_domain[row]), int(target_turns[row]), 2),
-            ]
-            for pixels, view, output in zip(read, views[3 * row : 3 * row + 3], images, strict=True):
-                augment.show(pixels, view, output[row])
+            drawn = itertools.chain(
+                self._draw(schedule.SOURCES, int(source_domain[row]), int(source_turns[row]), 1, memory),
+                self._draw(schedule.REFERENCES, int(target_domain[row]), int(target_turns[row]), 2, memory),
+            )
+            for pixels, view, output in zip(drawn, views[3 * row : 3 * row + 3], images, strict=True):
+                augment.show(pixels, view, output[row], scratch)
         source, reference, reference_2 = images
         return source, source_domain, reference, reference_2, target_domain
 
-    def _draw(self, stream: int, domain: int, turn: int, count: int) -> list[np.ndarray]:
-        """Reads `count` different images of a domain for its turn number `turn`, [H, W, 3] uint8 each."""
+    def _draw(self, stream: int, domain: int, turn: int, count: int, memory: memoryview) -> Iterator[np.ndarray]:
+        """Reads `count` different images of a domain for its turn number `turn`.
+
+        Yields:
+            [H, W, 3] uint8, which may lie in `memory`: to be used before the next one is read.
+        """
         files = self._domains[domain]
         epoch, turn = divmod(turn, len(files) // count)
         order = self._epoch_order(len(files), self._seed, stream, domain, epoch)
-        taken: dict[int, np.ndarray] = {}
+        taken: set[int] = set()
         for position in range(count * turn, count * (turn + 1)):
             for ahead in range(len(files)):  # the image whose turn it is, else the next good one
                 number = int(order[(position + ahead) % len(files)])
                 if number in taken:
                     continue
                 try:
-                    taken[number], _ = decode_record(files.read(number), self._data.image_size, self._data.decoded)
-                    break
+                    pixels = decode_record(files.read(number, memory), self._data.image_size, self._data.decoded)
                 except CorruptRecord as error:
                     self._corrupt.add(files.place(number), str(error))
+                    continue
+                taken.add(number)
+                yield pixels
+                break
             else:
                 self._corrupt.fail(
                     f"domain {self._data.domains[domain]!r} of {self._data.path} has fewer than {count} training "
                     "image(s) that can be read; prepare the data anew"
                 )
-        return list(taken.values())
 
 
 def read_images(
@@ -188,12 +201,13 @@ def read_images(
     images, keys, attributes = np.zeros((count, *data.image_size, 3), np.float32), [], []
     for number in range(count):
         try:
-            pixels, example = decode_record(files.read(number), data.image_size, data.decoded)
+            record = files.read(number)
+            images[number] = scaling.scale(decode_record(record, data.image_size, data.decoded))
         except CorruptRecord as error:
             raise UserError(f"{files.place(number)} is corrupt: {error}; prepare the data anew") from error
-        images[number] = augment.scale(pixels)
-        keys.append(example.features.feature[records.KEY].bytes_list.value[0].decode())
-        attributes.append(json.loads(example.features.feature[records.ATTRIBUTES].bytes_list.value[0]))
+        example = decode_example(bytes(record))
+        keys.append(example[records.KEY][0].decode())
+        attributes.append(json.loads(example[records.ATTRIBUTES][0]))
     return images, keys, attributes
 
 

@@ -1,32 +1,20 @@
 """Reads the records of TFRecord files by number: one scan of the headers, then every record by its offset.
 
-A record is its length (8 bytes), the length's checksum (4), the data, and the data's checksum (4), all little endian;
-a checksum is a masked CRC32C (https://www.tensorflow.org/tutorials/load_data/tfrecord, "TFRecords format details"). The
-page cache of the system serves the reads, so that nothing is held in memory but 16 bytes a record.
+The page cache of the system serves the reads, so that nothing is held in memory but 16 bytes a record.
 """
 
-import os
-import struct
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-import google_crc32c
 import numpy as np
 from tqdm import tqdm
 
+from stargan_tf.data import files
+from stargan_tf.data.tfrecord import HEADER_BYTES, CorruptRecord, check_data, read_length, record_bytes
 from stargan_tf.errors import UserError
-
-_HEADER = struct.Struct("<QI")
-_FOOTER = struct.Struct("<I")
-_MASK_DELTA = 0xA282EAD8
 
 # In place of the size of a record: its header is damaged; or it cannot be found, because of a damage before it.
 _DAMAGED, _HIDDEN = -1, -2
-
-
-class CorruptRecord(ValueError):
-    """A record that cannot be read; the message is the reason."""
 
 
 class Place(NamedTuple):
@@ -51,7 +39,7 @@ class RecordFiles:
     """The records of several TFRecord files, counted through; threads may share it.
 
     Args:
-        paths: the files, local or of any file system that TensorFlow knows (`gs://...`).
+        paths: the files, local or remote, see `stargan_tf.data.files`.
         lengths: how many records each of them has.
 
     Raises:
@@ -89,14 +77,22 @@ class RecordFiles:
         offset = None if self._sizes[number] == _HIDDEN else int(self._offsets[number])
         return Place(self._paths[file], int(number - self._first[file]), offset)
 
-    def read(self, number: int) -> bytes:
+    @property
+    def largest(self) -> int:
+        """The most memory that reading a record takes, in bytes."""
+        return record_bytes(max(0, int(self._sizes.max(initial=0))))
+
+    def read(self, number: int, memory: memoryview | None = None) -> memoryview:
         """Reads one record.
 
         Args:
             number: which record, from 0 on through all files.
+            memory: at least `largest` bytes to be used again: fresh memory for a large record takes longer than reading
+                it. By default memory of its own.
 
         Returns:
-            The data of the record, whose checksums are right.
+            A read-only view of the data of the record, whose checksums are right. It holds as long as `memory` is not
+            used again.
 
         Raises:
             CorruptRecord: it is damaged.
@@ -106,89 +102,45 @@ class RecordFiles:
             raise CorruptRecord("its length is damaged or beyond the end of the file")
         if size == _HIDDEN:
             raise CorruptRecord("it cannot be found, since the file is damaged before it, or too short")
-        whole = _HEADER.size + size + _FOOTER.size
+        start, rest = int(self._offsets[number]) + HEADER_BYTES, record_bytes(size) - HEADER_BYTES
+        if memory is None:
+            memory = memoryview(bytearray(rest))
         try:
-            record = _read(self._paths[self._files[number]], int(self._offsets[number]), whole)
+            data = files.read_range(self._paths[self._files[number]], start, rest, memory)
         except OSError as error:
             raise CorruptRecord(f"it cannot be read: {error.strerror or error}") from error
-        if len(record) < whole:
-            raise CorruptRecord("the file ends within it")
-        if _length(record[: _HEADER.size]) != size:
-            raise CorruptRecord("its length is damaged")
-        data = record[_HEADER.size : -_FOOTER.size]
-        if _FOOTER.unpack(record[-_FOOTER.size :])[0] != _masked_crc(data):
-            raise CorruptRecord("its checksum is wrong")
-        return data
+        return check_data(data, size)  # a file that has changed meanwhile does not pass this either
 
     def _index(self, path: str, first: int, length: int) -> None:
         """Notes where the records of one file are."""
         try:
-            file, end = _open(path)
+            end = files.size(path)
+            with files.open_file(path, buffered=False) as file:
+                offset = 0
+                for number in range(first, first + length):
+                    if offset >= end:
+                        return
+                    self._offsets[number] = offset
+                    file.seek(offset)
+                    size = _length(file.read(HEADER_BYTES))
+                    following = offset + record_bytes(size or 0)
+                    if size is None or following > end:
+                        self._sizes[number] = _DAMAGED
+                        return
+                    self._sizes[number] = size
+                    offset = following
         except OSError as error:
             raise UserError(
-                f"{path} cannot be opened ({error.strerror or error}); restore it, or prepare the data anew"
+                f"{path} cannot be read ({error.strerror or error}); restore it, or prepare the data anew"
             ) from error
-        with file:
-            offset = 0
-            for number in range(first, first + length):
-                if offset >= end:
-                    return
-                self._offsets[number] = offset
-                file.seek(offset)
-                size = _length(file.read(_HEADER.size))
-                following = offset + _HEADER.size + (size or 0) + _FOOTER.size
-                if size is None or following > end:
-                    self._sizes[number] = _DAMAGED
-                    return
-                self._sizes[number] = size
-                offset = following
         if offset < end:
             raise UserError(f"{path} has more than the {length} records that the data's metadata tells of")
 
 
-def _is_local(path: str) -> bool:
-    return "://" not in path
-
-
-def _open(path: str):
-    """Opens a file to be scanned; returns it and its size in bytes."""
-    if _is_local(path):
-        # Unbuffered: a buffer would read 8 kB for every header of 12 bytes.
-        return Path(path).open("rb", buffering=0), Path(path).stat().st_size
-    import tensorflow as tf
-
-    try:
-        return tf.io.gfile.GFile(path, "rb"), tf.io.gfile.stat(path).length
-    except tf.errors.OpError as error:
-        raise OSError(error.message) from error
-
-
-def _read(path: str, offset: int, size: int) -> bytes:
-    # Opening costs 10 microseconds, and no number of files can then exceed what the system allows to be open.
-    if _is_local(path):
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return os.pread(file, size, offset)
-        finally:
-            os.close(file)
-    import tensorflow as tf
-
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            file.seek(offset)
-            return file.read(size)
-    except tf.errors.OpError as error:
-        raise OSError(error.message) from error
-
-
 def _length(header: bytes) -> int | None:
-    """Returns the length that a header tells, None if it is damaged."""
-    if len(header) < _HEADER.size:
+    """Returns the length that a header tells, None if it is damaged or absurd."""
+    try:
+        length = read_length(header)
+    except CorruptRecord:
         return None
-    length, crc = _HEADER.unpack(header)
-    return length if crc == _masked_crc(header[:8]) and length < 2**31 else None
-
-
-def _masked_crc(data: bytes) -> int:
-    crc = google_crc32c.value(data)
-    return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
+    return length if length < 2**31 else None

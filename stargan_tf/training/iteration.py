@@ -7,6 +7,7 @@ from functools import partial
 import tensorflow as tf
 
 from stargan_tf.config import Config
+from stargan_tf.data.scaling import scale_tensor
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
 from stargan_tf.networks.face_masks import find_masks
 from stargan_tf.training.accumulation import masks_in_parts
@@ -32,7 +33,8 @@ def compile_iteration(
         face_alignment: finds the masks of the high-pass skip; also built in the strategy's scope.
 
     Returns:
-        A function from a distributed batch of `training_dataset` to the metrics, averaged over the devices.
+        A function from a distributed batch of `training_dataset`, with images of uint8, to the metrics, averaged over
+        the devices.
     """
     replicas = strategy.num_replicas_in_sync
 
@@ -41,6 +43,7 @@ def compile_iteration(
         drawn = step + state.noise * _FRESH_NOISE
         latent, latent_2 = latent_codes(config, drawn, replica, config.input.batch_size // replicas)
         seed = tf.random.fold_in(tf.stack([tf.constant(config.training.seed, tf.int64), drawn]), replica)
+        data = data | {name: scale_tensor(data[name]) for name in ("source", "reference", "reference_2")}
         batch = Batch(**data, latent=latent, latent_2=latent_2, seed=seed)
         if face_alignment is not None:
             masks = partial(find_masks, face_alignment)

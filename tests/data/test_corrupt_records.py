@@ -60,9 +60,11 @@ def test_a_flipped_byte_is_an_error_that_names_file_record_and_byte(copy):
     corrupt = CorruptRecords(0)
     with pytest.raises(UserError) as error, corrupt.user_errors():
         take(training_dataset(copy, CONFIG, seed=0, corrupt=corrupt), STEPS)
-    assert f"record 5 of {place.file} (at byte {place.offset}) is corrupt: its checksum is wrong" in str(error.value)
+    assert f"record 5 of {place.file} (at byte {place.offset}) is corrupt: the checksum of its data is wrong" in str(
+        error.value
+    )
     assert "--input.max_corrupt_records" in str(error.value)
-    with pytest.raises(tf.errors.OpError, match=r"record 5 of .*its checksum is wrong"):
+    with pytest.raises(tf.errors.OpError, match=r"record 5 of .*the checksum of its data is wrong"):
         take(training_dataset(copy, CONFIG, seed=0), STEPS)
 
 
@@ -72,7 +74,7 @@ def test_corrupt_records_are_skipped_counted_and_replaced(copy, data):
     config = dataclasses.replace(CONFIG, max_corrupt_records=4)
     batches = take(training_dataset(copy, config, seed=0, corrupt=corrupt), STEPS)
     assert corrupt.count == 4
-    assert corrupt.reasons == dict.fromkeys(places, "its checksum is wrong")
+    assert corrupt.reasons == dict.fromkeys(places, "the checksum of its data is wrong")
     lost = {(1, 0), (1, 25), (1, 40), (2, 2)}
     for batch, whole in zip(batches, take(training_dataset(data, CONFIG, seed=0), STEPS), strict=True):
         for name in IMAGES:
@@ -168,7 +170,7 @@ def test_decoded_images_are_read_as_tensorflow_datasets_reads_them(decoded_path)
         np.testing.assert_array_equal(example["image"], np.asarray(make_image(2, index)))
     for batch in take(training_dataset(data, CONFIG, seed=0), 3):
         for image, (label, index) in zip(batch["source"], identify(batch["source"]), strict=True):
-            np.testing.assert_array_equal(image, to_array(make_image(label, index)))
+            np.testing.assert_array_equal(image, make_image(label, index))
 
 
 def test_another_form_of_tensor_is_refused(decoded_path, tmp_path):

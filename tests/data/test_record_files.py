@@ -1,7 +1,8 @@
 import pytest
 import tensorflow as tf
 
-from stargan_tf.data.record_files import CorruptRecord, RecordFiles
+from stargan_tf.data.record_files import RecordFiles
+from stargan_tf.data.tfrecord import CorruptRecord
 from stargan_tf.errors import UserError
 
 HEADER, FOOTER = 12, 4
@@ -56,7 +57,7 @@ def test_records_are_read_by_number(paths, prefix):
 def test_a_flipped_byte_of_data_or_its_checksum_concerns_one_record(paths, offset):
     change(paths[2], offset)
     files = open_files(paths)
-    assert read_all(files)[3:] == ["its checksum is wrong", RECORDS[2][1]]
+    assert read_all(files)[3:] == ["the checksum of its data is wrong", RECORDS[2][1]]
     assert files.damaged() == []
 
 
@@ -83,7 +84,7 @@ def test_a_truncated_file(paths, size):
 def test_a_file_truncated_after_it_was_opened(paths):
     files = open_files(paths)
     truncate(paths[2], 50)
-    assert read_all(files)[3] == "the file ends within it"
+    assert read_all(files)[3] == "the file ends inside its data"
     paths[2].unlink()
     with pytest.raises(CorruptRecord, match="cannot be read: No such file"):
         files.read(3)
@@ -91,7 +92,7 @@ def test_a_file_truncated_after_it_was_opened(paths):
 
 @pytest.mark.parametrize("prefix", ["", "file://"])
 def test_a_missing_file_is_named(paths, prefix):
-    with pytest.raises(UserError, match=r"none.tfrecord cannot be opened .*No such file"):
+    with pytest.raises(UserError, match=r"none.tfrecord cannot be read .*No such file"):
         open_files([f"{prefix}{paths[0].with_name('none.tfrecord')}"], [1])
 
 

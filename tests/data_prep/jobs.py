@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from data_prep.images_to_tfrecords import main
-from data_prep.tfrecord import read_records
 from stargan_tf.data.example_format import decode_example
+from stargan_tf.data.tfrecord import read_records
 
 
 def run(source, output, *flags) -> int:

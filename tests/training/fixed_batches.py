@@ -43,7 +43,7 @@ def run_steps(strategy: tf.distribute.Strategy, config: Config) -> tuple[Trainin
     count = STEPS * batch_size
 
     def images():
-        return random.uniform(-1, 1, (count, *config.model.size, 3))
+        return random.integers(0, 256, (count, *config.model.size, 3), np.uint8)
 
     data = {
         "source": images(),

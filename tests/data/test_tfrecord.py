@@ -3,7 +3,7 @@ import io
 import pytest
 import tensorflow as tf
 
-from data_prep.tfrecord import DamagedRecord, frame, read_records
+from stargan_tf.data.tfrecord import CorruptRecord, frame, read_records
 
 RECORDS = [b"", b"one", bytes(range(256)) * 40]
 
@@ -23,11 +23,11 @@ def test_tensorflow_reads_and_writes_the_same(tmp_path):
 def test_a_flipped_bit_is_found(position):
     data = bytearray(frame(b"one") + frame(b"another"))
     data[position] ^= 1
-    with pytest.raises(DamagedRecord, match=f"record {int(position >= 19)}: the checksum"):
+    with pytest.raises(CorruptRecord, match=f"record {int(position >= 19)}: the checksum"):
         list(read_records(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize("length", [5, 14, 18])
 def test_a_cut_file_is_found(length):
-    with pytest.raises(DamagedRecord, match="record 0: the file ends inside"):
+    with pytest.raises(CorruptRecord, match="record 0: the file ends inside"):
         list(read_records(io.BytesIO(frame(b"one")[:length])))

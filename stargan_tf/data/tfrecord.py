@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import google_crc32c
+import numpy as np
 
 HEADER_BYTES = 12
 _FOOTER_BYTES = 4
 
+# What is read: bytes, or a read-only view of memory that is used again.
+Buffer = bytes | memoryview
 
-class DamagedRecord(ValueError):
-    """A record whose checksum is wrong, or a file that ends inside one."""
+
+class CorruptRecord(ValueError):
+    """A record that cannot be read; the message is the reason."""
 
 
 def frame(data: bytes) -> bytes:
@@ -34,7 +38,7 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
         The data of each record.
 
     Raises:
-        DamagedRecord: with the number of the record, from 0.
+        CorruptRecord: with the number of the record, from 0.
     """
     number = 0
     while header := file.read(HEADER_BYTES):
@@ -42,12 +46,12 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
             length = read_length(header)
             # A wrong length passes its checksum once in four billion, so that this does not ask for absurd memory.
             yield check_data(file.read(length + _FOOTER_BYTES), length)
-        except DamagedRecord as error:
-            raise DamagedRecord(f"record {number}: {error}") from None
+        except CorruptRecord as error:
+            raise CorruptRecord(f"record {number}: {error}") from None
         number += 1
 
 
-def read_length(header: bytes) -> int:
+def read_length(header: Buffer) -> int:
     """Gives the length of the data that follows a header.
 
     Args:
@@ -57,16 +61,16 @@ def read_length(header: bytes) -> int:
         Number of bytes.
 
     Raises:
-        DamagedRecord: the header is cut off or its checksum is wrong.
+        CorruptRecord: the header is cut off or its checksum is wrong.
     """
     if len(header) < HEADER_BYTES:
-        raise DamagedRecord("the file ends inside its header")
+        raise CorruptRecord("the file ends inside its header")
     if header[8:] != _checksum(header[:8]):
-        raise DamagedRecord("the checksum of its length is wrong")
+        raise CorruptRecord("the checksum of its length is wrong")
     return struct.unpack("<Q", header[:8])[0]
 
 
-def check_data(data: bytes, length: int) -> bytes:
+def check_data(data: Buffer, length: int) -> Buffer:
     """Gives the data of a record.
 
     Args:
@@ -74,15 +78,15 @@ def check_data(data: bytes, length: int) -> bytes:
         length: length of the data.
 
     Returns:
-        The data without its checksum.
+        The data without its checksum; of a view, a view.
 
     Raises:
-        DamagedRecord: it is cut off or its checksum is wrong.
+        CorruptRecord: it is cut off or its checksum is wrong.
     """
     if len(data) < length + _FOOTER_BYTES:
-        raise DamagedRecord("the file ends inside its data")
-    if data[length:] != _checksum(data[:length]):
-        raise DamagedRecord("the checksum of its data is wrong")
+        raise CorruptRecord("the file ends inside its data")
+    if data[length : length + _FOOTER_BYTES] != _checksum(data[:length]):
+        raise CorruptRecord("the checksum of its data is wrong")
     return data[:length]
 
 
@@ -91,7 +95,8 @@ def record_bytes(length: int) -> int:
     return HEADER_BYTES + length + _FOOTER_BYTES
 
 
-def _checksum(data: bytes) -> bytes:
+def _checksum(data: Buffer) -> bytes:
     """CRC-32C, rotated by 15 bits and shifted, so that a checksum of data that holds checksums stays meaningful."""
-    crc = google_crc32c.value(data)
+    # It takes no views, but arrays.
+    crc = google_crc32c.value(data if isinstance(data, bytes) else np.frombuffer(data, np.uint8))
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
