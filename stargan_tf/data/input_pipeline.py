@@ -18,6 +18,7 @@ from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.record_files import RecordFiles
 from stargan_tf.data.records import DataDirectory
+from stargan_tf.data.shutdown import awaited
 from stargan_tf.data.tfrecord import CorruptRecord
 from stargan_tf.errors import UserError
 
@@ -127,6 +128,10 @@ class _BatchReader:
 
     def read(self, step: int) -> tuple[np.ndarray, ...]:
         """Reads the rows of one step, in the order of the dataset's signature."""
+        with awaited():
+            return self._read(step)
+
+    def _read(self, step: int) -> tuple[np.ndarray, ...]:
         counters = int(step) * self._config.batch_size + np.arange(self._rows.start, self._rows.stop)
         num_domains = len(self._domains)
         source_domain, source_turns = schedule.turns(counters, num_domains, self._seed, schedule.SOURCES)
