@@ -37,6 +37,7 @@ setup(
         "pillow>=12,<13",
         "opencv-python-headless>=5,<6",
         "google-crc32c>=1.7,<2",
+        "fsspec>=2024.6",
         "tqdm>=4.67,<5",
         "pyyaml>=6,<7",
         "jsonargparse[signatures]>=4.53,<5",

@@ -223,21 +223,21 @@ def _photograph(seed: int, side: int) -> bytes:
 
 def _read_encoded(path: str) -> dict[str, list[bytes]]:
     """Reads the encoded training images of a data directory, by domain."""
-    import tensorflow as tf
-
-    from stargan_tf.data.records import IMAGE, open_data_directory, parse_example, split_name
+    from stargan_tf.data import files
+    from stargan_tf.data.example_format import decode_example
+    from stargan_tf.data.records import IMAGE, open_data_directory, split_name
+    from stargan_tf.data.tfrecord import read_records
     from stargan_tf.errors import UserError
 
     data = open_data_directory(path)
     if data.decoded:
         raise UserError(f"the images of {path} are stored decoded; give data with encoded ones, which both can read")
-    return {
-        domain: [
-            parse_example(serialized)[IMAGE].numpy()
-            for serialized in tf.data.TFRecordDataset(list(data.shards(split_name("train", domain))))
-        ]
-        for domain in data.domains
-    }
+    images: dict[str, list[bytes]] = {domain: [] for domain in data.domains}
+    for domain, of_domain in images.items():
+        for path in data.shards(split_name("train", domain)):
+            with files.open_file(path) as file:
+                of_domain.extend(decode_example(record)[IMAGE][0] for record in read_records(file))
+    return images
 
 
 def _write_records(files: Sequence[Sequence[str]], image_size: tuple[int, int], decoded: bool, parent: Path) -> Path:

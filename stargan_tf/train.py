@@ -8,7 +8,6 @@ from typing import Any
 
 from stargan_tf import command_line, run_directory
 from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, flatten, preset
-from stargan_tf.errors import UserError
 
 PROGRAM = "python -m stargan_tf.train"
 DESCRIPTION = (
@@ -22,7 +21,7 @@ class Arguments:
     """The command line.
 
     Args:
-        data: data directory, as data_prep.images_to_tfrecords writes it.
+        data: data directory, as data_prep.images_to_tfrecords writes it, local or remote (gs://bucket/folder).
         run: run directory; made if missing, resumed if there.
         face_network: face alignment network for the high-pass skip: a published PyTorch file, or the directory of a
             run that has one.
@@ -67,11 +66,12 @@ def run(arguments: Arguments) -> int:
     Raises:
         UserError: a mistake in the arguments, the data or the run directory.
     """
-    config, data = arguments.config, Path(arguments.data)
-    if not data.is_dir():
-        raise UserError(f"there is no data directory {str(data)!r}; data_prep.images_to_tfrecords makes one")
+    config = arguments.config
     with command_line.quiet_start():
-        from stargan_tf.data.records import open_data_directory
+        from stargan_tf.data.records import check_data_directory, open_data_directory
+
+        check_data_directory(arguments.data)  # before TensorFlow, which takes seconds to start
+
         from stargan_tf.training import runtime
         from stargan_tf.training.loop import train_and_evaluate
         from stargan_tf.training.workers import WORKER_LOST_EXIT_CODE, WorkerLostError
@@ -80,7 +80,7 @@ def run(arguments: Arguments) -> int:
     try:
         return train_and_evaluate(
             config,
-            open_data_directory(data),
+            open_data_directory(arguments.data),
             Path(arguments.run),
             None if arguments.face_network is None else Path(arguments.face_network),
             None if arguments.init_from is None else Path(arguments.init_from),

@@ -91,7 +91,7 @@ def test_a_run_that_is_stopped_and_killed_goes_on_as_if_nothing_had_been(data_pa
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--data", "nowhere", "--run", "r"], "there is no data directory 'nowhere'"),
+        (["--data", "nowhere", "--run", "r"], "data directory nowhere does not exist"),
         (["--data", "DATA", "--run", "r", "--preset", "afhq"], "there is no preset 'afhq'; choose one of afhq_256"),
         (["--data", "DATA", "--run", "r", "--preset", "afhq_256"], "image size is 256x256 but the data's is 16x16"),
         (

@@ -41,6 +41,14 @@ def is_folder(path: str) -> bool:
         return gfile.isdir(path) if gfile else other.isdir(path)
 
 
+def list_names(folder: str) -> list[str]:
+    """Returns the names of what is in a remote folder; raises as `is_folder` does."""
+    with _system(folder) as (gfile, other):
+        if gfile:
+            return [name.rstrip("/") for name in gfile.listdir(folder)]
+        return [name_of(name.rstrip("/")) for name in other.ls(folder, detail=False)]
+
+
 def is_file(path: str) -> bool:
     """Returns whether a file is there; raises as `is_folder` does."""
     if not is_remote(path):

@@ -4,21 +4,24 @@ A data directory is a TensorFlow Datasets directory: TFRecord files of Examples,
 `val_NAME` for each domain that has such images, and the metadata with which `tfds.builder_from_directory` reads it.
 """
 
+import contextlib
 import hashlib
+import itertools
 import os
 import re
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stargan_tf.data import files
 from stargan_tf.data.example_format import encode_example
 from stargan_tf.errors import UserError
 
 if TYPE_CHECKING:
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
 IMAGE = "image"  # All of one size, RGB: a JPEG, a PNG, or the uint8 pixels themselves, row by row.
@@ -30,6 +33,11 @@ SUBSETS = ("train", "val")
 
 _DATASET_NAME = "images"
 _DATASET_VERSION = "1.0.0"
+
+# The files of metadata without which there is no data directory; those with names of labels are besides.
+_METADATA = ("dataset_info.json", "features.json")
+
+_HASHED_AT_ONCE = 2**20
 
 
 def split_name(subset: str, domain: str) -> str:
@@ -93,21 +101,6 @@ def serialize_example(image: bytes, label: int, key: str, attributes: str = "{}"
         A serialized `tf.train.Example`; the same arguments give the same bytes.
     """
     return encode_example({IMAGE: image, LABEL: label, KEY: key.encode(), ATTRIBUTES: attributes.encode()})
-
-
-def parse_example(serialized: "tf.Tensor") -> "dict[str, tf.Tensor]":
-    """Parses one serialized Example inside a `tf.data` pipeline.
-
-    Args:
-        serialized: [] string.
-
-    Returns:
-        Scalars by feature name: strings, and an int64 for the label. The image is still encoded.
-    """
-    import tensorflow as tf
-
-    features = {name: tf.io.FixedLenFeature([], tf.string) for name in (IMAGE, KEY, ATTRIBUTES)}
-    return tf.io.parse_single_example(serialized, features | {LABEL: tf.io.FixedLenFeature([], tf.int64)})
 
 
 def features_dict(
@@ -200,7 +193,7 @@ class DataDirectory:
     """A data directory that was opened; see `open_data_directory`.
 
     Args:
-        path: the directory.
+        path: the directory, local or remote (`gs://bucket/folder`).
         domains: names of the domains, in the order of their labels.
         image_size: height and width in pixels.
         num_examples: number of examples by name of the split.
@@ -210,7 +203,7 @@ class DataDirectory:
             height * width * 3 bytes, and not an Image.
     """
 
-    path: Path
+    path: str
     domains: tuple[str, ...]
     image_size: tuple[int, int]
     num_examples: Mapping[str, int]
@@ -244,20 +237,42 @@ def fingerprint(data: DataDirectory) -> str:
     Returns:
         A SHA-256 hash, 64 hexadecimal digits; wherever the directory lies, the same data gives the same.
     """
-    files = sorted((Path(path) for paths in data.shard_paths.values() for path in paths), key=lambda path: path.name)
     whole = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        whole.update(f"{content}  {path.name}\n".encode())
+    for path in sorted(itertools.chain.from_iterable(data.shard_paths.values()), key=files.name_of):
+        content = hashlib.sha256()
+        with files.open_file(path) as file:
+            while part := file.read(_HASHED_AT_ONCE):
+                content.update(part)
+        whole.update(f"{content.hexdigest()}  {files.name_of(path)}\n".encode())
     return whole.hexdigest()
+
+
+def check_data_directory(path: str | os.PathLike[str]) -> None:
+    """Checks that a data directory is there; for a local path, without what takes seconds to import.
+
+    Args:
+        path: the directory, local or of a file system that `stargan_tf.data.files` reads.
+
+    Raises:
+        UserError: it is missing, or is not a data directory.
+    """
+    path = os.fspath(path)
+    advice = "make one with `python -m data_prep.images_to_tfrecords`"
+    try:
+        if not files.is_folder(path):
+            raise UserError(f"data directory {path} does not exist; {advice}")
+        for name in _METADATA:
+            if not files.is_file(files.join(path, name)):
+                raise UserError(f"{path} is not a data directory, since it has no {name}; {advice}")
+    except OSError as error:
+        raise UserError(f"data directory {path} cannot be read ({error.strerror or error})") from error
 
 
 def open_data_directory(path: str | os.PathLike[str]) -> DataDirectory:
     """Reads the metadata of a data directory.
 
     Args:
-        path: the directory.
+        path: the directory, local or of a file system that `stargan_tf.data.files` reads.
 
     Returns:
         What is in it.
@@ -265,19 +280,16 @@ def open_data_directory(path: str | os.PathLike[str]) -> DataDirectory:
     Raises:
         UserError: `path` is missing, or is not a data directory.
     """
-    path = Path(path)
-    advice = "make one with `python -m data_prep.images_to_tfrecords`"
-    if not path.is_dir():
-        raise UserError(f"data directory {path} does not exist; {advice}")
-    for name in ("dataset_info.json", "features.json"):
-        if not (path / name).is_file():
-            raise UserError(f"{path} is not a data directory, since it has no {name}; {advice}")
+    check_data_directory(path)
+    path = os.fspath(path)
 
     # Only now: this takes seconds, and the mistakes above should be told at once.
     import tensorflow_datasets as tfds
 
+    advice = "make one with `python -m data_prep.images_to_tfrecords`"
     try:
-        info = tfds.builder_from_directory(os.fspath(path)).info
+        with _local_metadata(path) as directory:
+            info = tfds.builder_from_directory(directory).info
     except Exception as error:  # TensorFlow Datasets promises no particular one for damaged metadata.
         raise UserError(f"the metadata of data directory {path} cannot be read ({error}); {advice}") from error
     missing = [name for name in (IMAGE, LABEL, KEY, ATTRIBUTES) if name not in info.features]
@@ -291,15 +303,29 @@ def open_data_directory(path: str | os.PathLike[str]) -> DataDirectory:
             f"{path} stores images as a Tensor of {dtype} with encoding {encoding!r}; only uint8 with encoding 'bytes' "
             "can be read"
         )
+    shards = {name: [files.name_of(os.fspath(file)) for file in split.filepaths] for name, split in info.splits.items()}
     return DataDirectory(
         path=path,
         domains=tuple(info.features[LABEL].names),
         image_size=(height, width),
         num_examples={name: split.num_examples for name, split in info.splits.items()},
-        shard_paths={name: tuple(os.fspath(file) for file in split.filepaths) for name, split in info.splits.items()},
+        shard_paths={name: tuple(files.join(path, shard) for shard in names) for name, names in shards.items()},
         shard_lengths={name: tuple(split.shard_lengths) for name, split in info.splits.items()},
         decoded=decoded,
     )
+
+
+@contextlib.contextmanager
+def _local_metadata(path: str) -> Iterator[str]:
+    """Yields a local directory with the metadata: TensorFlow Datasets does not know all file systems that are read."""
+    if not files.is_remote(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        for name in files.list_names(path):
+            if name in _METADATA or name.endswith(".labels.txt"):
+                (Path(directory) / name).write_bytes(files.read(files.join(path, name)))
+        yield directory
 
 
 def _tensor_form(feature: "tfds.features.Tensor") -> tuple[str, str]:

@@ -141,9 +141,7 @@ def evaluate(
         split = records.split_name("val", domain)
         images[domain], _, factors[domain] = read_images(data, split)
         if domain not in SHAPES or not all({"x", "y", "radius", "hue"} <= known.keys() for known in factors[domain]):
-            raise UserError(
-                f"the data {str(data.path)!r} has no known factors; data_prep.synthetic makes data that has"
-            )
+            raise UserError(f"the data {data.path!r} has no known factors; data_prep.synthetic makes data that has")
 
     asked = {"latent": [], "reference": []}  # of each translation: source, translation, shape, hue of the reference
     spreads = []

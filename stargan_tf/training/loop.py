@@ -203,7 +203,7 @@ def _batches(
 def _describe_data(data: DataDirectory, step: int) -> dict:
     return {
         "step": step,
-        "path": str(data.path),
+        "path": data.path,
         "fingerprint": fingerprint(data),
         "num_examples": dict(data.num_examples),
     }

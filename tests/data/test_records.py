@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import (
     SplitSummary,
     check_domains,
     fingerprint,
     open_data_directory,
-    parse_example,
     serialize_example,
     shard_file,
     split_name,
@@ -44,13 +44,13 @@ def test_domains_that_do_not_fit_on_a_line_are_named(domain):
 def test_an_example_is_read_as_it_was_written():
     arguments = (b"\xff\xd8bytes", 2, "train/猫/1.jpg", '{"a": 1}')
     assert serialize_example(*arguments) == serialize_example(*arguments)
-    example = parse_example(tf.constant(serialize_example(*arguments)))
-    assert (example["image"].numpy(), example["label"].numpy()) == (b"\xff\xd8bytes", 2)
-    assert (example["key"].numpy().decode(), example["attributes"].numpy()) == ("train/猫/1.jpg", b'{"a": 1}')
+    example = decode_example(serialize_example(*arguments))
+    assert (example["image"], example["label"]) == ([b"\xff\xd8bytes"], [2])
+    assert (example["key"][0].decode(), example["attributes"]) == ("train/猫/1.jpg", [b'{"a": 1}'])
 
 
 def test_a_data_directory_knows_what_is_in_it(data, data_path):
-    assert data.path == data_path
+    assert data.path == str(data_path)
     assert data.domains == ("cat", "t-shirt", "zebra")
     assert data.image_size == (16, 24)
     assert data.num_examples == {"train_cat": 2, "train_t_shirt": 41, "train_zebra": 5, "val_cat": 3, "val_t_shirt": 1}
