@@ -1,6 +1,8 @@
 """The configuration of a run: frozen dataclasses, presets, checks, YAML in and out."""
 
 import dataclasses
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -260,6 +262,14 @@ _MAY_CHANGE_ON_RESUME = frozenset(
 )
 
 
+# Fields that older versions wrote into the configurations of runs, and why they are gone.
+_REMOVED = {
+    "input.shuffle_buffer": "records are read in a random order without a buffer",
+}
+# Whose removed fields were told; commands read the configuration of a run more than once.
+_noted: set[Path] = set()
+
+
 def preset(name: str) -> Config:
     """Returns the preset of that name.
 
@@ -300,12 +310,49 @@ _PlainDumper.add_representer(tuple, yaml.SafeDumper.represent_list)
 def load(path: Path) -> Config:
     """Reads a configuration that `save` wrote, or one written by hand; what it leaves out has its default.
 
+    Fields that only an older version knew are left out with a note, so that its runs can still be used.
+
     Raises:
         UserError: the file is missing, or names a field or value that does not exist.
     """
     if not path.is_file():
         raise UserError(f"there is no configuration file {str(path)!r}")
-    return parse(Config, ["--config", str(path)], program=str(path))
+    kept = _without_removed_fields(path)
+    if kept is None:
+        return parse(Config, ["--config", str(path)], program=str(path))
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / path.name
+        file.write_text(yaml.safe_dump(kept, sort_keys=False))
+        try:
+            return parse(Config, ["--config", str(file)], program=str(path))
+        except UserError as error:
+            raise UserError(str(error).replace(str(file), str(path))) from error
+
+
+def _without_removed_fields(path: Path) -> dict[str, Any] | None:
+    """Returns the content of a file without fields that do not exist any more; None if it has none of them."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return None  # for the parser to tell
+    found = []
+    for name, reason in _REMOVED.items():
+        *groups, field_name = name.split(".")
+        group = values
+        for part in groups:
+            group = group.get(part) if isinstance(group, Mapping) else None
+        if isinstance(group, dict) and field_name in group:
+            del group[field_name]
+            found.append(f"{name} ({reason})")
+    if not found:
+        return None
+    if path not in _noted:
+        _noted.add(path)
+        print(
+            f"note: {path} is of an older version; left out, as it has no effect now: {', '.join(found)}",
+            file=sys.stderr,
+        )
+    return values
 
 
 def resolve(config: Config, domains: Sequence[str], image_size: tuple[int, int]) -> Config:

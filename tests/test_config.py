@@ -141,6 +141,34 @@ def test_a_missing_file_and_an_unknown_field_are_named(tmp_path):
         load(tmp_path / "config.yaml")
 
 
+def test_a_field_of_an_older_version_is_left_out_with_one_note(tmp_path, capsys):
+    path = tmp_path / "config.yaml"
+    save(COMPLETE, path)
+    expected = load(path)
+    old = yaml.safe_load(path.read_text())
+    old["input"]["shuffle_buffer"] = 2000
+    path.write_text(yaml.safe_dump(old))
+    assert load(path) == expected == load(path)
+    notes = capsys.readouterr().err
+    assert notes.count("\n") == 1 and f"note: {path} is of an older version" in notes
+    assert "input.shuffle_buffer (records are read in a random order without a buffer)" in notes
+
+
+def test_other_unknown_fields_stay_errors_beside_an_old_one(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("input: {shuffle_buffer: 2000, shuffle_buffers: 7}\n")
+    with pytest.raises(UserError, match=r"shuffle_buffers") as raised:
+        load(path)
+    assert str(path) in str(raised.value)
+    path.write_text("model: {shuffle_buffer: 2000}\n")
+    with pytest.raises(UserError, match=r"shuffle_buffer"):
+        load(path)
+    for text in ("", "- input\n", "input: [\n"):  # nothing to remove in these; the parser tells
+        path.write_text(text)
+        with pytest.raises(UserError):
+            load(path)
+
+
 def test_flatten_names_values_as_flags():
     values = flatten(replace(COMPLETE, model=ModelConfig(image_size=(32, 48))))
     assert values["domains"] == ("cat", "dog")
