@@ -160,6 +160,8 @@ class RunConfig:
         threads_per_op: CPU threads that one operation may use, by default all; small networks are faster with 1.
         microbatches: parts of a device's batch that are computed one after the other: the memory of a part, the update
             of the whole; by default 1.
+        steps_per_call: steps that are computed in one call of the compiled graph, fewer where something is to be
+            written; small networks are somewhat faster with several, and a signal is answered after the call.
         deterministic: whether operations give the same bits every time, so that a run that was stopped and goes on
             ends with the very weights of one that was not; somewhat slower.
         on_nonfinite: when a loss, gradient or weight is not finite, `stop`, or `rollback` to the last checkpoint and go
@@ -180,6 +182,7 @@ class RunConfig:
     devices: int | None = None
     threads_per_op: int | None = None
     microbatches: int = 1
+    steps_per_call: int = 1
     deterministic: bool = False
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     max_rollbacks: int = 3
@@ -246,6 +249,7 @@ _MAY_CHANGE_ON_RESUME = frozenset(
                 "devices",
                 "threads_per_op",
                 "microbatches",
+                "steps_per_call",
                 "deterministic",
                 "on_nonfinite",
                 "max_rollbacks",
@@ -378,6 +382,7 @@ def check(config: Config) -> None:
         ("training.devices", 1 if run.devices is None else run.devices),
         ("training.threads_per_op", 1 if run.threads_per_op is None else run.threads_per_op),
         ("training.microbatches", run.microbatches),
+        ("training.steps_per_call", run.steps_per_call),
         ("training.log_every", run.log_every),
         ("training.sample_every", run.sample_every),
         ("training.checkpoint_every", run.checkpoint_every),
