@@ -162,6 +162,8 @@ class RunConfig:
             of the whole; by default 1.
         steps_per_call: steps that are computed in one call of the compiled graph, fewer where something is to be
             written; small networks are somewhat faster with several, and a signal is answered after the call.
+        rematerialize: whether the backward pass computes the insides of blocks again instead of keeping them: less
+            memory, more time.
         deterministic: whether operations give the same bits every time, so that a run that was stopped and goes on
             ends with the very weights of one that was not; somewhat slower.
         on_nonfinite: when a loss, gradient or weight is not finite, `stop`, or `rollback` to the last checkpoint and go
@@ -183,6 +185,7 @@ class RunConfig:
     threads_per_op: int | None = None
     microbatches: int = 1
     steps_per_call: int = 1
+    rematerialize: bool = False
     deterministic: bool = False
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     max_rollbacks: int = 3
@@ -250,6 +253,7 @@ _MAY_CHANGE_ON_RESUME = frozenset(
                 "threads_per_op",
                 "microbatches",
                 "steps_per_call",
+                "rematerialize",
                 "deterministic",
                 "on_nonfinite",
                 "max_rollbacks",

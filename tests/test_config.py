@@ -364,6 +364,8 @@ RUN = Path("runs/a")
         ("training.threads_per_op", 1),
         ("training.devices", 1),
         ("training.microbatches", 2),
+        ("training.steps_per_call", 2),
+        ("training.rematerialize", True),
         ("training.log_every", 7),
         ("training.sample_every", 7),
         ("training.checkpoint_every", 7),
