@@ -42,6 +42,7 @@ class Arguments:
         fused: of the two forms, the one to measure; by default both.
         microbatches: parts of the batch that are computed one after the other.
         rematerialize: compute the insides of blocks again in the backward pass.
+        jit_compile: let XLA compile the gradients.
         single: measure in this process, and print the result as JSON.
     """
 
@@ -54,6 +55,7 @@ class Arguments:
     fused: bool | None = None
     microbatches: int = 1
     rematerialize: bool = False
+    jit_compile: bool = False
     single: bool = False
 
 
@@ -117,6 +119,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
             precision=arguments.precision,
             microbatches=arguments.microbatches,
             rematerialize=arguments.rematerialize,
+            jit_compile=arguments.jit_compile,
         ),
     )
     with strategy.scope():

@@ -164,6 +164,7 @@ class RunConfig:
             written; small networks are somewhat faster with several, and a signal is answered after the call.
         rematerialize: whether the backward pass computes the insides of blocks again instead of keeping them: less
             memory, more time.
+        jit_compile: whether XLA compiles the gradients; starting takes minutes.
         deterministic: whether operations give the same bits every time, so that a run that was stopped and goes on
             ends with the very weights of one that was not; somewhat slower.
         on_nonfinite: when a loss, gradient or weight is not finite, `stop`, or `rollback` to the last checkpoint and go
@@ -186,6 +187,7 @@ class RunConfig:
     microbatches: int = 1
     steps_per_call: int = 1
     rematerialize: bool = False
+    jit_compile: bool = False
     deterministic: bool = False
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     max_rollbacks: int = 3
@@ -254,6 +256,7 @@ _MAY_CHANGE_ON_RESUME = frozenset(
                 "microbatches",
                 "steps_per_call",
                 "rematerialize",
+                "jit_compile",
                 "deterministic",
                 "on_nonfinite",
                 "max_rollbacks",
@@ -407,6 +410,11 @@ def check(config: Config) -> None:
         _require(0 <= value < 1, name, value, "at least 0 and below 1")
     _require(0 <= run.seed < 2**31, "training.seed", run.seed, "at least 0 and below 2^31")
     check_precision(run.precision)
+    if run.jit_compile and run.rematerialize:
+        raise UserError(
+            "--training.rematerialize has no effect with --training.jit_compile, since XLA merges what is computed "
+            "twice; choose one of them"
+        )
     _require(run.max_rollbacks >= 0, "training.max_rollbacks", run.max_rollbacks, "at least 0")
     first, last = run.profile_steps or (1, 1)
     _require(

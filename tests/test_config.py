@@ -366,6 +366,7 @@ RUN = Path("runs/a")
         ("training.microbatches", 2),
         ("training.steps_per_call", 2),
         ("training.rematerialize", True),
+        ("training.jit_compile", True),
         ("training.log_every", 7),
         ("training.sample_every", 7),
         ("training.checkpoint_every", 7),
