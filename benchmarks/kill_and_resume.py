@@ -4,12 +4,15 @@
 
 Trains the quickstart's networks twice with `--training.deterministic`: once undisturbed, and once with `kill -9` after
 about every `kill_every` steps, at a random moment after the run has recorded that step, in the middle of whatever it
-does. Each time the same command is started again. Then it compares everything that the last checkpoints hold (weights,
+does. Each time the same command is started again. With `--workers 2` two processes train together, of which one is
+killed, and both are started again. Then it compares everything that the last checkpoints hold (weights,
 averages, moments of Adam, counters) and all measurements.
 """
 
 import json
+import os
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -39,6 +42,8 @@ class Arguments:
         steps: length of the runs.
         kill_every: steps between kills.
         checkpoint_every: steps between checkpoints; best not a divisor of `kill_every`, so that steps are lost.
+        steps_per_call: steps in one call of the compiled graph in the run that is killed; the other one has 1.
+        workers: processes that train together; a kill hits any one of them.
     """
 
     data: str
@@ -47,6 +52,8 @@ class Arguments:
     steps: int = 1000
     kill_every: int = 100
     checkpoint_every: int = 30
+    steps_per_call: int = 1
+    workers: int = 1
 
 
 def run(arguments: Arguments) -> int:
@@ -103,26 +110,45 @@ def _train(arguments: Arguments, run: Path, target: int | None, bar: tqdm) -> No
     command += ["--preset", arguments.preset, "--training.deterministic", "true", "--training.log_every", "10"]
     command += ["--training.steps", str(arguments.steps), "--training.sample_every", str(arguments.steps)]
     command += ["--training.checkpoint_every", str(arguments.checkpoint_every)]
-    log = run.parent / f"{run.name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file)
+    if run.name == "killed":
+        command += ["--training.steps_per_call", str(arguments.steps_per_call)]
+    logs = [run.parent / f"{run.name}_{worker}.log" for worker in range(arguments.workers)]
+    run.parent.mkdir(parents=True, exist_ok=True)
+    processes = []
     try:
-        while process.poll() is None:
+        for log, environment in zip(logs, _environments(arguments.workers), strict=True):
+            with log.open("a") as file:
+                processes.append(subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | environment))
+        while any(process.poll() is None for process in processes):
             step = _last_step(run)
             bar.n = step + (arguments.steps if run.name == "killed" else 0)
             bar.refresh()
             if target is not None and step >= target:
                 time.sleep(random.uniform(0, 0.5))
-                process.kill()
-                process.wait()
+                random.choice(processes).kill()
+                for process in processes:  # the others notice
+                    process.wait()
                 return
             time.sleep(0.2)
     finally:
-        process.kill()
-        process.wait()
-    if process.returncode:
-        raise UserError(f"training ended with exit code {process.returncode}; see {log}")
+        for process in processes:
+            process.kill()
+            process.wait()
+    for process, log in zip(processes, logs, strict=True):
+        if process.returncode:
+            raise UserError(f"training ended with exit code {process.returncode}; see {log}")
+
+
+def _environments(workers: int) -> list[dict[str, str]]:
+    """Returns what makes each process one of several workers on this machine."""
+    if workers == 1:
+        return [{}]
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(workers)]
+    addresses = [f"localhost:{server.getsockname()[1]}" for server in sockets]
+    for server in sockets:
+        server.close()
+    tasks = [{"type": "worker", "index": index} for index in range(workers)]
+    return [{"TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": task})} for task in tasks]
 
 
 def _last_step(run: Path) -> int:

@@ -41,6 +41,8 @@ class Arguments:
         precision: float32 or mixed_bfloat16; by default both.
         fused: of the two forms, the one to measure; by default both.
         microbatches: parts of the batch that are computed one after the other.
+        rematerialize: compute the insides of blocks again in the backward pass.
+        jit_compile: let XLA compile the gradients.
         single: measure in this process, and print the result as JSON.
     """
 
@@ -52,6 +54,8 @@ class Arguments:
     precision: Literal["float32", "mixed_bfloat16"] | None = None
     fused: bool | None = None
     microbatches: int = 1
+    rematerialize: bool = False
+    jit_compile: bool = False
     single: bool = False
 
 
@@ -111,7 +115,12 @@ def measure(arguments: Arguments) -> dict[str, float]:
         model=model,
         losses=LossConfig(lambda_ds=2.0),
         input=DataConfig(batch_size=arguments.batch_size),
-        training=RunConfig(precision=arguments.precision, microbatches=arguments.microbatches),
+        training=RunConfig(
+            precision=arguments.precision,
+            microbatches=arguments.microbatches,
+            rematerialize=arguments.rematerialize,
+            jit_compile=arguments.jit_compile,
+        ),
     )
     with strategy.scope():
         state = create_state(config)

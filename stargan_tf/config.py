@@ -162,6 +162,11 @@ class RunConfig:
         threads_per_op: CPU threads that one operation may use, by default all; small networks are faster with 1.
         microbatches: parts of a device's batch that are computed one after the other: the memory of a part, the update
             of the whole; by default 1.
+        steps_per_call: steps that are computed in one call of the compiled graph, fewer where something is to be
+            written; small networks are somewhat faster with several, and a signal is answered after the call.
+        rematerialize: whether the backward pass computes the insides of blocks again instead of keeping them: less
+            memory, more time.
+        jit_compile: whether XLA compiles the gradients; starting takes minutes.
         deterministic: whether operations give the same bits every time, so that a run that was stopped and goes on
             ends with the very weights of one that was not; somewhat slower.
         on_nonfinite: when a loss, gradient or weight is not finite, `stop`, or `rollback` to the last checkpoint and go
@@ -189,6 +194,9 @@ class RunConfig:
     devices: int | None = None
     threads_per_op: int | None = None
     microbatches: int = 1
+    steps_per_call: int = 1
+    rematerialize: bool = False
+    jit_compile: bool = False
     deterministic: bool = False
     on_nonfinite: Literal["stop", "rollback"] = "stop"
     max_rollbacks: int = 3
@@ -261,6 +269,9 @@ _MAY_CHANGE_ON_RESUME = frozenset(
                 "devices",
                 "threads_per_op",
                 "microbatches",
+                "steps_per_call",
+                "rematerialize",
+                "jit_compile",
                 "deterministic",
                 "on_nonfinite",
                 "max_rollbacks",
@@ -445,6 +456,7 @@ def check(config: Config) -> None:
         ("training.devices", 1 if run.devices is None else run.devices),
         ("training.threads_per_op", 1 if run.threads_per_op is None else run.threads_per_op),
         ("training.microbatches", run.microbatches),
+        ("training.steps_per_call", run.steps_per_call),
         ("training.log_every", run.log_every),
         ("training.sample_every", run.sample_every),
         ("training.checkpoint_every", run.checkpoint_every),
@@ -466,6 +478,11 @@ def check(config: Config) -> None:
         _require(0 <= value < 1, name, value, "at least 0 and below 1")
     _require(0 <= run.seed < 2**31, "training.seed", run.seed, "at least 0 and below 2^31")
     check_precision(run.precision)
+    if run.jit_compile and run.rematerialize:
+        raise UserError(
+            "--training.rematerialize has no effect with --training.jit_compile, since XLA merges what is computed "
+            "twice; choose one of them"
+        )
     _require(run.max_rollbacks >= 0, "training.max_rollbacks", run.max_rollbacks, "at least 0")
     first, last = run.profile_steps or (1, 1)
     _require(

@@ -10,6 +10,7 @@ from stargan_tf.config import log2_size
 from stargan_tf.networks.convolution import conv
 from stargan_tf.networks.layers import downsample, leaky_relu, track, upsample
 from stargan_tf.networks.normalization import AdaIN, InstanceNorm
+from stargan_tf.networks.rematerialization import recompute
 
 _SQRT_HALF = math.sqrt(0.5)
 
@@ -39,6 +40,7 @@ class ResidualBlock(keras.layers.Layer):
         super().__init__(**kwargs)
         dtype = self.dtype_policy
         self.halve = halve
+        self.rematerialized = False
         norm = partial(InstanceNorm, in_channels, fused, dtype=dtype)
         first = {"resampling": "halve" if halve else None, "fused": fused}
         self.norm1 = norm(name="norm1") if normalize else None
@@ -51,6 +53,9 @@ class ResidualBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, x):
+        return recompute(self, self._compute, x) if self.rematerialized else self._compute(x)
+
+    def _compute(self, x):
         # Averaging and a 1x1 convolution commute: pool first, so that the convolution sees a quarter of the pixels.
         shortcut = downsample(x) if self.halve else x
         if self.conv1x1 is not None:
@@ -90,6 +95,7 @@ class AdainResidualBlock(keras.layers.Layer):
         super().__init__(**kwargs)
         dtype = self.dtype_policy
         self.double = double
+        self.rematerialized = False
         self.shortcut = shortcut
         first = {"resampling": "double" if double else None, "fused": fused}
         self.norm1 = AdaIN(in_channels, style_dim, fused, dtype=dtype, name="norm1")
@@ -102,6 +108,9 @@ class AdainResidualBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, x, style):
+        return recompute(self, self._compute, x, style) if self.rematerialized else self._compute(x, style)
+
+    def _compute(self, x, style):
         shortcut = x
         x = self.conv1(leaky_relu(self.norm1(x, style)))
         x = self.conv2(leaky_relu(self.norm2(x, style)))

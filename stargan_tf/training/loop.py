@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from stargan_tf import config as configuration
 from stargan_tf import run_directory
-from stargan_tf.config import Config, check_replicas, resolve
+from stargan_tf.config import Config, RunConfig, check_replicas, resolve
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory, fingerprint
@@ -20,7 +20,7 @@ from stargan_tf.training.checkpoint_files import find_latest
 from stargan_tf.training.checkpoints import Checkpoints, check_trainable
 from stargan_tf.training.distribution import create_strategy, describe, distribute
 from stargan_tf.training.evaluation_schedule import EvaluationSchedule
-from stargan_tf.training.iteration import compile_iteration
+from stargan_tf.training.iteration import compile_steps
 from stargan_tf.training.measurements import Measurements, NonFiniteError
 from stargan_tf.training.profiling import Profiler
 from stargan_tf.training.rollback import roll_back
@@ -121,7 +121,7 @@ def _train(
     # ------------------------------------------------------------------ input, step, records
     corrupt = CorruptRecords(config.input.max_corrupt_records)
     batches = _batches(config, data, corrupt, strategy, state)
-    iterate = compile_iteration(strategy, state, config, face_alignment)
+    iterate = compile_steps(strategy, state, config, face_alignment)
     measurements = Measurements(config)
     summaries, evaluation = None, None
     if workers.is_chief:
@@ -136,14 +136,13 @@ def _train(
         tqdm(total=steps, initial=step, unit="step", disable=None if summaries else True, dynamic_ncols=True) as bar,
     ):
         while True:
+            count = steps_of_next_call(settings, step)
             profiler.before(step + 1)
-            with measurements.phase("data_wait"):
-                batch = next(batches)
             with measurements.phase("step"):
-                measurements.add(step + 1, iterate(batch))
-            step += 1
+                measurements.add(step + 1, iterate(batches, count))
+            step += count
             profiler.after(step)
-            bar.update()
+            bar.update(count)
             stopping = workers.stop_signal(stop.received)
             last = step == steps or stopping is not None
             evaluating = stopping is None and evaluation_schedule.is_due(settings, step)
@@ -189,6 +188,17 @@ def _train(
         return _SIGNAL_EXIT_CODE + stopping
     say(f"trained {steps} steps: samples in {run / 'samples'}, TensorBoard: tensorboard --logdir {run / LOGS}")
     return 0
+
+
+def steps_of_next_call(settings: RunConfig, step: int) -> int:
+    """Returns how many steps follow `step` in one call, which ends where something is to be written or traced."""
+    periods = (settings.log_every, settings.sample_every, settings.checkpoint_every, settings.eval_every)
+    ends = [settings.steps, step + settings.steps_per_call]
+    ends += [(step // every + 1) * every for every in periods if every > 0]
+    if settings.profile_steps is not None:
+        first, last = settings.profile_steps
+        ends += [end for end in (first - 1, last) if end > step]
+    return min(ends) - step
 
 
 def _open_records(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from stargan_tf.config import Config
 from stargan_tf.errors import UserError
-from stargan_tf.training.step import Metrics
+from stargan_tf.training.iteration import DATA_WAIT, StepMetrics
 
 
 class NonFiniteError(UserError):
@@ -23,25 +23,25 @@ class Measurements:
 
     def __init__(self, config: Config):
         self._config = config
-        self._steps: list[tuple[int, Metrics]] = []
-        self._seconds = dict.fromkeys(("data_wait", "step", "summaries", "checkpoint", "evaluation"), 0.0)
+        self._calls: list[tuple[int, StepMetrics]] = []
+        self._seconds = dict.fromkeys(("step", "summaries", "checkpoint", "evaluation"), 0.0)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Counts the time until it is left as spent on one of the phases: `data_wait`, `step`, and so on."""
+        """Counts the time until it is left as spent on `step`, `summaries`, `checkpoint` or `evaluation`."""
         start = time.perf_counter()
         try:
             yield
         finally:
             self._seconds[name] += time.perf_counter() - start
 
-    def add(self, step: int, metrics: Metrics) -> None:
-        """Adds one step."""
-        self._steps.append((step, metrics))
+    def add(self, first_step: int, metrics: StepMetrics) -> None:
+        """Adds the steps from `first_step` on that one call has done."""
+        self._calls.append((first_step, metrics))
 
     def forget(self) -> None:
         """Drops the steps since the last record."""
-        self._steps = []
+        self._calls = []
 
     def close(self) -> dict[str, float]:
         """Ends the steps since the last record.
@@ -54,7 +54,11 @@ class Measurements:
             NonFiniteError: something is not finite, with the steps in question.
         """
         with self.phase("step"):  # where the device still computes, this waits for it
-            values = [(step, {name: float(value) for name, value in metrics.items()}) for step, metrics in self._steps]
+            values = [
+                (step, dict(zip(metrics.names, row.tolist(), strict=True)))
+                for first_step, metrics in self._calls
+                for step, row in enumerate(metrics.values.numpy(), first_step)
+            ]
         self.forget()
         for step, metrics in values:
             bad = [name for name, value in metrics.items() if not math.isfinite(value)]
@@ -66,7 +70,8 @@ class Measurements:
         means = {name: sum(metrics[name] for _, metrics in values) / count for name in values[0][1]}
         times = {f"time/{phase}": seconds / count for phase, seconds in self._seconds.items()}
         self._seconds = dict.fromkeys(self._seconds, 0.0)
-        rate = 1 / (times["time/data_wait"] + times["time/step"])
+        rate = 1 / times["time/step"]
+        times["time/step"] -= means.get(DATA_WAIT, 0.0)  # the calls wait for their batches themselves
         optimizers = self._config.optimizers
         return (
             means

@@ -220,19 +220,24 @@ def _seen_by_discriminator(images: tf.Tensor, weights: LossConfig, batch: Batch,
 
 
 def gradients(
-    loss: Callable[[], tuple[tf.Tensor, Metrics]], variables: Sequence[keras.Variable]
+    loss: Callable[[], tuple[tf.Tensor, Metrics]], variables: Sequence[keras.Variable], jit_compile: bool = False
 ) -> tuple[list[tf.Tensor], Metrics]:
     """Computes gradients with respect to these variables and no others.
 
     Args:
         loss: computes the loss and its terms.
         variables: what the update moves.
+        jit_compile: whether XLA compiles all of it.
 
     Returns:
         The gradients, zero where the loss does not depend on a variable, and the terms.
     """
-    values = [variable.value for variable in variables]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(values)
-        total, terms = loss()
-    return tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO), terms
+
+    def compute() -> tuple[list[tf.Tensor], Metrics]:
+        values = [variable.value for variable in variables]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            total, terms = loss()
+        return tape.gradient(total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO), terms
+
+    return tf.function(compute, autograph=False, jit_compile=True)() if jit_compile else compute()

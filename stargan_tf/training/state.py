@@ -8,6 +8,7 @@ import tensorflow as tf
 from stargan_tf import networks
 from stargan_tf.config import Config, ModelConfig
 from stargan_tf.networks import Networks
+from stargan_tf.networks.rematerialization import rematerialize
 from stargan_tf.training.adam import Adam
 
 
@@ -47,6 +48,8 @@ def create_state(config: Config) -> TrainingState:
         average.set_weights(getattr(trained, name).get_weights())
     optimizers = {}
     for name, network in trained.items():
+        if config.training.rematerialize:
+            rematerialize(network)
         optimizers[name] = create_optimizer(config, name)
         optimizers[name].build(network.trainable_variables)
     step, noise = (tf.Variable(0, dtype=tf.int64, trainable=False, name=name) for name in ("step", "noise"))

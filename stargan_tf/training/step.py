@@ -37,16 +37,16 @@ def train_step(state: TrainingState, config: Config, batch: Batch, step: tf.Tens
     Returns:
         Scalars by name, averaged over this replica's share.
     """
-    weights, parts = config.losses, config.training.microbatches
+    weights, parts, jit_compile = config.losses, config.training.microbatches, config.training.jit_compile
     lambda_ds, regularize = diversity_weight(weights, step), regularizes(weights, step)
-    if parts == 1:
-        metrics = _updates_of_a_batch(state, weights, batch, lambda_ds, regularize)
+    if parts == 1 and not jit_compile:
+        metrics = _updates_that_share(state, weights, batch, lambda_ds, regularize)
     else:
-        metrics = _updates_in_parts(state, weights, batch, lambda_ds, regularize, parts)
+        metrics = _separate_updates(state, weights, batch, lambda_ds, regularize, parts, jit_compile)
     return {f"{update}/{term}": value for update, terms in metrics.items() for term, value in terms.items()}
 
 
-def _updates_of_a_batch(
+def _updates_that_share(
     state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor, regularize: tf.Tensor
 ) -> dict[str, Metrics]:
     """Shares what the updates have in common.
@@ -74,10 +74,20 @@ def _updates_of_a_batch(
     return metrics
 
 
-def _updates_in_parts(
-    state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor, regularize: tf.Tensor, parts: int
+def _separate_updates(
+    state: TrainingState,
+    weights: LossConfig,
+    batch: Batch,
+    lambda_ds: tf.Tensor,
+    regularize: tf.Tensor,
+    parts: int,
+    jit_compile: bool,
 ) -> dict[str, Metrics]:
-    """Needs the memory of a part; every update translates anew, since keeping translations would need more."""
+    """Lets every update translate anew.
+
+    In parts, since keeping translations would need the memory of the whole batch; for XLA, since it compiles the
+    gradient of one update at a time.
+    """
     nets, metrics = state.networks, {}
 
     def latent_guided(part: Batch) -> tf.Tensor:
@@ -86,18 +96,20 @@ def _updates_in_parts(
     def reference_guided(part: Batch) -> tf.Tensor:
         return reference_guided_translation(nets, part, nets.generator.encode(part.source)).image
 
-    metrics["d_latent"] = update_discriminator(state, weights, batch, latent_guided, regularize, parts)
-    metrics["d_reference"] = update_discriminator(state, weights, batch, reference_guided, regularize, parts)
+    metrics["d_latent"] = update_discriminator(state, weights, batch, latent_guided, regularize, parts, jit_compile)
+    metrics["d_reference"] = update_discriminator(
+        state, weights, batch, reference_guided, regularize, parts, jit_compile
+    )
 
     def loss(part: Batch) -> tuple[tf.Tensor, Metrics]:
         return latent_guided_loss(nets, weights, part, latent_guided_translation(nets, part), lambda_ds)
 
     variables = [variable for name in _MOVED for variable in getattr(nets, name).trainable_variables]
     gradient, terms = mean_over_parts(
-        lambda part: gradients(lambda: loss(part), variables), batch, parts, variables, GENERATOR_TERMS
+        lambda part: gradients(lambda: loss(part), variables, jit_compile), batch, parts, variables, GENERATOR_TERMS
     )
     metrics["g_latent"] = terms | apply_gradients(state, _MOVED, gradient)
-    metrics["g_reference"] = update_generator_reference_guided(state, weights, batch, lambda_ds, parts)
+    metrics["g_reference"] = update_generator_reference_guided(state, weights, batch, lambda_ds, parts, jit_compile)
     return metrics
 
 
@@ -108,6 +120,7 @@ def update_discriminator(
     translate: Callable[[Batch], tf.Tensor],
     regularize: tf.Tensor | bool = True,
     parts: int = 1,
+    jit_compile: bool = False,
 ) -> Metrics:
     """D learns to tell real images from translations.
 
@@ -119,6 +132,7 @@ def update_discriminator(
             gradient flows into them.
         regularize: whether R1 is part of the loss at this step.
         parts: how many parts of the batch are computed one after the other.
+        jit_compile: whether XLA compiles the gradient.
 
     Returns:
         Loss, terms, and norm of the gradient.
@@ -127,8 +141,11 @@ def update_discriminator(
 
     def compute(reg_weight: float) -> tuple[list[tf.Tensor], Metrics]:
         def compute_part(part: Batch) -> tuple[list[tf.Tensor], Metrics]:
-            fake = translate(part)
-            return gradients(lambda: discriminator_loss(state.networks, weights, part, fake, reg_weight), variables)
+            return gradients(
+                lambda: discriminator_loss(state.networks, weights, part, translate(part), reg_weight),
+                variables,
+                jit_compile,
+            )
 
         return mean_over_parts(compute_part, batch, parts, variables, DISCRIMINATOR_TERMS)
 
@@ -142,13 +159,18 @@ def update_discriminator(
 
 
 def update_generator_reference_guided(
-    state: TrainingState, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor, parts: int = 1
+    state: TrainingState,
+    weights: LossConfig,
+    batch: Batch,
+    lambda_ds: tf.Tensor,
+    parts: int = 1,
+    jit_compile: bool = False,
 ) -> Metrics:
     """G alone learns from translations in the styles of two reference images."""
     nets = state.networks
     variables = nets.generator.trainable_variables
     gradient, terms = mean_over_parts(
-        lambda part: gradients(lambda: reference_guided_loss(nets, weights, part, lambda_ds), variables),
+        lambda part: gradients(lambda: reference_guided_loss(nets, weights, part, lambda_ds), variables, jit_compile),
         batch,
         parts,
         variables,

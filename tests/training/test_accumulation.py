@@ -19,9 +19,9 @@ def whole():
     return run_steps(create_strategy(devices=1), LAZY)
 
 
-@pytest.mark.parametrize("devices", [1, 2])
-def test_the_update_is_that_of_the_whole_batch(devices, whole):
-    in_parts = replace(LAZY, training=replace(LAZY.training, microbatches=2))
+@pytest.mark.parametrize(("devices", "rematerialize"), [(1, False), (2, True)])
+def test_the_update_is_that_of_the_whole_batch(devices, rematerialize, whole):
+    in_parts = replace(LAZY, training=replace(LAZY.training, microbatches=2, rematerialize=rematerialize))
     state, before, metrics = run_steps(create_strategy(devices=devices), in_parts)
     expected_state, expected_before, expected_metrics = whole
     after, expected = weights(state), weights(expected_state)

@@ -143,6 +143,7 @@ def workers(data_path, tmp_path_factory):
         str(data_path),
     ]
     command += ["--run", str(run), *flags(TINY), "--training.log_every=1", "--training.checkpoint_every=1"]
+    command += ["--training.steps_per_call=2"]
     processes = [
         subprocess.Popen(
             command,

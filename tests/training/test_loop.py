@@ -8,6 +8,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from stargan_tf import config as configuration
+from stargan_tf.config import RunConfig
 from stargan_tf.data.records import open_data_directory
 from stargan_tf.errors import UserError
 from stargan_tf.training import loop
@@ -87,18 +88,36 @@ def test_a_batch_that_cannot_be_split_over_the_devices_is_refused(data_path, tmp
 
 
 def test_a_run_over_two_devices_with_a_trace_for_the_profiler(data_path, tmp_path, capsys):
-    both = with_training(TINY, steps=2, devices=None, profile_steps=(2, 2))
+    both = with_training(
+        TINY, steps=4, steps_per_call=2, devices=None, log_every=4, checkpoint_every=4, profile_steps=(3, 4)
+    )
     assert train_and_evaluate(both, open_data_directory(data_path), tmp_path / "run") == 0
-    assert "on 2 CPUs from step 0 to 2" in capsys.readouterr().out
-    assert checkpoint_of(tmp_path / "run").endswith("step-2")
+    assert "on 2 CPUs from step 0 to 4" in capsys.readouterr().out
+    assert checkpoint_of(tmp_path / "run").endswith("step-4")
     (trace,) = (tmp_path / "run" / "logs" / "plugins" / "profile").glob("*/*.xplane.pb")
     assert b"StatelessRandomNormal" in trace.read_bytes()  # an operation of the step
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [4, 5, 9, 10, 14, 15, 18, 20, 23]),
+        ({"profile_steps": (7, 12)}, [4, 5, 6, 9, 10, 12, 15, 18, 20, 23]),
+        ({"steps_per_call": 1}, list(range(1, 24))),
+    ],
+)
+def test_a_call_ends_where_something_is_written_or_traced(changes, expected):
+    settings = RunConfig(steps=23, steps_per_call=4, log_every=5, sample_every=9, checkpoint_every=18)
+    settings, ends = replace(settings, **changes), [0]
+    while ends[-1] < 23:
+        ends.append(ends[-1] + loop.steps_of_next_call(settings, ends[-1]))
+    assert ends[1:] == expected
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_not_saved(data_path, tmp_path):
     # Steps so large that the second one starts from weights beyond float32's range.
     exploding = replace(TINY, optimizers=replace(TINY.optimizers, learning_rate=1e30))
-    exploding = with_training(exploding, steps=4, log_every=4, sample_every=100, checkpoint_every=100)
+    exploding = with_training(exploding, steps=4, steps_per_call=4, log_every=4, sample_every=100, checkpoint_every=100)
     with pytest.raises(NonFiniteError, match=r"at step \d, among steps 1 to 4; nothing of these steps is saved"):
         train_and_evaluate(exploding, open_data_directory(data_path), tmp_path / "run")
     assert checkpoint_of(tmp_path / "run") is None
@@ -109,22 +128,22 @@ def spoil(monkeypatch):
     """Lets a weight become NaN once so many iterations have been computed in this process; 0 lets it."""
     after = []
 
-    def compile_iteration(strategy, state, *rest):
-        iterate = loop_compile_iteration(strategy, state, *rest)
-        calls = 0
+    def compile_steps(strategy, state, *rest):
+        iterate = loop_compile_steps(strategy, state, *rest)
+        done = 0
 
-        def spoilt(batch):
-            nonlocal calls
-            calls += 1
-            if calls in after:
+        def spoilt(batches, count):
+            nonlocal done
+            done += count
+            if done in after:
                 weight = state.networks.generator.trainable_variables[0]
                 weight.assign(weight * float("nan"))
-            return iterate(batch)
+            return iterate(batches, count)
 
         return spoilt
 
-    loop_compile_iteration = loop.compile_iteration
-    monkeypatch.setattr(loop, "compile_iteration", compile_iteration)
+    loop_compile_steps = loop.compile_steps
+    monkeypatch.setattr(loop, "compile_steps", compile_steps)
     return after.extend
 
 
