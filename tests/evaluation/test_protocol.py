@@ -123,7 +123,7 @@ def test_one_that_crashes_again_and_again_ends_with_the_same(undisturbed, transl
         except Crash:
             crashes += 1
             assert crashes < 40
-    assert crashes > 8
+    assert crashes >= 6
     assert json.dumps(result, indent=2) == undisturbed
     assert extractor.seen < whole.seen / 2  # the rest had been kept
 
