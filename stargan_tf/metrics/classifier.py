@@ -163,7 +163,7 @@ def load_or_train(data: DataDirectory, cache: Path, settings: Settings = Setting
     kept = cache / f"classifier-{records.fingerprint(data)[:12]}-{short_hash(asdict(settings), [])}"
     if not kept.is_dir():
         _train_into(kept, data, settings)
-    network = _build(data.image_size, len(data.domains), settings)
+    network = build(data.image_size, len(data.domains), settings)
     try:
         facts = json.loads((kept / _FACTS_FILE).read_text())
         with np.load(kept / _WEIGHTS_FILE) as arrays:
@@ -183,7 +183,7 @@ def load_or_train(data: DataDirectory, cache: Path, settings: Settings = Setting
 
 def _train_into(directory: Path, data: DataDirectory, settings: Settings) -> None:
     """Trains a classifier and writes it, complete or not at all."""
-    network = _build(data.image_size, len(data.domains), settings)
+    network = build(data.image_size, len(data.domains), settings)
     _fit(network, data, settings)
     new = directory.with_name(directory.name + ".new")
     shutil.rmtree(new, ignore_errors=True)  # of an attempt that was interrupted
@@ -194,8 +194,8 @@ def _train_into(directory: Path, data: DataDirectory, settings: Settings) -> Non
     new.rename(directory)
 
 
-def _build(image_size: tuple[int, int], num_domains: int, settings: Settings) -> keras.Model:
-    """Builds the network with weights of the seed."""
+def build(image_size: tuple[int, int], num_domains: int, settings: Settings) -> keras.Model:
+    """Builds the network with random weights of the seed; what it gives says `Classifier`."""
     reduced = min(1.0, settings.side / max(image_size))
     size = [max(round(side * reduced), 1) for side in image_size]
     seeds = iter(range(settings.seed * 100, settings.seed * 100 + 100))

@@ -80,6 +80,15 @@ def test_features(extractor, trained_classifier, images):
     assert len(np.unique(features[:40].round(4), axis=0)) == 40
 
 
+def test_large_images_are_reduced_first():
+    """To 64 x 48, and halved by the block; smoothed, so that the finest pattern becomes grey."""
+    network = classifier.build((256, 192), 2, replace(SETTINGS, widths=(4,)))
+    pattern = np.where(np.indices((256, 192)).sum(axis=0) % 2, 1, -1).astype(np.float32)
+    logits, (block,) = network(np.stack([np.repeat(pattern[..., None], 3, axis=-1), np.zeros((256, 192, 3))]))
+    assert logits.shape == (2, 2) and block.shape == (2, 32, 24, 4)
+    np.testing.assert_allclose(block[0, 1:-1, 1:-1], block[1, 1:-1, 1:-1], atol=1e-4)
+
+
 def test_the_distance_is_that_of_unit_vectors(distance, trained_classifier, images):
     features = distance.features(images)
     found = distance.distance([layer[:1] for layer in features], [layer[1:] for layer in features])
