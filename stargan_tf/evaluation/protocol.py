@@ -26,6 +26,7 @@ from stargan_tf.evaluation.settings import FEWEST_GENERATED, FEWEST_REAL, Protoc
 from stargan_tf.evaluation.tasks import LatentStyles, ReferenceStyles, Styles, Task, all_tasks
 from stargan_tf.metrics.extractors import FeatureExtractor
 from stargan_tf.metrics.frechet import FewSamplesWarning, frechet_distance
+from stargan_tf.metrics.identity import identity
 from stargan_tf.metrics.kernel import kernel_distance
 from stargan_tf.metrics.neighbours import density_coverage, precision_recall
 from stargan_tf.metrics.perceptual import PerceptualDistance, mean_pairwise
@@ -114,8 +115,8 @@ class Evaluator:
                 f"the run's domains are {', '.join(translator.domains)} but the data's are "
                 f"{', '.join(self._data.domains)}"
             )
-        identity = self._identity(translator)
-        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+        evaluated = self._identity(translator)
+        key = hashlib.sha256(json.dumps(evaluated, sort_keys=True).encode()).hexdigest()[:12]
         directory = WorkDirectory(None if work is None else work / key, self._save_seconds)
         settings = self._settings
         styles: dict[str, Styles] = {
@@ -134,7 +135,7 @@ class Evaluator:
                 else:
                     bar.update(len(self._numbers[task.source]))
                 results[task] = result
-        whole = identity | {"settings": dataclasses.asdict(settings) | {"modes": list(settings.modes)}, "key": key}
+        whole = evaluated | {"settings": dataclasses.asdict(settings) | {"modes": list(settings.modes)}, "key": key}
         for mode in settings.modes:
             whole[mode] = _listed({task: result for task, result in results.items() if task.mode == mode}, self._data)
         return whole
@@ -148,8 +149,8 @@ class Evaluator:
             "step": translator.step,
             "weights": _hash_of_weights(translator),
             "data": self._fingerprint,
-            "extractor": {"name": self._extractor.name, "hash": self._extractor.hash},
-            "distance": {"name": self._distance.name, "hash": self._distance.hash},
+            "extractor": identity(self._extractor),
+            "distance": identity(self._distance),
             "batch_size": translator.batch_size,  # in the last digits
             "settings": settings,
         }

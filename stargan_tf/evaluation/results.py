@@ -112,6 +112,8 @@ def table(result: Mapping[str, Any]) -> str:
         f"step {result['step']}: LPIPS by {distance['name']} {distance['hash']}, "
         f"everything else by features of {extractor['name']} {extractor['hash']}"
     ]
+    if extractor.get("accuracy") is not None:
+        lines[0] += f", which recognizes {extractor['accuracy']:.1%} of the validation images"
     for mode in result["settings"]["modes"]:
         rows = {f"{task['source']} to {task['target']}": task for task in result[mode]["tasks"].values()} | {
             "mean": result[mode]["mean"]

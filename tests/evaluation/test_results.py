@@ -75,3 +75,10 @@ def test_a_directory_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "evaluation").write_text("a file")
     with pytest.raises(UserError, match="cannot be written"):
         results.write(RESULT, tmp_path)
+
+
+def test_how_well_the_classifier_knows_the_domains_stands_beside_its_numbers():
+    result = copy.deepcopy(RESULT)
+    result["extractor"]["accuracy"] = 0.987
+    assert "which recognizes 98.7% of the validation images" in results.table(result).splitlines()[0]
+    assert "recognizes" not in results.table(RESULT)
