@@ -170,6 +170,13 @@ class RunConfig:
         checkpoint_every: steps between checkpoints.
         keep_checkpoints: how many of the newest checkpoints to keep.
         profile_steps: first and last step to trace for TensorBoard's profiler; by default none.
+        eval_every: steps between evaluations by the published protocol, of which the last step has one too; 0 for none.
+        eval_sources: validation images of each domain that they translate.
+        eval_extractor: gives the features of FID and its kind, as --extractor of `stargan_tf.evaluate`.
+        eval_distance: between translations of one source, as --distance there.
+        eval_metric: by which of their measures the best checkpoint is known: fid and kid are better if low, the others
+            if high; the mean over tasks, latent- and reference-guided.
+        keep_best: whether the best checkpoint is kept beside the newest ones.
     """
 
     steps: int = 100_000
@@ -188,6 +195,12 @@ class RunConfig:
     checkpoint_every: int = 5000
     keep_checkpoints: int = 3
     profile_steps: tuple[int, int] | None = None
+    eval_every: int = 0
+    eval_sources: int = 50
+    eval_extractor: str = "classifier"
+    eval_distance: str = "classifier"
+    eval_metric: Literal["fid", "kid", "lpips", "precision", "recall", "density", "coverage"] = "fid"
+    keep_best: bool = True
 
 
 @dataclass(frozen=True)
@@ -254,6 +267,12 @@ _MAY_CHANGE_ON_RESUME = frozenset(
                 "checkpoint_every",
                 "keep_checkpoints",
                 "profile_steps",
+                "eval_every",
+                "eval_sources",
+                "eval_extractor",
+                "eval_distance",
+                "eval_metric",
+                "keep_best",
             )
         ),
     ]
@@ -368,6 +387,7 @@ def check(config: Config) -> None:
         ("losses.lambda_cyc", losses.lambda_cyc),
         ("optimizers.l2", optimizers.l2),
         ("input.max_corrupt_records", data.max_corrupt_records),
+        ("training.eval_every", run.eval_every),
     ):
         _require(value >= 0, name, value, "at least 0")
     for name, value in (
@@ -382,6 +402,7 @@ def check(config: Config) -> None:
         ("training.sample_every", run.sample_every),
         ("training.checkpoint_every", run.checkpoint_every),
         ("training.keep_checkpoints", run.keep_checkpoints),
+        ("training.eval_sources", run.eval_sources),
     ):
         _require(value >= 1, name, value, "at least 1")
     for name, value in (

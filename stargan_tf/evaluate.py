@@ -1,19 +1,27 @@
-"""Measures a run on data with known factors: `python -m stargan_tf.evaluate --run DIR --data DIR`."""
+"""Evaluates a run by the published protocol and known factors: `python -m stargan_tf.evaluate --run DIR --data DIR`."""
 
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from stargan_tf import command_line
+from stargan_tf import cache_directory, command_line, run_directory
 from stargan_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from stargan_tf.data.records import DataDirectory
+    from stargan_tf.translation import Translator
 
 PROGRAM = "python -m stargan_tf.evaluate"
 DESCRIPTION = (
-    "Translates validation images of the generated data set into every other domain, and reads off the pictures "
-    "whether shape, place, size and hue are what they should be. Writes known_factors.json into the run directory."
+    "Translates validation images into every other domain. By the published protocol (latent, reference) the outputs "
+    "are compared with each other and with training images: LPIPS, FID and its kind; tables, JSON, TensorBoard. On the "
+    "generated data set (known_factors), shape, place, size and hue are read off the pictures."
 )
+
+MODES = ("latent", "reference", "known_factors")
 
 RESULT_FILE = "known_factors.json"
 
@@ -34,40 +42,115 @@ class Arguments:
 
     Args:
         run: run directory of a trained model.
-        data: data directory that data_prep.images_to_tfrecords made from data_prep.synthetic.
-        sources: validation images taken of each domain.
-        styles: latent codes, and references, tried for each source and target.
+        data: data directory, as data_prep.images_to_tfrecords writes it, with validation images.
+        mode: what is done, separated by commas: latent and reference by the published protocol, known_factors on the
+            generated data set; by default everything that the data allows.
+        checkpoint: `latest`, or `best` by the evaluations during training.
+        extractor: gives the features of FID and its kind: classifier (trained on the data, offline), inception
+            (downloaded once), inception:WEIGHTS_FILE, or FILE.onnx.
+        distance: between outputs of one source, LPIPS or like it: classifier, or FILE.onnx:LINEAR_WEIGHTS.npz.
+        outputs: styles that the protocol translates each source in.
+        sources: validation images taken of each domain; by default all, and 50 for known_factors.
+        psi: truncation of the protocol's styles from latent codes; published numbers are without, which is 1.
+        styles: latent codes, and references, that known_factors tries for each source and target.
+        neighbours: images of a task, real and generated, whose features are kept for KID and nearest neighbours.
         seed: another seed takes other latent codes and references.
+        batch_size: images translated at once.
+        deterministic: whether operations give the same bits every time on GPUs as well; somewhat slower there.
+        cache: directory for trained classifiers, downloaded weights and features of real images; by default the one
+            that the environment variable STARGAN_TF_CACHE names, else ~/.cache/stargan_tf.
     """
 
     run: str
     data: str
-    sources: int = 50
+    mode: str | None = None
+    checkpoint: Literal["latest", "best"] = "latest"
+    extractor: str = "classifier"
+    distance: str = "classifier"
+    outputs: int = 10
+    sources: int | None = None
+    psi: float = 1.0
     styles: int = 5
+    neighbours: int = 5000
     seed: int = 0
+    batch_size: int = 16
+    deterministic: bool = True
+    cache: str | None = None
 
 
 def run(arguments: Arguments) -> None:
-    """Measures as the arguments say, and prints a table.
+    """Evaluates as the arguments say, and prints tables.
 
     Raises:
-        UserError: a mistake in the arguments, or data without known factors.
+        UserError: a mistake in the arguments, or data that does not go with them.
     """
-    for name, least in (("sources", 1), ("styles", 2), ("seed", 0)):
-        if getattr(arguments, name) < least:
-            raise UserError(f"--{name} is {getattr(arguments, name)}; it must be at least {least}")
+    asked = None if arguments.mode is None else tuple(arguments.mode.replace(" ", "").split(","))
+    _check(arguments, asked)
     with command_line.quiet_start():
+        import tensorflow as tf
+
         from stargan_tf.data.records import open_data_directory
-        from stargan_tf.metrics import known_factors
         from stargan_tf.translation import Translator
 
+        if arguments.deterministic:
+            tf.config.experimental.enable_op_determinism()
         data = open_data_directory(arguments.data)
-        translator = Translator.from_run(Path(arguments.run), batch_size=64)
+        translator = Translator.from_run(Path(arguments.run), arguments.batch_size, arguments.checkpoint)
     if translator.domains != data.domains:
         raise UserError(
             f"the run's domains are {', '.join(translator.domains)} but the data's are {', '.join(data.domains)}"
         )
-    result = known_factors.evaluate(translator, data, arguments.sources, arguments.styles, arguments.seed)
+    if translator.image_size != data.image_size:
+        sizes = ["x".join(map(str, size)) for size in (translator.image_size, data.image_size)]
+        raise UserError(f"the run's images are {sizes[0]} px but the data's are {sizes[1]} px; prepare it at that size")
+    modes = asked or (MODES if _has_known_factors(data) else MODES[:2])
+    if "known_factors" in modes:
+        _measure_known_factors(arguments, translator, data)
+    published = tuple(mode for mode in MODES[:2] if mode in modes)
+    if published:
+        _evaluate_by_protocol(arguments, published, translator, data)
+
+
+def _check(arguments: Arguments, modes: tuple[str, ...] | None) -> None:
+    """Finds mistakes before TensorFlow is imported, which takes seconds."""
+    if modes is not None and (len(set(modes)) < len(modes) or not set(modes) <= set(MODES)):
+        raise UserError(f"--mode is {arguments.mode!r}; it must be different ones of {','.join(MODES)}")
+    for name, least in (
+        ("outputs", 2),
+        ("sources", 1),
+        ("styles", 2),
+        ("neighbours", 10),
+        ("seed", 0),
+        ("batch_size", 1),
+    ):
+        value = getattr(arguments, name)
+        if value is not None and value < least:
+            raise UserError(f"--{name} is {value}; it must be at least {least}")
+    if not 0 <= arguments.psi <= 1:
+        raise UserError(f"--psi is {arguments.psi}; it must be between 0 and 1")
+    run_directory.load_config(Path(arguments.run))
+
+
+def _has_known_factors(data: "DataDirectory") -> bool:
+    from stargan_tf.data import records
+    from stargan_tf.data.input_pipeline import read_images
+    from stargan_tf.metrics import known_factors
+
+    if not set(data.domains) <= set(known_factors.SHAPES):
+        return False
+    for domain in data.domains:
+        split = records.split_name("val", domain)
+        factors = read_images(data, split, 1)[2] if data.num_examples.get(split, 0) else [{}]
+        if not {"x", "y", "radius", "hue"} <= factors[0].keys():
+            return False
+    return True
+
+
+def _measure_known_factors(arguments: Arguments, translator: "Translator", data: "DataDirectory") -> None:
+    from stargan_tf.metrics import known_factors
+
+    sources = 50 if arguments.sources is None else arguments.sources
+    result = known_factors.evaluate(translator, data, sources, arguments.styles, arguments.seed)
     written = {"step": translator.step, **result}
     (Path(arguments.run) / RESULT_FILE).write_text(json.dumps(written, indent=2) + "\n")
 
@@ -75,6 +158,27 @@ def run(arguments: Arguments) -> None:
     for measure, title, form in _ROWS:
         cells = [form.format(result[guide][measure]) if measure in result[guide] else "" for guide, _ in _COLUMNS]
         print(f"{title:34}" + "".join(f"{cell:>18}" for cell in cells))
+
+
+def _evaluate_by_protocol(
+    arguments: Arguments, modes: tuple[str, ...], translator: "Translator", data: "DataDirectory"
+) -> None:
+    from stargan_tf.evaluation import protocol, results
+    from stargan_tf.metrics import extractors, perceptual
+
+    run = Path(arguments.run)
+    cache = cache_directory.default() if arguments.cache is None else Path(arguments.cache)
+    settings = protocol.ProtocolSettings(
+        modes, arguments.outputs, arguments.sources, arguments.psi, arguments.seed, arguments.neighbours
+    )
+    extractor = extractors.load_extractor(arguments.extractor, data, cache)
+    distance = perceptual.load_distance(arguments.distance, data, cache)
+    work = results.work_directory(run)
+    result = protocol.evaluate(translator, data, settings, extractor, distance, work, cache)
+    path = results.write(result, run)
+    results.record(result, run)
+    results.remove_work(run, result)
+    print(f"\n{results.table(result)}\n\nwritten to {path}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -33,6 +33,7 @@ class Arguments:
     Args:
         run: run directory of a trained or converted model.
         output: directory of the model, whose last part is its name; versions become directories in it.
+        checkpoint: `latest`, or `best` by the evaluations during training.
         version: number of the version; by default one more than the highest there is.
         format: `saved_model` for TF Serving, `onnx` or `litert` for other runtimes.
         precision: of the exported networks; `bfloat16` halves the files, and is faster where the hardware knows it.
@@ -44,6 +45,7 @@ class Arguments:
 
     run: str
     output: str
+    checkpoint: Literal["latest", "best"] = "latest"
     version: int | None = None
     format: Literal["saved_model", "onnx", "litert"] = "saved_model"
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -73,7 +75,7 @@ def run(arguments: Arguments) -> None:
 
         # The other formats have no operation for the fused normalization.
         fused = None if arguments.format == "saved_model" else False
-        translator = load_translator(Path(arguments.run), arguments.precision, fused)
+        translator = load_translator(Path(arguments.run), arguments.precision, fused, arguments.checkpoint)
     limits = (
         {"max_rows": arguments.max_rows, "max_pixels": arguments.max_pixels}
         if arguments.format == "saved_model"
@@ -132,13 +134,14 @@ def check(arguments: Arguments) -> None:
         )
 
 
-def load_translator(run: Path, precision: str, fused: bool | None = None) -> "Translator":
+def load_translator(run: Path, precision: str, fused: bool | None = None, checkpoint: str = "latest") -> "Translator":
     """Loads what is exported.
 
     Args:
         run: the run directory.
         precision: `float32` or `bfloat16`, which the variables are in, too.
         fused: as in `config.ModelConfig`.
+        checkpoint: as in `Arguments`.
 
     Returns:
         The translator of the averaged networks.
@@ -156,7 +159,7 @@ def load_translator(run: Path, precision: str, fused: bool | None = None) -> "Tr
     config = replace(
         config, model=replace(config.model, fused=fused), training=replace(config.training, precision=policy)
     )
-    averages, step = load_ema(config, run)
+    averages, step = load_ema(config, run, checkpoint)
     if precision == "bfloat16":
         rounded = networks.build(config.model, "bfloat16", with_discriminator=False)
         for name, network in rounded.items():

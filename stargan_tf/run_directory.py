@@ -1,7 +1,8 @@
 """A run directory: everything that belongs to one training run.
 
-config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  metrics.jsonl  data.jsonl (what it was trained on)
-events.jsonl (what went wrong and was mended)  face_network.npz (with the high-pass skip)
+config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  evaluation/  metrics.jsonl
+data.jsonl (what it was trained on)  events.jsonl (what went wrong and was mended)
+face_network.npz (with the high-pass skip)
 """
 
 import json
@@ -18,6 +19,7 @@ CONFIG_FILE = "config.yaml"
 FACE_NETWORK_FILE = "face_network.npz"
 DATA_FILE = "data.jsonl"
 METRICS_FILE = "metrics.jsonl"
+LOGS = "logs"
 EVENTS_FILE = "events.jsonl"
 
 

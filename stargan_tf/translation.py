@@ -74,21 +74,22 @@ class Translator:
         self.map = _compile(networks.mapping_network, latents, domains)
 
     @classmethod
-    def from_run(cls, run: Path, batch_size: int = 16) -> "Translator":
-        """Loads the averaged networks of a run's newest checkpoint.
+    def from_run(cls, run: Path, batch_size: int = 16, checkpoint: str = "latest") -> "Translator":
+        """Loads the averaged networks of a checkpoint.
 
         Args:
             run: the run directory.
             batch_size: images translated at once.
+            checkpoint: `latest`, or `best` by the evaluations during training.
 
         Returns:
             The translator.
 
         Raises:
-            UserError: it is not a run directory, or has no checkpoint yet.
+            UserError: it is not a run directory, or has no such checkpoint yet.
         """
         config = run_directory.load_config(run)
-        networks, step = load_ema(config, run)
+        networks, step = load_ema(config, run, checkpoint)
         return cls(networks, config, batch_size, face_network.load_for(config, run), step)
 
     def domain_index(self, name: str) -> int:
@@ -147,17 +148,18 @@ class Translator:
 
         Args:
             images: [N, H, W, 3] in [-1, 1].
-            styles: [S, style_dim].
+            styles: [S, style_dim], or [S, N, style_dim] where each image has styles of its own.
 
         Returns:
             [S, N, H, W, 3], clipped to [-1, 1].
         """
+        if styles.ndim == 2:
+            styles = np.broadcast_to(styles[:, None], (len(styles), len(images), styles.shape[1]))
         outputs = np.empty((len(styles), *images.shape), np.float32)
         for part, encoded in self._encoded(images):  # once for all styles
             for output, style in zip(outputs, styles, strict=True):
-                repeated = tf.constant(np.repeat(style[None], len(images[part]), 0))
-                output[part] = self.decode(repeated, *encoded).numpy()
-        return np.clip(outputs, -1.0, 1.0)
+                output[part] = self.decode(tf.constant(style[part]), *encoded).numpy()
+        return np.clip(outputs, -1.0, 1.0, out=outputs)
 
     @cached_property
     def mean_styles(self) -> np.ndarray:

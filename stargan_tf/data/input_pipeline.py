@@ -3,6 +3,7 @@
 import functools
 import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -183,18 +184,46 @@ def read_images(
     Raises:
         UserError: there is no such split, or a record is corrupt.
     """
+    count = data.num_examples.get(split, 0) if limit is None else min(limit, data.num_examples.get(split, 0))
+    images, keys, attributes = np.zeros((count, *data.image_size, 3), np.float32), [], []
+    for batch, batch_keys, batch_attributes in image_batches(data, split, 1, limit):
+        images[len(keys)] = batch[0]
+        keys += batch_keys
+        attributes += batch_attributes
+    return images, keys, attributes
+
+
+def image_batches(
+    data: DataDirectory, split: str, batch_size: int, limit: int | None = None
+) -> Iterator[tuple[np.ndarray, list[str], list[dict[str, Any]]]]:
+    """Reads images as they are stored, always in the same order, a batch at a time.
+
+    Args:
+        data: the data directory.
+        split: name of the split, as from `records.split_name`.
+        batch_size: images of a batch; the last may have fewer.
+        limit: how many to read at most; by default all.
+
+    Yields:
+        Images, [N, H, W, 3] float32 in [-1, 1]; their keys; their attributes.
+
+    Raises:
+        UserError: there is no such split, or a record is corrupt.
+    """
     files = _open_split(data, split)
     count = len(files) if limit is None else min(limit, len(files))
-    images, keys, attributes = np.zeros((count, *data.image_size, 3), np.float32), [], []
-    for number in range(count):
-        try:
-            pixels, example = decode_record(files.read(number), data.image_size, data.decoded)
-        except CorruptRecord as error:
-            raise UserError(f"{files.place(number)} is corrupt: {error}; prepare the data anew") from error
-        images[number] = augment.scale(pixels)
-        keys.append(example.features.feature[records.KEY].bytes_list.value[0].decode())
-        attributes.append(json.loads(example.features.feature[records.ATTRIBUTES].bytes_list.value[0]))
-    return images, keys, attributes
+    for start in range(0, count, batch_size):
+        numbers = range(start, min(start + batch_size, count))
+        images, keys, attributes = np.empty((len(numbers), *data.image_size, 3), np.float32), [], []
+        for image, number in zip(images, numbers, strict=True):
+            try:
+                pixels, example = decode_record(files.read(number), data.image_size, data.decoded)
+            except CorruptRecord as error:
+                raise UserError(f"{files.place(number)} is corrupt: {error}; prepare the data anew") from error
+            image[:] = augment.scale(pixels)
+            keys.append(example.features.feature[records.KEY].bytes_list.value[0].decode())
+            attributes.append(json.loads(example.features.feature[records.ATTRIBUTES].bytes_list.value[0]))
+        yield images, keys, attributes
 
 
 def _open_split(data: DataDirectory, split: str) -> RecordFiles:

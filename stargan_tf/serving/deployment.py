@@ -94,12 +94,26 @@ def models_config(model_name: str, versions: Sequence[int], stable: int, canary:
     return _fill(MODELS_CONFIG, values)
 
 
+def listed_versions(directory: Path) -> list[int]:
+    """Returns the versions that `models.config` has a server load; none if there is no such file.
+
+    Args:
+        directory: the model's directory.
+    """
+    path = directory / DIRECTORY / MODELS_CONFIG
+    return _versions_in(path.read_bytes().decode(errors="replace")) if path.is_file() else []
+
+
+def _versions_in(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"^ *versions: (\d+)$", text, re.MULTILINE)]
+
+
 def _list_version(path: Path, model_name: str, version: int) -> list[str]:
     if not path.exists():
         _write(path, models_config(model_name, [version], version, version))
         return []
     found = path.read_bytes().decode(errors="replace")
-    versions = [int(number) for number in re.findall(r"^ *versions: (\d+)$", found, re.MULTILINE)]
+    versions = _versions_in(found)
     labels = {key: int(number) for key, number in re.findall(r'key: "(\w+)"\s+value: (\d+)', found)}
     # Numbers are there to be changed; the file is the user's as soon as anything else differs.
     ours = labels.keys() == {"stable", "canary"} and found == models_config(model_name, versions, **labels)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from stargan_tf.config import Config, differences, flatten
 from stargan_tf.errors import UserError
 from stargan_tf.networks import Networks
+from stargan_tf.training import best_checkpoint
 from stargan_tf.training import checkpoint_files as files
 from stargan_tf.training.disk import WRITE_ERRORS, reason
 from stargan_tf.training.state import TrainingState, build_ema
@@ -142,25 +143,26 @@ def save_ema(averages: Networks, step: int, config: Config, run: Path) -> None:
     files.prune(run, keep=1)
 
 
-def load_ema(config: Config, run: Path) -> tuple[Networks, int]:
-    """Loads the averaged networks of a run's newest checkpoint that is not damaged, for inference.
+def load_ema(config: Config, run: Path, checkpoint: str = "latest") -> tuple[Networks, int]:
+    """Loads the averaged networks of a run's checkpoint, for inference.
 
     Args:
         config: the run's; arithmetic and length of training may be others.
         run: the run directory.
+        checkpoint: `latest` for the newest that is not damaged, or `best` by the evaluations during training.
 
     Returns:
         G, F and E, and the number of steps they were trained for.
 
     Raises:
-        UserError: the run has no checkpoint, only damaged ones, or one of other networks or domains.
+        UserError: the run has no such checkpoint, only damaged ones, or one of other networks or domains.
     """
-    path = files.latest(run)
+    path = best_checkpoint.path(run) if checkpoint == "best" else files.latest(run)
     _check_record(path, config, sections=("domains", "model"))
     networks = build_ema(config.model, config.training.precision)
     step = tf.Variable(0, dtype=tf.int64)
-    checkpoint = tf.train.Checkpoint(ema=dict(networks.items()), step=step)
-    checkpoint.restore(str(path)).assert_existing_objects_matched().expect_partial()
+    saved = tf.train.Checkpoint(ema=dict(networks.items()), step=step)
+    saved.restore(str(path)).assert_existing_objects_matched().expect_partial()
     return networks, int(step.numpy())
 
 

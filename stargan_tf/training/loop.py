@@ -13,18 +13,20 @@ from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory, fingerprint
 from stargan_tf.interop import face_network as face_networks
-from stargan_tf.run_directory import FACE_NETWORK_FILE
-from stargan_tf.training import health, initialization
+from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.run_directory import FACE_NETWORK_FILE, LOGS
+from stargan_tf.training import evaluation_schedule, health, initialization
 from stargan_tf.training.checkpoint_files import find_latest
 from stargan_tf.training.checkpoints import Checkpoints, check_trainable
 from stargan_tf.training.distribution import create_strategy, describe, distribute
+from stargan_tf.training.evaluation_schedule import EvaluationSchedule
 from stargan_tf.training.iteration import compile_iteration
 from stargan_tf.training.measurements import Measurements, NonFiniteError
 from stargan_tf.training.profiling import Profiler
 from stargan_tf.training.rollback import roll_back
 from stargan_tf.training.state import TrainingState, create_state
 from stargan_tf.training.stop_signals import StopSignals
-from stargan_tf.training.summaries import LOGS, Summaries
+from stargan_tf.training.summaries import Summaries
 from stargan_tf.training.workers import Workers
 from stargan_tf.translation import Translator
 
@@ -108,6 +110,8 @@ def _train(
     if init_from is not None or (settings.on_nonfinite == "rollback" and checkpoints.saved_step is None):
         checkpoints.save()  # so that a run killed before its first checkpoint begins with these weights again
     if step >= steps:
+        if workers.is_chief and evaluation_schedule.is_pending(settings, run, step):
+            _open_records(config, data, state, face_alignment, run, step)
         say(f"{run} is trained: {step} of {steps} steps; raise --training.steps to go on")
         return 0
     say(f"{'resuming' if step else 'training'} {run} on {describe(strategy)} from step {step} to {steps}")
@@ -119,11 +123,9 @@ def _train(
     batches = _batches(config, data, corrupt, strategy, state)
     iterate = compile_iteration(strategy, state, config, face_alignment)
     measurements = Measurements(config)
-    summaries = None
+    summaries, evaluation = None, None
     if workers.is_chief:
-        run_directory.cut_metrics(run, step)
-        run_directory.record_data(run, _describe_data(data, step))
-        summaries = Summaries(config, data, Translator(state.ema, config, config.input.batch_size, face_alignment), run)
+        summaries, evaluation = _open_records(config, data, state, face_alignment, run, step)
 
     # ------------------------------------------------------------------ loop
     say("the first step compiles the graph, which takes a while", flush=True)
@@ -144,7 +146,8 @@ def _train(
             bar.update()
             stopping = workers.stop_signal(stop.received)
             last = step == steps or stopping is not None
-            saving = last or step % settings.checkpoint_every == 0
+            evaluating = stopping is None and evaluation_schedule.is_due(settings, step)
+            saving = last or evaluating or step % settings.checkpoint_every == 0
             sampling = stopping is None and (last or step % settings.sample_every == 0)
             if not (saving or sampling or step % settings.log_every == 0):
                 continue
@@ -170,6 +173,12 @@ def _train(
             if sampling and summaries is not None:
                 with measurements.phase("summaries"):
                     summaries.write_samples(step)
+            if evaluating:
+                if evaluation is not None:
+                    with measurements.phase("evaluation"):
+                        evaluation.run(step, lambda: stop.received is not None)
+                stopping = workers.stop_signal(stop.received)  # it may have come meanwhile, and this step is saved
+                last = last or stopping is not None
             if last:
                 break
     if summaries is not None:
@@ -180,6 +189,28 @@ def _train(
         return _SIGNAL_EXIT_CODE + stopping
     say(f"trained {steps} steps: samples in {run / 'samples'}, TensorBoard: tensorboard --logdir {run / LOGS}")
     return 0
+
+
+def _open_records(
+    config: Config,
+    data: DataDirectory,
+    state: TrainingState,
+    face_alignment: FaceAlignmentNetwork | None,
+    run: Path,
+    step: int,
+) -> tuple[Summaries, EvaluationSchedule | None]:
+    """Opens what is written down of the run, and finishes an evaluation of this very step that was interrupted."""
+    run_directory.cut_metrics(run, step)
+    description = _describe_data(data, step)
+    run_directory.record_data(run, description)
+    translator = Translator(state.ema, config, config.input.batch_size, face_alignment, step)
+    summaries = Summaries(config, data, translator, run)
+    if config.training.eval_every == 0:
+        return summaries, None
+    evaluation = EvaluationSchedule(config, data, translator, summaries, run, description["fingerprint"])
+    if evaluation_schedule.is_pending(config.training, run, step):
+        evaluation.run(step)
+    return summaries, evaluation
 
 
 def _batches(

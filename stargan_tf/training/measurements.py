@@ -24,11 +24,11 @@ class Measurements:
     def __init__(self, config: Config):
         self._config = config
         self._steps: list[tuple[int, Metrics]] = []
-        self._seconds = dict.fromkeys(("data_wait", "step", "summaries", "checkpoint"), 0.0)
+        self._seconds = dict.fromkeys(("data_wait", "step", "summaries", "checkpoint", "evaluation"), 0.0)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Counts the time until it is left as spent on `data_wait`, `step`, `summaries` or `checkpoint`."""
+        """Counts the time until it is left as spent on one of the phases: `data_wait`, `step`, and so on."""
         start = time.perf_counter()
         try:
             yield

@@ -11,10 +11,10 @@ from stargan_tf.config import Config
 from stargan_tf.data import records
 from stargan_tf.data.input_pipeline import read_images
 from stargan_tf.data.records import DataDirectory
+from stargan_tf.run_directory import LOGS
 from stargan_tf.training.disk import writing
 from stargan_tf.translation import Translator
 
-LOGS = "logs"
 SAMPLES = "samples"
 
 # Of the sample grids: images of each domain as sources, and styles of each domain.

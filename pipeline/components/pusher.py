@@ -1,0 +1,143 @@
+"""Pusher: `python -m pipeline.components.pusher --model DIR --model_blessing DIR --infra_blessing DIR --serving DIR`.
+
+A blessed model becomes the next version in the directory that TF Serving reads. `--rollback N` brings back an earlier
+one: its content is published once more, under the next number. TF Serving takes the highest number by default, and a
+number that once meant one model never means another, to no cache and in no log.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_prep.output_directory import check_output, complete_or_absent
+from pipeline import artifacts
+from pipeline.model_fingerprint import fingerprint
+from pipeline.serving_directory import ServingDirectory
+from stargan_tf import command_line
+from stargan_tf.errors import UserError
+from stargan_tf.serving import deployment
+
+PROGRAM = "python -m pipeline.components.pusher"
+DESCRIPTION = (
+    "Publishes a blessed model as the next version, or with --rollback an earlier version once more. Exit code 0: it "
+    "is published (or was already), 1: it is not blessed, 2: a mistake in the flags."
+)
+NOT_BLESSED_EXIT_CODE = 1
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line.
+
+    Args:
+        serving: directory of the model, on a local or mounted file system; its last part is the model's name, and
+            versions become directories in it.
+        model: Model artifact, whose Format-Serving/ is published.
+        model_blessing: what the Evaluator says of it.
+        infra_blessing: what the InfraValidator says of it.
+        output: directory to write, new or empty: pushed.json; by default nothing is written.
+        keep: number of newest versions that stay; versions that serving/models.config lists stay, too.
+        rollback: number of an earlier version to publish once more, in place of a model.
+    """
+
+    serving: str
+    model: str | None = None
+    model_blessing: str | None = None
+    infra_blessing: str | None = None
+    output: str | None = None
+    keep: int = 3
+    rollback: int | None = None
+
+
+def run(arguments: Arguments) -> int:
+    """Publishes as the arguments say.
+
+    Returns:
+        The exit code: 0 if the model is published, 1 if it is not blessed.
+
+    Raises:
+        UserError: a mistake in the arguments, blessings of another model, or an earlier version that is damaged.
+    """
+    _check(arguments)
+    serving = ServingDirectory(Path(arguments.serving))
+    if arguments.output is not None:
+        check_output(arguments.output)
+    if arguments.rollback is None:
+        reasons, sizes = _read_blessings(arguments)
+        if reasons:
+            _write_result(arguments, {"pushed": False, "version": None, "path": None, "reasons": reasons})
+            for reason in reasons:
+                print(f"not pushed: {reason}")
+            return NOT_BLESSED_EXIT_CODE
+    with serving.locked():
+        if arguments.rollback is None:
+            version, is_new = serving.publish(Path(arguments.model) / artifacts.SERVING_MODEL)
+        else:
+            version, is_new = serving.publish_again(arguments.rollback)
+            sizes = [1]  # Only for files that are missing; those for batching were written with the first version.
+        path = serving.path / str(version)
+        is_newest = version == serving.versions()[-1]  # Not so if a model is pushed that was rolled back from.
+        sentences = deployment.write(serving.path, serving.path.name, version, sizes) if is_newest else []
+        removed = serving.prune(arguments.keep, deployment.listed_versions(serving.path))
+    record = serving.record(version)
+    _write_result(arguments, {"pushed": True, "version": version, "path": str(path), "reasons": [], **record})
+    newest = "" if is_newest else ", and is not the newest: it stays so, since newer ones were published on purpose"
+    known = "" if is_new else f", which was published before{newest}"
+    print(f"version {version} of {serving.path.name}: {path}{known}")
+    for sentence in [*sentences, *(f"version {number} is removed" for number in removed)]:
+        print(sentence)
+    return 0
+
+
+def _check(arguments: Arguments) -> None:
+    """Finds mistakes in the flags."""
+    if arguments.keep < 1:
+        raise UserError(f"--keep is {arguments.keep}; it must be at least 1")
+    if "://" in arguments.serving:
+        raise UserError(
+            f"--serving {arguments.serving!r} is not a local or mounted directory; elsewhere a version would not "
+            "appear in one step"
+        )
+    deployment.check_model_name(Path(arguments.serving).resolve().name)
+    given = [name for name in ("model", "model_blessing", "infra_blessing") if getattr(arguments, name) is not None]
+    if arguments.rollback is not None and given:
+        raise UserError(f"--rollback takes no --{given[0]}: the earlier version is there")
+    if arguments.rollback is None and len(given) < 3:
+        missing = next(name for name in ("model", "model_blessing", "infra_blessing") if name not in given)
+        raise UserError(f"--{missing} is missing; give the model and both blessings, or --rollback a version")
+
+
+def _read_blessings(arguments: Arguments) -> tuple[list[str], list[int]]:
+    """Reads both blessings; gives why the model is not blessed, and the batch sizes that it was tried with."""
+    model = Path(arguments.model) / artifacts.SERVING_MODEL
+    if not (model / "saved_model.pb").is_file():
+        raise UserError(f"--model {arguments.model!r} has no SavedModel in {artifacts.SERVING_MODEL}")
+    print_of_model = fingerprint(model)
+    reasons, sizes = [], []
+    for flag, stage in (("model_blessing", "Evaluator"), ("infra_blessing", "InfraValidator")):
+        blessing = artifacts.read_blessing(getattr(arguments, flag), flag)
+        if blessing.get("fingerprint") != print_of_model:
+            raise UserError(
+                f"--{flag} {getattr(arguments, flag)!r} is of another model than --model {arguments.model!r}"
+            )
+        if not blessing["blessed"]:
+            reasons.append(f"the {stage} did not bless it: {'; '.join(blessing['reasons'])}")
+        sizes = sorted({request["rows"] for request in blessing.get("requests", ())}) or sizes
+    return reasons, sizes
+
+
+def _write_result(arguments: Arguments, content: dict[str, Any]) -> None:
+    if arguments.output is not None:
+        with complete_or_absent(arguments.output) as directory:
+            artifacts.write_json(directory / artifacts.PUSHED_FILE, content)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    return command_line.main(Arguments, run, PROGRAM, DESCRIPTION, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""The directory that TF Serving reads: a version appears in one step, complete, or not at all.
+
+Into each version goes a record of what it is, with which the same model is known again: whoever was killed just after
+publishing and starts once more finds that there is nothing left to do.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.model_fingerprint import fingerprint
+from stargan_tf.errors import UserError
+
+RECORD_FILE = "pushed.json"
+_LOCK_FILE = ".push.lock"
+# No numbers, so a server takes neither for a version.
+_NEW, _OLD = ".push_", ".removed_"
+
+
+class ServingDirectory:
+    """Versions of a model, in directories whose names are numbers.
+
+    Args:
+        path: the directory; made with the first version.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path.resolve()
+
+    def versions(self) -> list[int]:
+        """Returns the numbers of the versions, rising."""
+        children = self.path.iterdir() if self.path.is_dir() else ()
+        return sorted(int(child.name) for child in children if child.name.isdigit() and child.is_dir())
+
+    def record(self, version: int) -> dict[str, Any]:
+        """Returns what is known of a version: `fingerprint`, and `rollback_of` if it is an earlier one once more."""
+        path = self.path / str(version) / RECORD_FILE
+        if path.is_file():
+            return json.loads(path.read_text())
+        return {"fingerprint": fingerprint(path.parent), "rollback_of": None}  # Written by stargan_tf.export.
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps all others from publishing; what a killed one left half-written is removed.
+
+        Raises:
+            UserError: another process is publishing.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / _LOCK_FILE).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # The system gives it back when a process is killed.
+            except BlockingIOError:
+                raise UserError(f"another process is publishing in {str(self.path)!r}; try again later") from None
+            for left in [child for child in self.path.iterdir() if child.name.startswith((_NEW, _OLD))]:
+                shutil.rmtree(left)
+            yield
+
+    def publish(self, model: Path) -> tuple[int, bool]:
+        """Makes a model the next version, unless it is a version already; call it `locked`.
+
+        Args:
+            model: the SavedModel.
+
+        Returns:
+            Its version, and whether that is new.
+        """
+        content = fingerprint(model)
+        # The newest of equal ones; a model that was rolled back from stays what it is, too.
+        for version in reversed(self.versions()):
+            if self.record(version)["fingerprint"] == content:
+                return version, False
+        return self._add(model, {"fingerprint": content, "rollback_of": None}), True
+
+    def publish_again(self, version: int) -> tuple[int, bool]:
+        """Makes the content of an earlier version the next version, unless the newest has it; call it `locked`.
+
+        Args:
+            version: its number.
+
+        Returns:
+            The version with its content, and whether that is new.
+
+        Raises:
+            UserError: there is no such version, or it is not as it was published.
+        """
+        versions = self.versions()
+        if version not in versions:
+            names = ", ".join(map(str, versions)) or "none"
+            raise UserError(f"--rollback is {version}; {str(self.path)!r} has the versions {names}")
+        source = self.path / str(version)
+        content = fingerprint(source, without=[RECORD_FILE])
+        if content != self.record(version)["fingerprint"]:
+            raise UserError(f"{str(source)!r} is not as it was published; it cannot be published again")
+        if self.record(versions[-1])["fingerprint"] == content:
+            return versions[-1], False
+        return self._add(source, {"fingerprint": content, "rollback_of": version}), True
+
+    def prune(self, keep: int, needed: Collection[int]) -> list[int]:
+        """Removes old versions; call it `locked`.
+
+        Args:
+            keep: how many of the newest stay, at least 1: a server serves the newest.
+            needed: versions that stay in any case.
+
+        Returns:
+            Those that were removed.
+        """
+        removed = [version for version in self.versions()[:-keep] if version not in needed]
+        for version in removed:
+            # A server must not find a version that is half gone, either.
+            old = self.path / f"{_OLD}{version}"
+            (self.path / str(version)).rename(old)
+            shutil.rmtree(old)
+        return removed
+
+    def _add(self, model: Path, record: dict[str, Any]) -> int:
+        """Copies a model beside the versions, and gives it the next number when all of it is on the disk."""
+        version = max(self.versions(), default=0) + 1
+        new = self.path / f"{_NEW}{version}"
+        try:
+            shutil.copytree(model, new)
+            (new / RECORD_FILE).write_text(json.dumps(record) + "\n")
+            for path in [new, *new.rglob("*")]:
+                _synchronize(path)
+            new.rename(self.path / str(version))
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        _synchronize(self.path)
+        return version
+
+
+def _synchronize(path: Path) -> None:
+    """Waits until a file's content, or a directory's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

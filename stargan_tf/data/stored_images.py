@@ -1,0 +1,51 @@
+"""The images of one split by number, so that no more of them is in memory than is looked at."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from stargan_tf.data import augment
+from stargan_tf.data.decoding import decode_record
+from stargan_tf.data.record_files import CorruptRecord, RecordFiles
+from stargan_tf.data.records import DataDirectory
+from stargan_tf.errors import UserError
+
+
+class StoredImages:
+    """Reads images of a split as they are stored.
+
+    Args:
+        data: the data directory.
+        split: name of the split, as from `records.split_name`.
+
+    Raises:
+        UserError: there is no such split, or a file is missing.
+    """
+
+    def __init__(self, data: DataDirectory, split: str):
+        self._data = data
+        self._files = RecordFiles(data.shards(split), data.shard_lengths[split])
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def read(self, numbers: Iterable[int]) -> np.ndarray:
+        """Reads images.
+
+        Args:
+            numbers: which, from 0 on.
+
+        Returns:
+            [N, H, W, 3] float32 in [-1, 1], in the order asked for.
+
+        Raises:
+            UserError: a record is corrupt.
+        """
+        images = []
+        for number in numbers:
+            try:
+                pixels, _ = decode_record(self._files.read(number), self._data.image_size, self._data.decoded)
+            except CorruptRecord as error:
+                raise UserError(f"{self._files.place(number)} is corrupt: {error}; prepare the data anew") from error
+            images.append(augment.scale(pixels))
+        return np.stack(images) if images else np.zeros((0, *self._data.image_size, 3), np.float32)

@@ -1,0 +1,103 @@
+"""How far an evaluation has come, on disk, so that one that was killed goes on."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stargan_tf.errors import UserError
+from stargan_tf.evaluation import array_files
+from stargan_tf.evaluation.feature_summary import FeatureSummary
+from stargan_tf.evaluation.tasks import Task
+
+
+class TaskProgress:
+    """What is known of a task while its sources are translated.
+
+    Args:
+        generated: of the translations so far.
+        done: sources translated so far.
+        distances: sum of the mean distances between the translations of each source.
+    """
+
+    def __init__(self, generated: FeatureSummary, done: int = 0, distances: float = 0.0):
+        self.generated, self.done, self.distances = generated, done, distances
+
+    def add(self, features: np.ndarray, distances: list[float]) -> None:
+        """Takes in the next sources: features of all their translations, source by source, and a distance of each."""
+        self.generated.add(features)
+        for distance in distances:
+            self.distances += float(distance)
+        self.done += len(distances)
+
+
+class WorkDirectory:
+    """Keeps results of finished tasks, and now and then the progress of the one that is not.
+
+    Every file is written under another name and renamed, so a kill at any moment costs the time since the last save.
+
+    Args:
+        path: the directory, of one evaluation alone; None keeps nothing.
+        save_seconds: time between saves of the progress of a task.
+    """
+
+    def __init__(self, path: Path | None, save_seconds: float):
+        self._path, self._save_seconds = path, save_seconds
+        self._saved = time.monotonic()
+
+    def result(self, task: Task) -> dict[str, Any] | None:
+        """Returns the result of a task that is finished."""
+        if self._path is None:
+            return None
+        try:
+            return json.loads(self._file(task, "json").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def finish(self, task: Task, result: dict[str, Any]) -> None:
+        """Keeps the result of a task, in place of its progress."""
+        if self._path is None:
+            return
+        write_json(self._file(task, "json"), result)
+        self._file(task, "npz").unlink(missing_ok=True)
+
+    def progress(self, task: Task) -> TaskProgress | None:
+        """Returns the progress of a task that was begun."""
+        arrays = None if self._path is None else array_files.read(self._file(task, "npz"))
+        if arrays is None:
+            return None
+        return TaskProgress(FeatureSummary.from_arrays(arrays), int(arrays["done"]), float(arrays["distances"]))
+
+    def save(self, task: Task, progress: TaskProgress, now: bool = False) -> None:
+        """Keeps the progress of a task, if it is `now` or time for it."""
+        if self._path is None or not (now or time.monotonic() >= self._saved + self._save_seconds):
+            return
+        state = {"done": np.array(progress.done), "distances": np.array(progress.distances)}
+        array_files.write(self._file(task, "npz"), progress.generated.to_arrays() | state)
+        self._saved = time.monotonic()
+
+    def _file(self, task: Task, ending: str) -> Path:
+        # Domains may have any name, files may not.
+        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in task.name)
+        return self._path / f"{task.mode}_{name}.{ending}"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON; under the final name the file is complete.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(
+            f"{str(path)!r} cannot be written ({error.strerror or error}); what was there is left"
+        ) from error

@@ -1,0 +1,279 @@
+"""The published evaluation: every validation source in several styles of every other domain (paper, appendix C).
+
+For each ordered pair of domains: how far the translations of one source are from each other (LPIPS), averaged over
+sources, and how far all translations are from the target's training images (FID, and others of its kind).
+"""
+
+import dataclasses
+import hashlib
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from stargan_tf.data import records
+from stargan_tf.data.records import DataDirectory
+from stargan_tf.data.stored_images import StoredImages
+from stargan_tf.errors import UserError
+from stargan_tf.evaluation.feature_summary import FeatureSummary
+from stargan_tf.evaluation.progress import TaskProgress, WorkDirectory
+from stargan_tf.evaluation.real_images import RealImages
+from stargan_tf.evaluation.settings import FEWEST_GENERATED, FEWEST_REAL, ProtocolSettings
+from stargan_tf.evaluation.tasks import LatentStyles, ReferenceStyles, Styles, Task, all_tasks
+from stargan_tf.metrics.extractors import FeatureExtractor
+from stargan_tf.metrics.frechet import FewSamplesWarning, frechet_distance
+from stargan_tf.metrics.kernel import kernel_distance
+from stargan_tf.metrics.neighbours import density_coverage, precision_recall
+from stargan_tf.metrics.perceptual import PerceptualDistance, mean_pairwise
+from stargan_tf.translation import Translator
+
+# Results of another version are not gone on with.
+_VERSION = 1
+
+
+class Interrupted(Exception):
+    """An evaluation was asked to stop; the next one with the same work directory goes on."""
+
+
+class Evaluator:
+    """Evaluates translators on one data directory.
+
+    Args:
+        data: the data directory.
+        settings: what is evaluated.
+        extractor: of features for FID and its kind.
+        distance: between translations of one source.
+        fingerprint: of the data, see `records.fingerprint`.
+        cache: directory for features of real images; by default they are computed each time.
+        save_seconds: time between saves of what is being computed.
+
+    Raises:
+        UserError: settings are wrong, or a domain has too few images.
+    """
+
+    def __init__(
+        self,
+        data: DataDirectory,
+        settings: ProtocolSettings,
+        extractor: FeatureExtractor,
+        distance: PerceptualDistance,
+        fingerprint: str,
+        cache: Path | None = None,
+        save_seconds: float = 60.0,
+    ):
+        settings.check()
+        self._data, self._settings, self._fingerprint = data, settings, fingerprint
+        self._extractor, self._distance, self._save_seconds = extractor, distance, save_seconds
+        self._tasks = all_tasks(settings.modes, data.domains)
+        for domain in data.domains:
+            for subset, kind, least in (("train", "training", FEWEST_REAL), ("val", "validation", 1)):
+                count = data.num_examples.get(records.split_name(subset, domain), 0)
+                if count < least:
+                    raise UserError(
+                        f"domain {domain!r} of {data.path} has {count} {kind} image(s); an evaluation needs at least "
+                        f"{least} of every domain"
+                    )
+        self._images = {domain: StoredImages(data, records.split_name("val", domain)) for domain in data.domains}
+        self._numbers = {domain: _spread(len(self._images[domain]), settings.sources) for domain in data.domains}
+        fewest = min(map(len, self._numbers.values())) * settings.outputs
+        if fewest < FEWEST_GENERATED:
+            raise UserError(
+                f"{fewest} translations in a task are too few to be compared; with more sources or outputs there must "
+                f"be at least {FEWEST_GENERATED}"
+            )
+        self._reals = RealImages(data, fingerprint, extractor, settings.neighbours, cache)
+
+    def prepare(self) -> None:
+        """Fills the cache of real images, so that no evaluation has to wait for it or finds a damaged one."""
+        for domain in self._data.domains:
+            self._reals.summary(domain)
+
+    def evaluate(
+        self, translator: Translator, work: Path | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> dict[str, Any]:
+        """Evaluates a translator; see the function `evaluate`.
+
+        Args:
+            translator: the networks.
+            work: directory for what has been computed; an evaluation of the same that was killed goes on from there.
+            stop: asked now and then; to stop when it says so.
+
+        Returns:
+            See the function `evaluate`.
+
+        Raises:
+            Interrupted: `stop` said so.
+            UserError: domains differ, an image is damaged, or `work` cannot be written.
+        """
+        if translator.domains != self._data.domains:
+            raise UserError(
+                f"the run's domains are {', '.join(translator.domains)} but the data's are "
+                f"{', '.join(self._data.domains)}"
+            )
+        identity = self._identity(translator)
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+        directory = WorkDirectory(None if work is None else work / key, self._save_seconds)
+        settings = self._settings
+        styles: dict[str, Styles] = {
+            "latent": LatentStyles(translator, settings.outputs, settings.psi, settings.seed),
+            "reference": ReferenceStyles(translator, settings.outputs, settings.seed, self._images, self._numbers),
+        }
+        results: dict[Task, dict[str, Any]] = {}
+        total = sum(len(self._numbers[task.source]) for task in self._tasks)
+        with tqdm(total=total, desc="evaluating", unit="source", leave=False, disable=None) as bar:
+            for task in self._tasks:
+                result = directory.result(task)
+                if result is None:
+                    generated, distance = self._translate(translator, styles[task.mode], task, directory, bar, stop)
+                    result = self._compare(task, generated, distance)
+                    directory.finish(task, result)
+                else:
+                    bar.update(len(self._numbers[task.source]))
+                results[task] = result
+        whole = identity | {"settings": dataclasses.asdict(settings) | {"modes": list(settings.modes)}, "key": key}
+        for mode in settings.modes:
+            whole[mode] = _listed({task: result for task, result in results.items() if task.mode == mode}, self._data)
+        return whole
+
+    def _identity(self, translator: Translator) -> dict[str, Any]:
+        """What numbers depend on."""
+        settings = dataclasses.asdict(self._settings)
+        del settings["modes"]  # each task is the same, whichever others there are
+        return {
+            "version": _VERSION,
+            "step": translator.step,
+            "weights": _hash_of_weights(translator),
+            "data": self._fingerprint,
+            "extractor": {"name": self._extractor.name, "hash": self._extractor.hash},
+            "distance": {"name": self._distance.name, "hash": self._distance.hash},
+            "batch_size": translator.batch_size,  # in the last digits
+            "settings": settings,
+        }
+
+    def _translate(
+        self,
+        translator: Translator,
+        styles: Styles,
+        task: Task,
+        directory: WorkDirectory,
+        bar: tqdm,
+        stop: Callable[[], bool],
+    ) -> tuple[FeatureSummary, float]:
+        """Translates the sources of a task; returns what is known of the translations, and their mean distance."""
+        numbers, outputs = self._numbers[task.source], self._settings.outputs
+        progress = directory.progress(task)
+        if progress is None:
+            words = task.words(self._settings.seed, "sample")
+            total = len(numbers) * outputs
+            progress = TaskProgress(FeatureSummary(self._extractor, total, self._settings.neighbours, words))
+        bar.update(progress.done)
+        # A killed evaluation goes on at the border of a block, so that all of them compute the same batches.
+        for start in range(progress.done, len(numbers), translator.batch_size):
+            if stop():
+                directory.save(task, progress, now=True)
+                raise Interrupted
+            block = numbers[start : start + translator.batch_size]
+            translations = translator.translate_all(self._images[task.source].read(block), styles(task, block))
+            features, distances = [], []
+            for of_source in _in_8_bits(translations).swapaxes(0, 1):  # [outputs, H, W, 3]
+                features.append(self._extractor(of_source))
+                distances.append(mean_pairwise(self._distance, of_source))
+            progress.add(np.concatenate(features), distances)
+            directory.save(task, progress)
+            bar.update(len(block))
+        return progress.generated, progress.distances / len(numbers)
+
+    def _compare(self, task: Task, generated: FeatureSummary, distance: float) -> dict[str, Any]:
+        """Compares translations with training images of the target."""
+        real = self._reals.summary(task.target)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FewSamplesWarning)  # the table says so, once
+            fid = frechet_distance(real.moments, generated.moments)
+        kid, deviation = kernel_distance(real.sample, generated.sample, self._settings.seed)
+        return {
+            "fid": fid,
+            "kid": kid,
+            "kid_deviation": deviation,
+            "lpips": distance,
+            **precision_recall(real.sample, generated.sample),
+            **density_coverage(real.sample, generated.sample),
+            "num_sources": len(self._numbers[task.source]),
+            "num_generated": generated.moments.count,
+            "num_real": real.moments.count,
+        }
+
+
+def evaluate(
+    translator: Translator,
+    data: DataDirectory,
+    settings: ProtocolSettings,
+    extractor: FeatureExtractor,
+    distance: PerceptualDistance,
+    work: Path | None = None,
+    cache: Path | None = None,
+) -> dict[str, Any]:
+    """Evaluates a translator by the published protocol (paper, section 4 and appendix C).
+
+    Everything that is drawn is drawn from the seed, and translations are rounded to 8 bits as in a file, so that the
+    same arguments give the same numbers on the same machine.
+
+    Args:
+        translator: the networks.
+        data: the data directory: validation images are translated, and compared with training images.
+        settings: what is evaluated.
+        extractor: of features for FID and its kind.
+        distance: between translations of one source.
+        work: directory for what has been computed, which may be shared; an evaluation of the same that was killed goes
+            on from there. When the result is kept, `work / result["key"]` may be deleted.
+        cache: directory for features of real images; by default they are computed each time.
+
+    Returns:
+        What was evaluated (`step`, `weights`, `data`, `extractor`, `distance`, `settings`), and by mode `tasks` and
+        `mean`: of each task and of all on average, `fid`, `kid` and its `kid_deviation` over subsets, `lpips` (mean
+        distance of all pairs among the outputs of a source), `precision`, `recall`, `density` and `coverage`, each with
+        the numbers of images that it was computed from.
+
+    Raises:
+        UserError: settings are wrong, domains differ, a domain has too few images, or an image is damaged.
+    """
+    fingerprint = records.fingerprint(data)
+    return Evaluator(data, settings, extractor, distance, fingerprint, cache).evaluate(translator, work)
+
+
+def _spread(count: int, wanted: int | None) -> list[int]:
+    """Takes numbers below `count` evenly spread, since images sorted by name often stand together by kind."""
+    taken = count if wanted is None else min(count, wanted)
+    return [index * count // taken for index in range(taken)]
+
+
+def _in_8_bits(images: np.ndarray) -> np.ndarray:
+    """Rounds images in [-1, 1] to the values that a file can hold, in place."""
+    images += 1
+    images *= np.float32(127.5)
+    np.round(images, out=images)
+    images *= np.float32(1 / 127.5)
+    images -= 1
+    return images
+
+
+def _hash_of_weights(translator: Translator) -> str:
+    """Tells networks of the same step apart, which a run that rolled back has several of."""
+    whole = hashlib.sha256()
+    for variable in translator.variables:
+        whole.update(np.ascontiguousarray(variable.numpy()).tobytes())
+    return whole.hexdigest()[:12]
+
+
+def _listed(results: dict[Task, dict[str, Any]], data: DataDirectory) -> dict[str, Any]:
+    """Lists the results of a mode, in the order of the domains, and their means."""
+    order = sorted(results, key=lambda task: (data.domains.index(task.source), data.domains.index(task.target)))
+    tasks = {task.name: {"source": task.source, "target": task.target} | results[task] for task in order}
+    measures = [name for name in results[order[0]] if not name.startswith("num_")]
+    return {
+        "tasks": tasks,
+        "mean": {name: float(np.mean([results[task][name] for task in order])) for name in measures},
+    }

@@ -1,0 +1,62 @@
+"""Features of the training images that translations are compared with, computed once for all evaluations."""
+
+import hashlib
+from pathlib import Path
+
+from tqdm import tqdm
+
+from stargan_tf.data import records
+from stargan_tf.data.records import DataDirectory
+from stargan_tf.data.stored_images import StoredImages
+from stargan_tf.evaluation import array_files
+from stargan_tf.evaluation.feature_summary import FeatureSummary
+from stargan_tf.metrics.extractors import FeatureExtractor
+
+# Images read at once.
+_BLOCK = 64
+
+
+class RealImages:
+    """Gives what is known of the training images of each domain.
+
+    Args:
+        data: the data directory.
+        fingerprint: of the data, see `records.fingerprint`.
+        extractor: gives the features.
+        limit: images of a domain of which the features themselves are kept at most.
+        cache: directory where features are kept for the next evaluation; by default they are not.
+    """
+
+    def __init__(
+        self, data: DataDirectory, fingerprint: str, extractor: FeatureExtractor, limit: int, cache: Path | None = None
+    ):
+        self._data, self._fingerprint, self._extractor = data, fingerprint, extractor
+        self._limit, self._cache = limit, cache
+
+    def summary(self, domain: str) -> FeatureSummary:
+        """Returns what is known of a domain's training images; the first time, this reads them all.
+
+        Raises:
+            UserError: the domain has no training images, or a damaged one.
+        """
+        split = records.split_name("train", domain)
+        path = None
+        if self._cache is not None:
+            key = f"{self._fingerprint} {split} {self._extractor.hash} {self._extractor.dim} {self._limit}"
+            name = f"{split}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+            path = self._cache / "real_features" / name
+            arrays = array_files.read(path)
+            if arrays is not None:
+                return FeatureSummary.from_arrays(arrays)
+        images = StoredImages(self._data, split)
+        summary = FeatureSummary(self._extractor, len(images), self._limit, seed=[0])
+        with tqdm(
+            total=len(images), desc=f"real {domain}", unit="image", delay=1, leave=False, disable=None
+        ) as progress:
+            for start in range(0, len(images), _BLOCK):
+                numbers = range(start, min(start + _BLOCK, len(images)))
+                summary.add(self._extractor(images.read(numbers)))
+                progress.update(len(numbers))
+        if path is not None:
+            array_files.write(path, summary.to_arrays())
+        return summary

@@ -1,0 +1,136 @@
+"""Results of an evaluation: the file, the table, and the numbers by name."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stargan_tf import run_directory
+from stargan_tf.errors import UserError
+from stargan_tf.evaluation.progress import write_json
+from stargan_tf.metrics.frechet import ENOUGH_SAMPLES
+
+DIRECTORY = "evaluation"
+
+# Measures, how a table calls and shows them, and whether higher is better.
+MEASURES = {
+    "fid": ("FID", "{:.2f}", False),
+    "kid": ("KID x1000", "{:.2f}", False),
+    "lpips": ("LPIPS", "{:.4f}", True),
+    "precision": ("precision", "{:.3f}", True),
+    "recall": ("recall", "{:.3f}", True),
+    "density": ("density", "{:.3f}", True),
+    "coverage": ("coverage", "{:.3f}", True),
+}
+
+
+def work_directory(run: Path) -> Path:
+    """Returns where a run's evaluations keep what they have computed, until they are done."""
+    return run / DIRECTORY / "work"
+
+
+def write(result: Mapping[str, Any], run: Path) -> Path:
+    """Writes a result into its run directory; another result of the same step stays, only the same one is replaced.
+
+    Args:
+        result: as `protocol.evaluate` returns it.
+        run: the run directory.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    modes = "_".join(result["settings"]["modes"])
+    name = f"{modes}_{result['extractor']['name']}_{result['key']}.json"
+    path = run / DIRECTORY / f"step_{result['step']}" / name
+    write_json(path, result)
+    return path
+
+
+def record(result: Mapping[str, Any], run: Path) -> None:
+    """Appends the means to a run's metrics.jsonl and TensorBoard, unless they are there already.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    import tensorflow as tf
+
+    line = json.dumps({"step": result["step"], **scalars(result)}) + "\n"
+    path = run / run_directory.METRICS_FILE
+    try:
+        if path.is_file() and line in path.read_text().splitlines(keepends=True):
+            return
+        with tf.summary.create_file_writer(str(run / run_directory.LOGS)).as_default(result["step"]):
+            for name, value in scalars(result).items():
+                tf.summary.scalar(name, value)
+        with path.open("a") as file:
+            file.write(line)
+    except (OSError, tf.errors.OpError) as error:
+        raise UserError(
+            f"the results cannot be recorded in {str(run)!r} ({error}); the file with them is there"
+        ) from error
+
+
+def remove_work(run: Path, result: Mapping[str, Any]) -> None:
+    """Deletes what was kept in case that the evaluation of a result is killed."""
+    work = work_directory(run)
+    shutil.rmtree(work / result["key"], ignore_errors=True)
+    with contextlib.suppress(OSError):  # others may be under way
+        work.rmdir()
+
+
+def scalars(result: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the means by names that tell what they were measured with, so that no curve mixes numbers that differ."""
+    return {
+        f"evaluation/{mode}/{measure}/{label(result, measure)}": result[mode]["mean"][measure]
+        for mode in result["settings"]["modes"]
+        for measure in MEASURES
+    }
+
+
+def label(result: Mapping[str, Any], measure: str) -> str:
+    """Says with what a measure was taken: network, its hash, sources of each domain, outputs of each source."""
+    settings, network = result["settings"], result["distance" if measure == "lpips" else "extractor"]
+    sources = "all" if settings["sources"] is None else settings["sources"]
+    return f"{network['name']}_{network['hash']}/{sources}x{settings['outputs']}"
+
+
+def overall(result: Mapping[str, Any], measure: str) -> float:
+    """Returns the mean of a measure over modes and tasks."""
+    modes = result["settings"]["modes"]
+    return sum(result[mode]["mean"][measure] for mode in modes) / len(modes)
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Returns a table with a row for each task and one for the mean."""
+    extractor, distance = result["extractor"], result["distance"]
+    lines = [
+        f"step {result['step']}: LPIPS by {distance['name']} {distance['hash']}, "
+        f"everything else by features of {extractor['name']} {extractor['hash']}"
+    ]
+    for mode in result["settings"]["modes"]:
+        rows = {f"{task['source']} to {task['target']}": task for task in result[mode]["tasks"].values()} | {
+            "mean": result[mode]["mean"]
+        }
+        width = max(len(name) for name in (*rows, f"{mode}-guided"))
+        lines += ["", f"{mode + '-guided':{width}}" + "".join(f"{title:>11}" for title, _, _ in MEASURES.values())]
+        for name, values in rows.items():
+            shown = {measure: values[measure] * (1000 if measure == "kid" else 1) for measure in MEASURES}
+            cells = [form.format(shown[measure]) for measure, (_, form, _) in MEASURES.items()]
+            lines.append(f"{name:{width}}" + "".join(f"{cell:>11}" for cell in cells))
+    fewest = min(
+        min(task["num_generated"], task["num_real"])
+        for mode in result["settings"]["modes"]
+        for task in result[mode]["tasks"].values()
+    )
+    if fewest < ENOUGH_SAMPLES:
+        lines += [
+            "",
+            f"note: some FID is of only {fewest} images and too large; compare it only with others of as many, and "
+            f"take at least {ENOUGH_SAMPLES} for numbers to be reported",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,134 @@
+"""The tasks of an evaluation, and in which styles each source is translated."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from stargan_tf.data.stored_images import StoredImages
+from stargan_tf.errors import UserError
+from stargan_tf.translation import Translator
+
+# Reference images read at once.
+_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Task:
+    """Sources of one domain, translated into another one.
+
+    Args:
+        mode: where styles come from, "latent" or "reference".
+        source: name of the sources' domain.
+        target: name of the domain that they are translated into.
+    """
+
+    mode: str
+    source: str
+    target: str
+
+    @property
+    def name(self) -> str:
+        """As which results are listed."""
+        return f"{self.source}2{self.target}"
+
+    def words(self, seed: int, purpose: str, number: int = 0) -> list[int]:
+        """Gives the words of a seed that nothing else in an evaluation has."""
+        return [seed, number, *f"{purpose} {self.mode} {self.source}\n{self.target}".encode()]
+
+
+def all_tasks(modes: Sequence[str], domains: Sequence[str]) -> list[Task]:
+    """Lists all tasks: the modes of each ordered pair of domains; those with the same target stand together.
+
+    Raises:
+        UserError: two of them would have the same name.
+    """
+    pairs = [(source, target) for target, source in itertools.permutations(domains, 2)]
+    tasks = [Task(mode, source, target) for source, target in pairs for mode in modes]
+    if len({task.name for task in tasks}) < len(pairs):
+        raise UserError(f"domains {', '.join(domains)} give tasks of the same name; rename one of them")
+    return tasks
+
+
+class Styles(Protocol):
+    """Gives the styles that sources are translated in."""
+
+    def __call__(self, task: Task, numbers: Sequence[int]) -> np.ndarray:
+        """Gives style codes [outputs, N, style_dim] for sources, given by number, of a task.
+
+        They depend on the seed, the task and each source alone, not on what is asked beside or before.
+        """
+
+
+class LatentStyles:
+    """Styles of latent codes, drawn for each source anew.
+
+    Args:
+        translator: maps them.
+        outputs: styles of each source.
+        psi: truncation.
+        seed: of the latent codes.
+    """
+
+    def __init__(self, translator: Translator, outputs: int, psi: float, seed: int):
+        self._translator, self._outputs, self._psi, self._seed = translator, outputs, psi, seed
+
+    def __call__(self, task: Task, numbers: Sequence[int]) -> np.ndarray:
+        """See `Styles`."""
+        shape = (self._outputs, self._translator.latent_dim)
+        latents = np.stack(
+            [
+                np.random.default_rng(task.words(self._seed, "latents", number)).standard_normal(shape, np.float32)
+                for number in numbers
+            ],
+            axis=1,
+        )
+        styles = self._translator.styles_from_latents(latents.reshape(-1, shape[1]), task.target, self._psi)
+        return styles.reshape(*latents.shape[:2], -1)
+
+
+class ReferenceStyles:
+    """Styles of validation images of the target, chosen for each source anew.
+
+    Args:
+        translator: takes the styles.
+        outputs: styles of each source; where a domain has fewer references, some are used twice.
+        seed: of the choice.
+        images: validation images by domain.
+        numbers: which of them are references, by domain.
+    """
+
+    def __init__(
+        self,
+        translator: Translator,
+        outputs: int,
+        seed: int,
+        images: Mapping[str, StoredImages],
+        numbers: Mapping[str, Sequence[int]],
+    ):
+        self._translator, self._outputs, self._seed = translator, outputs, seed
+        self._images, self._numbers = images, numbers
+        self._target: str | None = None
+        self._styles = np.zeros((0, translator.style_dim), np.float32)
+
+    def __call__(self, task: Task, numbers: Sequence[int]) -> np.ndarray:
+        """See `Styles`."""
+        if task.target != self._target:
+            self._styles, self._target = self._styles_of_references(task.target), task.target
+        count = len(self._styles)
+        chosen = [
+            np.random.default_rng(task.words(self._seed, "references", number)).choice(
+                count, self._outputs, replace=count < self._outputs
+            )
+            for number in numbers
+        ]
+        return self._styles[np.stack(chosen, axis=1)]
+
+    def _styles_of_references(self, domain: str) -> np.ndarray:
+        """Each once, though many sources use it."""
+        numbers = self._numbers[domain]
+        parts = [numbers[start : start + _BLOCK] for start in range(0, len(numbers), _BLOCK)]
+        images = self._images[domain]
+        return np.concatenate([self._translator.styles_from_references(images.read(part), domain) for part in parts])

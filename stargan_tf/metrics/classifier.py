@@ -1,0 +1,259 @@
+"""A small classifier of the domains, trained on the user's own images: features for measures without any download.
+
+It is no judge of beauty, but it needs nothing that the user does not have: no network, no published weights. Its
+numbers compare runs on the same data, and nothing else.
+"""
+
+import json
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from stargan_tf.config import DataConfig
+from stargan_tf.data import records
+from stargan_tf.data.input_pipeline import image_batches, training_dataset
+from stargan_tf.data.records import DataDirectory
+from stargan_tf.errors import UserError
+from stargan_tf.metrics.identity import short_hash
+from stargan_tf.metrics.perceptual import squared_difference, unit_normalized
+
+_BATCH = 64  # images that features are computed of at once
+_FACTS_FILE, _WEIGHTS_FILE = "classifier.json", "weights.npz"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the classifier is built and trained. Others give another classifier, whose numbers are not comparable.
+
+    Args:
+        side: images are reduced, if they are larger, until their longer side has so many pixels.
+        widths: channels of the blocks, each of which halves height and width.
+        steps: updates.
+        rows: rows of a batch; each has three images.
+        learning_rate: of Adam at the start; it falls to 0 along a cosine.
+        seed: of the weights, the order of images and their augmentation.
+    """
+
+    side: int = 64
+    widths: tuple[int, ...] = (32, 64, 128, 128)
+    steps: int = 600
+    rows: int = 16
+    learning_rate: float = 2e-3
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained classifier.
+
+    Args:
+        network: maps images [N, H, W, 3] in [-1, 1] to logits [N, K] and a list of the outputs [N, h, w, C] of its
+            blocks.
+        hash: of its weights and settings.
+        accuracies: share of the validation images of each domain that are recognized, by its name.
+    """
+
+    network: keras.Model
+    hash: str
+    accuracies: dict[str, float]
+
+    @property
+    def accuracy(self) -> float | None:
+        """Mean of the domains' accuracies; None without validation images."""
+        return float(np.mean(list(self.accuracies.values()))) if self.accuracies else None
+
+
+class ClassifierFeatures:
+    """The extractor made of a classifier: the mean over the image of each channel of each block.
+
+    The last block alone would say little but the domain; the first ones see colours and textures.
+
+    Args:
+        classifier: it was trained on the data that is measured on.
+    """
+
+    name = "classifier"
+
+    def __init__(self, classifier: Classifier):
+        self.hash = classifier.hash
+        self.accuracy = classifier.accuracy
+        _, blocks = classifier.network.output
+        self.dim = sum(block.shape[-1] for block in blocks)
+        self._size = classifier.network.input_shape[1:3]
+        network = classifier.network
+
+        def features(images):
+            return tf.concat([tf.reduce_mean(block, axis=(1, 2)) for block in network(images, training=False)[1]], -1)
+
+        self._features = tf.function(features, input_signature=[tf.TensorSpec((None, *self._size, 3))], autograph=False)
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Returns the features, [N, dim] float32, of images [N, H, W, 3] in [-1, 1] of the size of the data."""
+        _check_size(images, self._size)
+        features = np.empty((len(images), self.dim), np.float32)
+        for start in range(0, len(images), _BATCH):
+            part = slice(start, start + _BATCH)
+            features[part] = self._features(tf.constant(images[part], tf.float32)).numpy()
+        return features
+
+
+class ClassifierDistance:
+    """The perceptual distance made of a classifier: LPIPS without linear weights, on the outputs of its blocks.
+
+    Args:
+        classifier: it was trained on the data that is measured on.
+    """
+
+    name = "classifier"
+
+    def __init__(self, classifier: Classifier):
+        self.hash = classifier.hash
+        self.accuracy = classifier.accuracy
+        self._size = classifier.network.input_shape[1:3]
+        self._blocks = tf.function(
+            lambda images: classifier.network(images, training=False)[1],
+            input_signature=[tf.TensorSpec((None, *self._size, 3))],
+            autograph=False,
+        )
+
+    def features(self, images: np.ndarray) -> list[np.ndarray]:
+        """Returns the unit-normalized outputs [N, h, w, C] of the blocks, for images as `ClassifierFeatures` takes."""
+        _check_size(images, self._size)
+        parts = [
+            [unit_normalized(block.numpy()) for block in self._blocks(tf.constant(images[start : start + _BATCH]))]
+            for start in range(0, len(images), _BATCH)
+        ]
+        return [np.concatenate(layer) for layer in zip(*parts, strict=True)]
+
+    def distance(self, features_a: Sequence[np.ndarray], features_b: Sequence[np.ndarray]) -> np.ndarray:
+        """Returns the distances [N] of N pairs; either may be of one image, which is compared with all."""
+        return squared_difference(features_a, features_b)
+
+
+def load_or_train(data: DataDirectory, cache: Path, settings: Settings = Settings()) -> Classifier:
+    """Loads the classifier of a data directory, which is trained and kept if there is none yet.
+
+    The same data, settings and seed give the same classifier on the same machine; on others it may differ in the last
+    bits, which its hash tells. It is kept under the fingerprint of the data and the settings, so that changed data
+    never meets an old classifier.
+
+    Args:
+        data: the data directory; its training images are trained on, its validation images tested.
+        cache: directory to keep classifiers in; made if it is missing.
+        settings: how to build and train it.
+
+    Returns:
+        The classifier.
+
+    Raises:
+        UserError: the data has one domain only, or one without two training images, or cannot be read.
+    """
+    if len(data.domains) < 2:
+        raise UserError(
+            f"the classifier tells domains apart, and {data.path} has only {data.domains[0]!r}; take another extractor"
+        )
+    kept = cache / f"classifier-{records.fingerprint(data)[:12]}-{short_hash(asdict(settings), [])}"
+    if not kept.is_dir():
+        _train_into(kept, data, settings)
+    network = _build(data.image_size, len(data.domains), settings)
+    try:
+        facts = json.loads((kept / _FACTS_FILE).read_text())
+        with np.load(kept / _WEIGHTS_FILE) as arrays:
+            network.set_weights([arrays[name] for name in sorted(arrays)])
+    except Exception as error:  # whatever JSON, NumPy and Keras say of a damaged file
+        raise UserError(f"the classifier in {str(kept)!r} cannot be read ({error}); delete that directory") from error
+    classifier = Classifier(network, short_hash(asdict(settings), network.get_weights()), facts["accuracies"])
+    chance = 1 / len(data.domains)
+    if classifier.accuracy is not None and classifier.accuracy < (1 + chance) / 2:
+        warnings.warn(
+            f"the classifier recognizes the domain of only {classifier.accuracy:.1%} of the validation images "
+            f"(by chance: {chance:.1%}), so numbers by its features mean little",
+            stacklevel=2,
+        )
+    return classifier
+
+
+def _train_into(directory: Path, data: DataDirectory, settings: Settings) -> None:
+    """Trains a classifier and writes it, complete or not at all."""
+    network = _build(data.image_size, len(data.domains), settings)
+    _fit(network, data, settings)
+    new = directory.with_name(directory.name + ".new")
+    shutil.rmtree(new, ignore_errors=True)  # of an attempt that was interrupted
+    new.mkdir(parents=True)
+    np.savez(new / _WEIGHTS_FILE, **{f"{index:03}": weight for index, weight in enumerate(network.get_weights())})
+    facts = {"accuracies": _accuracies(network, data), "settings": asdict(settings), "domains": list(data.domains)}
+    (new / _FACTS_FILE).write_text(json.dumps(facts, indent=2) + "\n")
+    new.rename(directory)
+
+
+def _build(image_size: tuple[int, int], num_domains: int, settings: Settings) -> keras.Model:
+    """Builds the network with weights of the seed."""
+    reduced = min(1.0, settings.side / max(image_size))
+    size = [max(round(side * reduced), 1) for side in image_size]
+    seeds = iter(range(settings.seed * 100, settings.seed * 100 + 100))
+    images = x = keras.Input((*image_size, 3))
+    if reduced < 1:
+        x = keras.layers.Lambda(lambda large: tf.image.resize(large, size, antialias=True))(x)
+    blocks = []
+    for width in settings.widths:
+        x = keras.layers.Conv2D(
+            width, 3, 2, "same", use_bias=False, kernel_initializer=keras.initializers.HeNormal(next(seeds))
+        )(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.95)(x))
+        blocks.append(x)
+    pooled = keras.layers.GlobalAveragePooling2D()(x)
+    logits = keras.layers.Dense(num_domains, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)))(pooled)
+    return keras.Model(images, [logits, blocks])
+
+
+def _fit(network: keras.Model, data: DataDirectory, settings: Settings) -> None:
+    """Trains in place, on images as the networks of a run see them."""
+
+    def labelled(batch):  # all three images of a row
+        images = tf.concat([batch["source"], batch["reference"], batch["reference_2"]], axis=0)
+        return images, tf.concat([batch["source_domain"], batch["target_domain"], batch["target_domain"]], axis=0)
+
+    batches = training_dataset(data, DataConfig(batch_size=settings.rows), settings.seed).map(labelled)
+    trained = keras.Model(network.input, network.output[0])
+    schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.steps)
+    trained.compile(
+        keras.optimizers.Adam(schedule), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False
+    )
+    with tqdm(total=settings.steps, desc="training the classifier", unit="step", disable=None) as bar:
+        progress = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
+        trained.fit(batches, steps_per_epoch=settings.steps, shuffle=False, verbose=0, callbacks=[progress])
+
+
+def _accuracies(network: keras.Model, data: DataDirectory) -> dict[str, float]:
+    """Returns the share of validation images that are recognized, of each domain that has any."""
+    classify = tf.function(
+        lambda images: tf.argmax(network(images, training=False)[0], axis=-1),
+        input_signature=[tf.TensorSpec((None, *data.image_size, 3))],
+        autograph=False,
+    )
+    accuracies = {}
+    for label, domain in enumerate(data.domains):
+        split = records.split_name("val", domain)
+        if data.num_examples.get(split, 0):
+            right = [classify(tf.constant(images)).numpy() == label for images in _validation(data, split)]
+            accuracies[domain] = float(np.concatenate(right).mean())
+    return accuracies
+
+
+def _validation(data: DataDirectory, split: str) -> Iterator[np.ndarray]:
+    return (images for images, _, _ in image_batches(data, split, _BATCH))
+
+
+def _check_size(images: np.ndarray, size: tuple[int, int]) -> None:
+    if images.shape[1:] != (*size, 3):
+        raise UserError(
+            f"the classifier was trained on images of {size[0]} x {size[1]} px and cannot take those of "
+            f"{images.shape[1]} x {images.shape[2]}"
+        )

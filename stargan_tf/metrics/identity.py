@@ -1,0 +1,44 @@
+"""Who measured: the name and the hash that every number carries; those of different networks are never mixed."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+_DIGITS = 12
+
+
+def short_hash(preprocessing: Mapping[str, Any], weights: Iterable[np.ndarray | bytes]) -> str:
+    """Tells networks apart by what they compute.
+
+    Args:
+        preprocessing: what is done to images before, as JSON can hold it.
+        weights: arrays, or contents of files, in order.
+
+    Returns:
+        12 hexadecimal digits; the same weights and preprocessing give the same, wherever they were loaded from.
+    """
+    whole = hashlib.sha256(json.dumps(preprocessing, sort_keys=True).encode())
+    for weight in weights:
+        if isinstance(weight, bytes):
+            whole.update(hashlib.sha256(weight).digest())
+        else:
+            whole.update(f"{weight.shape} {weight.dtype.str}".encode())
+            whole.update(hashlib.sha256(np.ascontiguousarray(weight)).digest())
+    return whole.hexdigest()[:_DIGITS]
+
+
+def identity(measure: Any) -> dict[str, Any]:
+    """Says what is to stand beside every number of an extractor or a perceptual distance.
+
+    Args:
+        measure: a FeatureExtractor or a PerceptualDistance.
+
+    Returns:
+        `name` and `hash`; of one that is made of the classifier also `accuracy`, the share of validation images whose
+        domain it recognizes (each domain with equal weight; None without validation images).
+    """
+    facts = {"name": measure.name, "hash": measure.hash}
+    return facts | ({"accuracy": measure.accuracy} if hasattr(measure, "accuracy") else {})
