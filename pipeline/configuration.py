@@ -6,7 +6,7 @@ docs/pipeline.md shows one; `python -m pipeline.run --help` lists every field. W
 import dataclasses
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +14,11 @@ from typing import Any, Literal
 from data_prep import files, images_to_tfrecords
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from pipeline.anomalies import Thresholds
-from pipeline.components import trainer
+from pipeline.components.trainer import Settings as TrainerSettings
 from stargan_tf import command_line, config, export
 from stargan_tf.config import flatten, preset
 from stargan_tf.errors import UserError
+from stargan_tf.serving import deployment
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,48}[a-z0-9]")
 
@@ -70,7 +71,8 @@ class PusherSettings:
     """Where models go.
 
     Args:
-        directory: what TF Serving watches: the directory of the model, in which versions are directories.
+        directory: what TF Serving watches: the directory of the model, in which versions are directories; its last part
+            is the name of the model.
         keep: how many of the newest versions stay there.
     """
 
@@ -97,15 +99,30 @@ class StageSettings:
     cache: bool = True
 
 
-def _stages() -> dict[str, StageSettings]:
-    special = {
-        "ExampleGen": StageSettings(cpus=8.0, memory_gib=32.0),
-        "Trainer": StageSettings(cpus=8.0, memory_gib=52.0, gpus=1, retries=3),
-        "Evaluator": StageSettings(cpus=8.0, memory_gib=52.0, gpus=1),
-        # What it writes is outside, and may have been removed by hand.
-        "Pusher": StageSettings(cache=False),
-    }
-    return {name: special.get(name, StageSettings()) for name in STAGES}
+@dataclass(frozen=True)
+class StagesSettings:
+    """What each stage gets on Kubeflow or Vertex AI.
+
+    Args:
+        example_gen: what ExampleGen gets: of a Beam job that runs elsewhere, only its launcher is here.
+        statistics_gen: what StatisticsGen gets.
+        schema_gen: what SchemaGen gets.
+        example_validator: what ExampleValidator gets.
+        trainer: what Trainer gets.
+        evaluator: what Evaluator gets.
+        infra_validator: what InfraValidator gets.
+        pusher: what Pusher gets.
+    """
+
+    example_gen: StageSettings = field(default_factory=lambda: StageSettings(cpus=8.0, memory_gib=32.0))
+    statistics_gen: StageSettings = field(default_factory=StageSettings)
+    schema_gen: StageSettings = field(default_factory=StageSettings)
+    example_validator: StageSettings = field(default_factory=StageSettings)
+    trainer: StageSettings = field(default_factory=lambda: StageSettings(8.0, 52.0, gpus=1, retries=3))
+    evaluator: StageSettings = field(default_factory=lambda: StageSettings(8.0, 52.0, gpus=1))
+    infra_validator: StageSettings = field(default_factory=StageSettings)
+    # What it writes lies outside, and may have been removed by hand.
+    pusher: StageSettings = field(default_factory=lambda: StageSettings(cache=False))
 
 
 @dataclass(frozen=True)
@@ -118,14 +135,14 @@ class KubeflowSettings:
         work: directory that outlives a stage's container, for training that goes on after an interruption:
             /gcs/bucket/work on Vertex AI, or a mounted volume; without one, a retry starts anew.
         accelerator: kind of the GPUs: NVIDIA_TESLA_T4 and the like on Vertex AI, nvidia.com/gpu on Kubeflow.
-        stages: resources, retries and caching by the name of the stage.
+        stages: resources, retries and caching of each stage.
     """
 
     image: str | None = None
     root: str | None = None
     work: str | None = None
     accelerator: str = "NVIDIA_TESLA_T4"
-    stages: dict[str, StageSettings] = field(default_factory=_stages)
+    stages: StagesSettings = field(default_factory=StagesSettings)
 
 
 @dataclass(frozen=True)
@@ -133,7 +150,7 @@ class Settings:
     """A pipeline.
 
     Args:
-        name: of the pipeline and of the model.
+        name: of the pipeline.
         root: directory of artifacts, metadata, reports and unfinished work; one pipeline has one root.
         example_gen: the images, as data_prep.images_to_tfrecords takes them; `input` and `image_size` are needed.
         beam_flags: flags for Beam in ExampleGen, like ["--runner=FlinkRunner"].
@@ -151,7 +168,7 @@ class Settings:
     example_gen: images_to_tfrecords.Arguments = field(default_factory=images_to_tfrecords.Arguments)
     beam_flags: list[str] = field(default_factory=list)
     example_validator: Thresholds = field(default_factory=Thresholds)
-    trainer: trainer.Settings = field(default_factory=trainer.Settings)
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
     warm_start: bool = False
     infra_validator: InfraValidatorSettings = field(default_factory=InfraValidatorSettings)
     pusher: PusherSettings = field(default_factory=PusherSettings)
@@ -206,6 +223,7 @@ def check(settings: Settings) -> None:
         raise UserError(f"infra_validator.time_limit is {settings.infra_validator.time_limit}; it must be above 0")
     if settings.pusher.directory is None:
         raise UserError("pusher.directory is missing; name the directory that TF Serving watches")
+    deployment.check_model_name(Path(settings.pusher.directory).resolve().name)
     if settings.pusher.keep < 1:
         raise UserError(f"pusher.keep is {settings.pusher.keep}; it must be at least 1")
     _check_metadata(settings.metadata)
@@ -233,8 +251,7 @@ def _check_trainer(settings: Settings) -> None:
     domains = wanted.domains or tuple(f"domain{index}" for index in range(count))
     with _prefixed("trainer"):
         config.resolve(wanted, domains, (size, size) if isinstance(size, int) else tuple(size))
-        output = Path(settings.root) / settings.name
-        export.check(export.Arguments(str(output), str(output), **vars(settings.trainer.export)))
+        export.check(export.Arguments(settings.root, settings.root, **vars(settings.trainer.export)))
     network = settings.trainer.face_network
     if wanted.model.needs_face_network and not settings.warm_start and network is None:
         raise UserError(
@@ -271,8 +288,3 @@ class _prefixed:
         if isinstance(error, UserError):
             text = re.sub(r"--(?=[a-z])", f"{self._prefix}.", str(error))
             raise UserError(text if self._prefix in text else f"{self._prefix}: {text}") from error
-
-
-def to_plain(settings: Any) -> Mapping[str, Any]:
-    """Gives a dataclass as values that JSON knows."""
-    return dataclasses.asdict(settings)

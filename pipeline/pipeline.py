@@ -79,7 +79,7 @@ def create_pipeline(
         examples=examples,
         schema=schema_gen.outputs["schema"],
         anomalies=example_validator.outputs["anomalies"],
-        name=settings.name,
+        name=Path(settings.pusher.directory).name,
         settings=to_json(settings.trainer),
         work=str(Path(work) / "trainer"),
         code_version=version("trainer"),
@@ -104,7 +104,8 @@ def create_pipeline(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validator.outputs["blessing"],
-        settings=to_json(settings.pusher),
+        serving=settings.pusher.directory,
+        keep=settings.pusher.keep,
         code_version=version("pusher"),
     )
     stages = [example_gen, statistics_gen, schema_gen, last_good, example_validator, trainer]

@@ -48,7 +48,7 @@ class Summary:
             print(f"{stage:18}{state:12}{seconds}")
         for refusal in self.refusals:
             print(f"refused: {refusal}")
-        if self.pushed is not None and not self.refusals:
+        if self.pushed is not None and self.pushed["pushed"]:
             print(f"served: version {self.pushed['version']}, {self.pushed['path']}")
 
 

@@ -23,6 +23,7 @@ from pipeline.components import (
     example_gen,
     example_validator,
     infra_validator,
+    pusher,
     schema_gen,
     statistics_gen,
     trainer,
@@ -146,6 +147,27 @@ def InfraValidator(
     blessing.set_int_custom_property(BLESSED, int(code == 0))
 
 
-def _identity(model: standard_artifacts.Model) -> dict[str, Any]:
-    """Tells ML Metadata on this machine, or Vertex AI, which model a blessing is of."""
-    return {"name": model.name} if model.name.startswith("projects/") else {"id": model.id}
+@component
+def Pusher(
+    model: InputArtifact[standard_artifacts.Model],
+    model_blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    infra_blessing: InputArtifact[standard_artifacts.InfraBlessing],
+    pushed_model: OutputArtifact[standard_artifacts.PushedModel],
+    serving: Parameter[str],
+    keep: Parameter[int],
+    code_version: Parameter[str],
+) -> None:
+    """Makes a blessed model the next version."""
+    with (
+        fetched(model.uri) as source,
+        fetched(model_blessing.uri) as by_evaluator,
+        fetched(infra_blessing.uri) as by_infra_validator,
+        delivered(pushed_model.uri) as output,
+    ):
+        pusher.run(pusher.Arguments(serving, source, by_evaluator, by_infra_validator, output, keep))
+        pushed = artifacts.read_json(output, artifacts.PUSHED_FILE, "output")
+    # Under the names of TFX's Pusher.
+    pushed_model.set_int_custom_property("pushed", int(pushed["pushed"]))
+    if pushed["pushed"]:
+        pushed_model.set_string_custom_property("pushed_destination", pushed["path"])
+        pushed_model.set_string_custom_property("pushed_version", str(pushed["version"]))
