@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from data_prep import page
 from data_prep.statistics import CHANNELS, EDGES
 from stargan_tf.data.records import SUBSETS, split_name
 
@@ -23,36 +24,6 @@ _HISTOGRAMS = (
     ("brightness", "Brightness of the stored images", ""),
     ("stored_bytes", "Size of a stored image", "B"),
 )
-
-_STYLE = """
-:root { color-scheme: light dark; --text: #1d2330; --soft: #667085; --line: #e4e7ec; --card: #fff; --page: #f6f7f9;
-  --accent: #3b6fd4; --val: #e0913a; --bad: #c0392b; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6e9ef; --soft: #98a2b3; --line: #2c3442; --card: #1a202b;
-  --page: #11151c; --accent: #7aa2f7; --val: #f0b06a; --bad: #ff8a7a; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 1120px; margin: 0 auto; padding: 32px 24px 64px; }
-h1 { font-size: 28px; margin: 0 0 4px; overflow-wrap: anywhere; } h2 { font-size: 19px; margin: 40px 0 12px; }
-h3 { font-size: 14px; margin: 0 0 8px; font-weight: 600; } p { margin: 0 0 12px; } .soft { color: var(--soft); }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px; }
-.tiles, .charts { display: grid; gap: 12px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
-.charts { grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); }
-.tiles b { display: block; font-size: 26px; line-height: 1.2; font-variant-numeric: tabular-nums; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-
-th { font-weight: 600; color: var(--soft); font-size: 13px; } td.number, th.number { text-align: right; }
-tr:last-child td { border-bottom: 0; } td { overflow-wrap: anywhere; } .scroll { overflow-x: auto; }
-.images { display: grid; gap: 6px; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); }
-.images figure { margin: 0; position: relative; } .images img { width: 100%; display: block; border-radius: 6px; }
-.images .val img { outline: 3px solid var(--val); outline-offset: -3px; }
-.pairs { display: grid; gap: 12px; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 6px; font-size: 12px; overflow-wrap: anywhere; }
-.pair img { width: 100%; border-radius: 6px; } .tag { color: var(--val); font-weight: 600; } .bad { color: var(--bad); }
-svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
-.train-bar { fill: var(--accent); } .val-bar { fill: var(--val); } .axis { stroke: var(--line); }
-details > summary { cursor: pointer; font-weight: 600; }
-"""
 
 
 @dataclass(frozen=True)
@@ -114,21 +85,17 @@ def build(
     sections = [
         f"<h1>{title}</h1><p class='soft'>{len(statistics['domains'])} domains, {width} &times; {height} px, "
         f"stored as {_stored_as(settings)}</p>",
-        _tiles(statistics),
-        "<h2>Domains</h2>" + _domains(statistics),
+        tiles(statistics),
+        "<h2>Domains</h2>" + domains(statistics),
         "<p class='soft' style='margin-top:12px'>Below, framed images are of the validation set.</p>",
         *(_images(domain, of_domain) for domain, of_domain in samples.items()),
-        "<h2>Distributions</h2>" + _charts(statistics),
+        "<h2>Distributions</h2>" + charts(statistics),
         "<h2>Rejected images</h2>" + _rejected(statistics, rejected),
         "<h2>Exact duplicates</h2>" + _duplicates(statistics, duplicates, num_duplicates_by_reason),
         "<h2>Look alike across training and validation</h2>" + _pairs(statistics, pairs, looks),
-        "<h2>Settings</h2>" + _table(("setting", "value"), [(key, str(value)) for key, value in settings.items()]),
+        "<h2>Settings</h2>" + page.table(("setting", "value"), [(key, str(value)) for key, value in settings.items()]),
     ]
-    return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}: data report</title>"
-        f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head>"
-        f"<body><main>{''.join(sections)}</main></body></html>\n"
-    )
+    return page.document(f"{name}: data report", sections)
 
 
 def _stored_as(settings: Mapping[str, Any]) -> str:
@@ -138,23 +105,25 @@ def _stored_as(settings: Mapping[str, Any]) -> str:
     return f"{settings['encoding'].upper()}{quality} where they had to be changed"
 
 
-def _tiles(statistics: Mapping[str, Any]) -> str:
+def tiles(statistics: Mapping[str, Any]) -> str:
+    """Shows what came of all images as numbers; `statistics` is the content of statistics.json, as below."""
     size = sum(split["num_bytes"] for split in statistics["splits"].values())
-    tiles = (
+    counts = (
         ("images in the input", statistics["num_images"]),
         ("written", statistics["num_written"]),
         ("rejected", statistics["num_rejected"]),
         ("duplicates", statistics["num_duplicates"]),
         ("pairs that look alike", statistics["num_near_duplicates"]),
     )
-    cells = [f"<div class='card'><b>{value:,}</b><span class='soft'>{label}</span></div>" for label, value in tiles]
-    cells.append(f"<div class='card'><b>{_bytes(size)}</b><span class='soft'>of images</span></div>")
+    cells = [f"<div class='card'><b>{value:,}</b><span class='soft'>{label}</span></div>" for label, value in counts]
+    cells.append(f"<div class='card'><b>{page.format_bytes(size)}</b><span class='soft'>of images</span></div>")
     ignored = ", ".join(f"{count:,} {html.escape(kind)}" for kind, count in statistics["ignored"].items())
     note = f"<p class='soft' style='margin-top:12px'>Not taken for input: {ignored}.</p>" if ignored else ""
     return f"<div class='tiles' style='margin-top:20px'>{''.join(cells)}</div>{note}"
 
 
-def _domains(statistics: Mapping[str, Any]) -> str:
+def domains(statistics: Mapping[str, Any]) -> str:
+    """Shows counts, formats and levels of each domain as a table."""
     rows = []
     for domain in statistics["domains"]:
         splits = [statistics["splits"].get(split_name(subset, domain)) for subset in SUBSETS]
@@ -176,7 +145,7 @@ def _domains(statistics: Mapping[str, Any]) -> str:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(formats.items(), key=lambda pair: -pair[1]))
         rows.append((domain, *counts, kinds, f"{kept / total:.0%}", means))
     header = ("domain", "train", "val", "formats of the sources", "stored byte for byte", "levels, mean and deviation")
-    return _table(header, rows, numbers=(1, 2), raw=(5,))
+    return page.table(header, rows, numbers=(1, 2), raw=(5,))
 
 
 def _images(domain: str, samples: Sequence[Sample]) -> str:
@@ -189,7 +158,8 @@ def _images(domain: str, samples: Sequence[Sample]) -> str:
     return f"<h2>{html.escape(domain)}</h2><div class='images'>{figures}</div>"
 
 
-def _charts(statistics: Mapping[str, Any]) -> str:
+def charts(statistics: Mapping[str, Any]) -> str:
+    """Shows the distributions of what was measured of all images as histograms."""
     cards = []
     for name, title, unit in _HISTOGRAMS:
         by_subset = {subset: [0] * (len(EDGES[name]) - 1) for subset in SUBSETS}
@@ -254,7 +224,7 @@ def _rejected(statistics: Mapping[str, Any], rejected: Sequence[Mapping[str, Any
         f"{count:,} {reason.replace('_', ' ')}" for reason, count in statistics["rejected_by_reason"].items()
     )
     rows = [(entry["path"], entry["domain"], entry["reason"].replace("_", " "), entry["error"]) for entry in rejected]
-    table = _table(("path", "domain", "reason", "error"), rows)
+    table = page.table(("path", "domain", "reason", "error"), rows)
     return f"<p>{reasons}</p>{table}{_more(len(rejected), statistics['num_rejected'])}"
 
 
@@ -267,7 +237,7 @@ def _duplicates(
     rows = [
         (entry["path"], entry["domain"], entry["reason"].replace("_", " "), entry["same_as"]) for entry in duplicates
     ]
-    table = _table(("dropped", "domain", "reason", "same as"), rows)
+    table = page.table(("dropped", "domain", "reason", "same as"), rows)
     return f"<p>{reasons}</p>{table}{_more(len(duplicates), statistics['num_duplicates'])}"
 
 
@@ -289,29 +259,3 @@ def _pairs(
 
 def _more(shown: int, total: int) -> str:
     return f"<p class='soft' style='margin-top:6px'>The first {shown:,} of {total:,}.</p>" if shown < total else ""
-
-
-def _table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = (), raw: Sequence[int] = ()
-) -> str:
-    """A table; columns in `numbers` stand to the right, those in `raw` are HTML already."""
-
-    def css(index: int) -> str:
-        return " class='number'" if index in numbers else ""
-
-    head = "".join(f"<th{css(index)}>{html.escape(title)}</th>" for index, title in enumerate(header))
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{css(i)}>{cell if i in raw else html.escape(cell)}</td>" for i, cell in enumerate(row))
-        + "</tr>"
-        for row in rows
-    )
-    return f"<div class='card scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-
-
-def _bytes(size: int) -> str:
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.3g} TB"

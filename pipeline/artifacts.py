@@ -11,7 +11,8 @@ ModelBlessing      a file BLESSED or NOT_BLESSED, and reasons.json
 InfraBlessing      the same
 PushedModel        pushed.json
 
-Nothing in an artifact tells when or where it was made, so that a stage that is run again gives the same.
+But for the seconds of an InfraBlessing, nothing in them tells when or where they were made: a stage that is run again
+gives the same.
 """
 
 import json
@@ -33,6 +34,11 @@ EVALUATION_FILE = "evaluation.json"
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 REASONS_FILE = "reasons.json"
 PUSHED_FILE = "pushed.json"
+
+
+def grid_file(model: str, mode: str) -> str:
+    """Returns the name of a grid: of the `candidate` or the `blessed` model, `latent` or `reference`."""
+    return f"{model}_{mode}.png"
 
 
 def write_json(path: Path, content: Any) -> None:

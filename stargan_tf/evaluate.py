@@ -90,6 +90,7 @@ def run(arguments: Arguments) -> None:
         import tensorflow as tf
 
         from stargan_tf.data.records import open_data_directory
+        from stargan_tf.metrics.known_factors import has_known_factors
         from stargan_tf.translation import Translator
 
         if arguments.deterministic:
@@ -103,7 +104,7 @@ def run(arguments: Arguments) -> None:
     if translator.image_size != data.image_size:
         sizes = ["x".join(map(str, size)) for size in (translator.image_size, data.image_size)]
         raise UserError(f"the run's images are {sizes[0]} px but the data's are {sizes[1]} px; prepare it at that size")
-    modes = asked or (MODES if _has_known_factors(data) else MODES[:2])
+    modes = asked or (MODES if has_known_factors(data) else MODES[:2])
     if "known_factors" in modes:
         _measure_known_factors(arguments, translator, data)
     published = tuple(mode for mode in MODES[:2] if mode in modes)
@@ -129,21 +130,6 @@ def _check(arguments: Arguments, modes: tuple[str, ...] | None) -> None:
     if not 0 <= arguments.psi <= 1:
         raise UserError(f"--psi is {arguments.psi}; it must be between 0 and 1")
     run_directory.load_config(Path(arguments.run))
-
-
-def _has_known_factors(data: "DataDirectory") -> bool:
-    from stargan_tf.data import records
-    from stargan_tf.data.input_pipeline import read_images
-    from stargan_tf.metrics import known_factors
-
-    if not set(data.domains) <= set(known_factors.SHAPES):
-        return False
-    for domain in data.domains:
-        split = records.split_name("val", domain)
-        factors = read_images(data, split, 1)[2] if data.num_examples.get(split, 0) else [{}]
-        if not {"x", "y", "radius", "hue"} <= factors[0].keys():
-            return False
-    return True
 
 
 def _measure_known_factors(arguments: Arguments, translator: "Translator", data: "DataDirectory") -> None:

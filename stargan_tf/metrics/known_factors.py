@@ -20,6 +20,7 @@ from stargan_tf.errors import UserError
 from stargan_tf.translation import Translator
 
 SHAPES = ("circle", "square", "triangle")
+_FACTORS = {"x", "y", "radius", "hue"}
 
 # Circumscribed radius of an equilateral triangle and half the side of a square with the area of a unit circle.
 _TRIANGLE_RADIUS = math.sqrt(4 * math.pi / (3 * math.sqrt(3)))
@@ -140,7 +141,7 @@ def evaluate(
     for domain in data.domains:
         split = records.split_name("val", domain)
         images[domain], _, factors[domain] = read_images(data, split)
-        if domain not in SHAPES or not all({"x", "y", "radius", "hue"} <= known.keys() for known in factors[domain]):
+        if domain not in SHAPES or not all(_FACTORS <= known.keys() for known in factors[domain]):
             raise UserError(
                 f"the data {str(data.path)!r} has no known factors; data_prep.synthetic makes data that has"
             )
@@ -169,6 +170,18 @@ def evaluate(
         result[guide] = measure(before, after, shapes, hues if guide == "reference" else None)
     result["latent"]["hue_spread"] = float(np.mean(spreads))
     return result
+
+
+def has_known_factors(data: DataDirectory) -> bool:
+    """Returns whether `evaluate` can say anything about the data, by the first validation image of each domain."""
+    if not set(data.domains) <= set(SHAPES):
+        return False
+    for domain in data.domains:
+        split = records.split_name("val", domain)
+        factors = read_images(data, split, 1)[2] if data.num_examples.get(split, 0) else [{}]
+        if not _FACTORS <= factors[0].keys():
+            return False
+    return True
 
 
 def _evaluate_reading(images: dict[str, np.ndarray], factors: dict[str, list[dict]]) -> dict[str, float]:

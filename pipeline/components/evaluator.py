@@ -1,0 +1,250 @@
+"""Evaluator: `python -m pipeline.components.evaluator --model DIR --examples DIR --evaluation DIR --blessing DIR`.
+
+Measures a model by the published protocol, and by known factors where the data has them; the model that was blessed
+last in the same way, on the same data, with the same networks and seed. `pipeline.decision` makes a blessing of both.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from data_prep.output_directory import check_output, complete_or_absent
+from pipeline import artifacts, decision
+from pipeline.decision import Limits
+from pipeline.model_fingerprint import fingerprint
+from stargan_tf import cache_directory, command_line, run_directory
+from stargan_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from stargan_tf.data.records import DataDirectory
+    from stargan_tf.metrics.extractors import FeatureExtractor
+    from stargan_tf.metrics.perceptual import PerceptualDistance
+    from stargan_tf.translation import Translator
+
+PROGRAM = "python -m pipeline.components.evaluator"
+DESCRIPTION = (
+    "Finds out whether a model is good enough, and no worse than the last that was. Exit code 0: it is blessed, 1: it "
+    "is not (reasons.json and the output say why), 2: a mistake in the flags."
+)
+NOT_BLESSED_EXIT_CODE = 1
+
+_LEAST = {"outputs": 2, "sources": 1, "styles": 2, "neighbours": 10, "seed": 0, "batch_size": 1}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How models are measured.
+
+    Args:
+        extractor: gives the features of FID and its kind: classifier (trained on the data, offline), inception,
+            inception:WEIGHTS_FILE, or FILE.onnx.
+        distance: between outputs of one source: classifier, or FILE.onnx:LINEAR_WEIGHTS.npz.
+        outputs: styles that each source is translated in.
+        sources: validation images taken of each domain; by default all.
+        styles: latent codes, and references, tried for each source and target where factors are known; also in grids.
+        neighbours: images of a task, real and generated, whose features are kept for KID and nearest neighbours.
+        seed: of latent codes and of the choice of references.
+        batch_size: images translated at once.
+        checkpoint: of the run, latest or best; the one that was exported.
+        grid_sources: images in the grids of translations.
+    """
+
+    extractor: str = "classifier"
+    distance: str = "classifier"
+    outputs: int = 10
+    sources: int | None = None
+    styles: int = 3
+    neighbours: int = 5000
+    seed: int = 0
+    batch_size: int = 16
+    checkpoint: Literal["latest", "best"] = "latest"
+    grid_sources: int = 6
+
+    def check(self) -> None:
+        """Checks every value.
+
+        Raises:
+            UserError: the first mistake found.
+        """
+        for name, least in (_LEAST | {"grid_sources": 1}).items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UserError(f"{name} is {value}; it must be at least {least}")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line.
+
+    Args:
+        model: Model artifact, whose run/ is measured.
+        examples: data directory with validation images.
+        evaluation: directory to write, new or empty: evaluation.json, and grids of translations.
+        blessing: directory to write, new or empty: BLESSED or NOT_BLESSED, and reasons.json.
+        blessed_model: Model artifact that was blessed last; without one there are only absolute limits.
+        limits: what the model must reach.
+        measurement: how it is measured.
+        cache: directory for trained classifiers, features of real images and tasks that are done, so that a stage that
+            was killed goes on; by default the one that the environment variable STARGAN_TF_CACHE names, else
+            ~/.cache/stargan_tf.
+    """
+
+    model: str
+    examples: str
+    evaluation: str
+    blessing: str
+    blessed_model: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    measurement: Measurement = field(default_factory=Measurement)
+    cache: str | None = None
+
+
+def run(arguments: Arguments) -> int:
+    """Measures, decides, and writes evaluation and blessing.
+
+    Returns:
+        The exit code: 0 if the model is blessed, 1 if not.
+
+    Raises:
+        UserError: a mistake in the arguments, data or models, or an output that is not empty.
+    """
+    arguments.limits.check()
+    arguments.measurement.check()
+    for output in (arguments.evaluation, arguments.blessing):
+        check_output(output)
+    for flag, model in (("model", arguments.model), ("blessed_model", arguments.blessed_model)):
+        if model is not None and not run_directory.is_run(Path(model) / artifacts.RUN):
+            raise UserError(f"--{flag} {model!r} has no run directory {artifacts.RUN}; the Trainer makes it")
+    cache = cache_directory.default() if arguments.cache is None else Path(arguments.cache)
+    with command_line.quiet_start():
+        import tensorflow as tf
+
+        from stargan_tf.data.records import open_data_directory
+        from stargan_tf.metrics import extractors, perceptual
+
+        tf.config.experimental.enable_op_determinism()
+        data = open_data_directory(arguments.examples)
+    extractor = extractors.load_extractor(arguments.measurement.extractor, data, cache)
+    distance = perceptual.load_distance(arguments.measurement.distance, data, cache)
+    return evaluate(arguments, data, extractor, distance, cache)
+
+
+def evaluate(
+    arguments: Arguments,
+    data: "DataDirectory",
+    extractor: "FeatureExtractor",
+    distance: "PerceptualDistance",
+    cache: Path,
+) -> int:
+    """Does the work of `run`, with networks to measure by that are loaded already."""
+    from pipeline.sample_grids import SampleGrids
+
+    measurement = arguments.measurement
+    measure = _measure_with(arguments, data, extractor, distance, cache)
+    grids = SampleGrids(data, measurement.grid_sources, measurement.styles, measurement.seed)
+    translator = _load(arguments.model, "model", measurement)
+    candidate, pictures = measure(translator), {"candidate": grids.draw(translator)}
+    blessed, not_compared = None, None
+    if arguments.blessed_model is None:
+        not_compared = "there is no blessed model yet"
+    elif reason := _cannot_be_measured(Path(arguments.blessed_model) / artifacts.RUN, data):
+        not_compared = reason
+    else:
+        translator = _load(arguments.blessed_model, "blessed_model", measurement)
+        blessed, pictures["blessed"] = measure(translator), grids.draw(translator)
+
+    reasons = decision.decide(candidate, blessed, arguments.limits)
+    written = {
+        "candidate": candidate,
+        "blessed": blessed,
+        "not_compared": not_compared,
+        "limits": asdict(arguments.limits),
+        "reasons": reasons,
+    }
+    with complete_or_absent(arguments.evaluation) as directory:
+        artifacts.write_json(directory / artifacts.EVALUATION_FILE, written)
+        for model, of_model in pictures.items():
+            for mode, picture in of_model.items():
+                picture.save(directory / artifacts.grid_file(model, mode))
+    facts = {
+        "fingerprint": fingerprint(Path(arguments.model) / artifacts.SERVING_MODEL),
+        "step": candidate["step"],
+        "compared_with_step": blessed and blessed["step"],
+        "not_compared": not_compared,
+    }
+    artifacts.write_blessing(arguments.blessing, reasons, facts)
+    print(f"compared with the blessed model: {'yes' if blessed else not_compared}")
+    for reason in reasons or ["blessed"]:
+        print(f"not blessed: {reason}" if reasons else reason)
+    return NOT_BLESSED_EXIT_CODE if reasons else 0
+
+
+def _measure_with(arguments: Arguments, data: "DataDirectory", extractor, distance, cache: Path):
+    """Returns a function of a translator that measures it."""
+    from stargan_tf.data.records import fingerprint as data_fingerprint
+    from stargan_tf.evaluation.protocol import Evaluator
+    from stargan_tf.evaluation.settings import ProtocolSettings
+    from stargan_tf.metrics import known_factors
+
+    measurement = arguments.measurement
+    settings = ProtocolSettings(
+        modes=tuple(arguments.limits.modes),
+        outputs=measurement.outputs,
+        sources=measurement.sources,
+        seed=measurement.seed,
+        neighbours=measurement.neighbours,
+    )
+    evaluator = Evaluator(data, settings, extractor, distance, data_fingerprint(data), cache)
+    has_known_factors = known_factors.has_known_factors(data)
+
+    def measure(translator: "Translator") -> dict[str, Any]:
+        # What is done stays in the cache: the blessed model of today is measured again tomorrow.
+        result = evaluator.evaluate(translator, cache / "evaluations")
+        result[decision.KNOWN_FACTORS] = (
+            known_factors.evaluate(
+                translator, data, measurement.sources or 50, measurement.styles, seed=measurement.seed
+            )
+            if has_known_factors
+            else None
+        )
+        return result
+
+    return measure
+
+
+def _load(model: str, flag: str, measurement: Measurement) -> "Translator":
+    """Loads the networks of a Model that are served."""
+    from stargan_tf.serving.model_card import CARD_FILE
+    from stargan_tf.translation import Translator
+
+    translator = Translator.from_run(Path(model) / artifacts.RUN, measurement.batch_size, measurement.checkpoint)
+    served = artifacts.read_json(Path(model) / artifacts.SERVING_MODEL, CARD_FILE, flag).get("step")
+    if served != translator.step:
+        raise UserError(
+            f"--{flag} {model!r} serves step {served}, and the {measurement.checkpoint} checkpoint of its run is of "
+            f"step {translator.step}; measurement.checkpoint must be the one that was exported"
+        )
+    return translator
+
+
+def _cannot_be_measured(run: Path, data: "DataDirectory") -> str | None:
+    """Returns why a blessed model cannot be measured on the data; it may be older than a change of the domains."""
+    config = run_directory.load_config(run)
+    if tuple(config.domains) != data.domains:
+        names = (", ".join(domains) for domains in (config.domains, data.domains))
+        return "the blessed model has the domains {}, the data {}".format(*names)
+    if config.model.size != data.image_size:
+        sizes = (" x ".join(map(str, size)) for size in (config.model.size, data.image_size))
+        return "the blessed model is for images of {} pixels, the data has {}".format(*sizes)
+    return None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    return command_line.main(Arguments, run, PROGRAM, DESCRIPTION, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Grids of translations of the same images in the same styles, so that two models can be compared by eye."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from stargan_tf import grids
+from stargan_tf.data import records
+from stargan_tf.data.records import DataDirectory
+from stargan_tf.data.stored_images import StoredImages
+from stargan_tf.translation import Translator
+
+
+class SampleGrids:
+    """Draws grids of validation images of all domains.
+
+    Args:
+        data: the data directory.
+        sources: number of images that are translated.
+        styles: number of latent codes, and of references, for each domain.
+        seed: of the latent codes.
+    """
+
+    def __init__(self, data: DataDirectory, sources: int, styles: int, seed: int):
+        self._styles, self._seed = styles, seed
+        images = {domain: StoredImages(data, records.split_name("val", domain)) for domain in data.domains}
+        # Of each domain as many, so that every one is seen as source and as target.
+        per_domain = -(-sources // len(data.domains))
+        self._sources = np.concatenate([_spread(of_domain, per_domain) for of_domain in images.values()])[:sources]
+        self._references = {domain: _spread(of_domain, styles) for domain, of_domain in images.items()}
+
+    def draw(self, translator: Translator) -> dict[str, Image.Image]:
+        """Returns the grids of a translator, by `latent` and `reference`."""
+        latents = translator.draw_latents(self._styles, self._seed)
+        latent, reference = {}, {}
+        for domain in translator.domains:
+            latent[domain] = translator.translate_all(self._sources, translator.styles_from_latents(latents, domain))
+            styles = translator.styles_from_references(self._references[domain], domain)
+            reference[domain] = translator.translate_all(self._sources, styles)
+        return {
+            "latent": grids.latent_grid(self._sources, latent),
+            "reference": grids.reference_grid(self._sources, self._references, reference),
+        }
+
+
+def _spread(images: StoredImages, count: int) -> np.ndarray:
+    """Takes images evenly spread, since those sorted by name often stand together by kind."""
+    count = min(count, len(images))
+    numbers: Sequence[int] = [index * len(images) // count for index in range(count)]
+    return images.read(numbers)
