@@ -4,6 +4,7 @@ docs/pipeline.md shows one; `python -m pipeline.run --help` lists every field. W
 """
 
 import dataclasses
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -11,10 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
+
 from data_prep import files, images_to_tfrecords
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from pipeline.anomalies import Thresholds
+from pipeline.components.evaluator import Measurement
 from pipeline.components.trainer import Settings as TrainerSettings
+from pipeline.decision import Limits
 from stargan_tf import command_line, config, export
 from stargan_tf.config import flatten, preset
 from stargan_tf.errors import UserError
@@ -53,6 +58,19 @@ class MetadataSettings:
     database: str | None = None
     user: str | None = None
     password_variable: str = "METADATA_PASSWORD"
+
+
+@dataclass(frozen=True)
+class EvaluatorSettings:
+    """What a model must reach to be blessed.
+
+    Args:
+        limits: absolute, and relative to the model that was blessed last.
+        measurement: how models are measured.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    measurement: Measurement = field(default_factory=Measurement)
 
 
 @dataclass(frozen=True)
@@ -157,6 +175,7 @@ class Settings:
         example_validator: how far the data may be off.
         trainer: what decides the model beside the data.
         warm_start: whether training starts from the last blessed model that was trained on other data.
+        evaluator: what a model must reach to be blessed.
         infra_validator: what a model must be able to do to be served.
         pusher: where models go; `directory` is needed.
         metadata: where ML Metadata keeps what was made of what.
@@ -170,6 +189,7 @@ class Settings:
     example_validator: Thresholds = field(default_factory=Thresholds)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
     warm_start: bool = False
+    evaluator: EvaluatorSettings = field(default_factory=EvaluatorSettings)
     infra_validator: InfraValidatorSettings = field(default_factory=InfraValidatorSettings)
     pusher: PusherSettings = field(default_factory=PusherSettings)
     metadata: MetadataSettings = field(default_factory=MetadataSettings)
@@ -206,6 +226,33 @@ def check(settings: Settings) -> None:
     Raises:
         UserError: the first mistake found, with what would be right.
     """
+    check_places(settings)
+    _check_examples(settings)
+    if mistake := settings.example_validator.mistake():
+        raise UserError(f"example_validator.{mistake}")
+    _check_trainer(settings)
+    with _prefixed("evaluator.limits"):
+        settings.evaluator.limits.check()
+    with _prefixed("evaluator.measurement"):
+        settings.evaluator.measurement.check()
+    measured, exported = settings.evaluator.measurement.checkpoint, settings.trainer.export.checkpoint
+    if measured != exported:
+        raise UserError(
+            f"evaluator.measurement.checkpoint is {measured}, but trainer.export.checkpoint is {exported}; what is "
+            "served must be what is measured"
+        )
+    if not settings.infra_validator.time_limit > 0:
+        raise UserError(f"infra_validator.time_limit is {settings.infra_validator.time_limit}; it must be above 0")
+    if settings.pusher.keep < 1:
+        raise UserError(f"pusher.keep is {settings.pusher.keep}; it must be at least 1")
+
+
+def check_places(settings: Settings) -> None:
+    """Finds mistakes in where things are, of a pipeline that need not run.
+
+    Raises:
+        UserError: the first mistake found, with what would be right.
+    """
     if not _NAME.fullmatch(settings.name):
         raise UserError(
             f"name is {settings.name!r}; it must have 2 to 50 small letters, digits and -, start with a letter and "
@@ -215,17 +262,9 @@ def check(settings: Settings) -> None:
         raise UserError("root is missing; name a directory for artifacts and metadata")
     if files.is_remote(settings.root):
         raise UserError(f"root is {settings.root}; it must be a local directory (kubeflow.root may be remote)")
-    _check_examples(settings)
-    if mistake := settings.example_validator.mistake():
-        raise UserError(f"example_validator.{mistake}")
-    _check_trainer(settings)
-    if not settings.infra_validator.time_limit > 0:
-        raise UserError(f"infra_validator.time_limit is {settings.infra_validator.time_limit}; it must be above 0")
     if settings.pusher.directory is None:
         raise UserError("pusher.directory is missing; name the directory that TF Serving watches")
     deployment.check_model_name(Path(settings.pusher.directory).resolve().name)
-    if settings.pusher.keep < 1:
-        raise UserError(f"pusher.keep is {settings.pusher.keep}; it must be at least 1")
     _check_metadata(settings.metadata)
 
 
@@ -288,3 +327,10 @@ class _prefixed:
         if isinstance(error, UserError):
             text = re.sub(r"--(?=[a-z])", f"{self._prefix}.", str(error))
             raise UserError(text if self._prefix in text else f"{self._prefix}: {text}") from error
+
+
+def save(settings: Settings, path: Path) -> None:
+    """Writes settings as a file that `load` reads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = json.loads(json.dumps(dataclasses.asdict(settings)))  # Tuples become lists.
+    path.write_text(yaml.safe_dump(plain, sort_keys=False))

@@ -28,10 +28,7 @@ def fingerprint(place: str, known: Path | None = None) -> str:
     """
     if place.startswith(TFDS_PREFIX):
         return hashlib.sha256(place.encode()).hexdigest()[:16]
-    if files.is_remote(place):
-        states = dict(_remote_states(place))
-    else:
-        states = _local_contents(place, known)
+    states = dict(_remote_states(place)) if files.is_remote(place) else _local_contents(place, known)
     if not states:
         raise UserError(f"example_gen.input {place} does not exist, or is empty")
     whole = hashlib.sha256()

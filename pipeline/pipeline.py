@@ -31,6 +31,7 @@ def create_pipeline(
     input_fingerprint: str,
     root: str,
     work: str,
+    cache: str,
     connection: proto.ConnectionConfig | None = None,
     on_kubeflow: bool = False,
 ) -> Pipeline:
@@ -40,7 +41,8 @@ def create_pipeline(
         settings: checked.
         input_fingerprint: of the images, see `input_fingerprint.fingerprint`.
         root: where artifacts go.
-        work: directory for unfinished work of stages that go on with it.
+        work: directory for training that goes on after an interruption.
+        cache: directory of the Evaluator for what it need not compute again.
         connection: to the metadata store; Kubeflow has its own.
         on_kubeflow: whether the pipeline is compiled for Kubeflow, which knows no resolvers but TFX's.
 
@@ -81,7 +83,7 @@ def create_pipeline(
         anomalies=example_validator.outputs["anomalies"],
         name=Path(settings.pusher.directory).name,
         settings=to_json(settings.trainer),
-        work=str(Path(work) / "trainer"),
+        work=work,
         code_version=version("trainer"),
         **({"base_model": last_good.outputs["model"]} if settings.warm_start else {}),
     )
@@ -92,9 +94,9 @@ def create_pipeline(
     evaluator = Evaluator(
         model=model,
         examples=examples,
-        baseline=blessed.outputs["model"],
+        blessed_model=blessed.outputs["model"],
         settings=to_json(settings.evaluator),
-        work=str(Path(work) / "evaluator"),
+        cache=cache,
         code_version=version("evaluator"),
     )
     infra_validator = InfraValidator(

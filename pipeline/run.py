@@ -1,18 +1,22 @@
 """Runs the pipeline on this machine: `python -m pipeline.run --config FILE.yaml`."""
 
-import contextlib
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline import configuration
+from pipeline import configuration, report
 from pipeline.components.trainer import Stopped
 from pipeline.configuration import Settings
 from pipeline.input_fingerprint import fingerprint
 from pipeline.run_lock import locked
 from stargan_tf import command_line
 from stargan_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from ml_metadata.proto import metadata_store_pb2 as proto
 
 PROGRAM = "python -m pipeline.run"
 DESCRIPTION = (
@@ -23,7 +27,8 @@ DESCRIPTION = (
 
 REFUSED_EXIT_CODE = 3
 
-ARTIFACTS, WORK, REPORTS = "artifacts", "work", "reports"
+# In the root, beside the metadata and the lock.
+ARTIFACTS, WORK, CACHE, REPORTS = "artifacts", "work", "cache", "reports"
 _FINGERPRINTS = "input_fingerprints.json"
 
 
@@ -50,8 +55,8 @@ def _run(settings: Settings, root: Path) -> int:
     with command_line.quiet_start():
         from absl import logging
 
-        from pipeline import summary
         from pipeline.metadata_store import connection_config, open_history
+        from pipeline.summary import summarize
 
         logging.set_verbosity(logging.FATAL)  # What fails is raised, and told once.
     connection = connection_config(settings.metadata, root)
@@ -60,14 +65,18 @@ def _run(settings: Settings, root: Path) -> int:
     source = fingerprint(settings.example_gen.input, root / _FINGERPRINTS)
     failure: UserError | Stopped | None = None
     try:
-        with _tfx() as (create_pipeline, runner):
-            runner().run(create_pipeline(settings, source, str(root / ARTIFACTS), str(root / WORK), connection))
+        _run_stages(settings, source, root, connection)
     except (UserError, Stopped) as error:
         failure = error
     else:
         shutil.rmtree(root / WORK, ignore_errors=True)  # All of it has become artifacts.
-    outcome = summary.summarize(open_history(connection, settings.name))
+    outcome = summarize(open_history(connection, settings.name))
+    started = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    settings_file = root / REPORTS / f"{started}.yaml"
+    configuration.save(settings, settings_file)
+    message = None if failure is None else str(failure)
     outcome.print()
+    report.run(outcome.report(settings_file.with_suffix(".html"), settings.name, settings_file, message))
     if isinstance(failure, Stopped):
         print(f"{PROGRAM}: {failure}", file=sys.stderr)
         return failure.exit_code
@@ -76,14 +85,23 @@ def _run(settings: Settings, root: Path) -> int:
     return REFUSED_EXIT_CODE if failure is not None or outcome.refused else 0
 
 
-@contextlib.contextmanager
-def _tfx() -> Iterator[tuple]:
-    """Gives the wiring and the runner, imported late: TFX takes seconds, and writes of what is not installed."""
-    with command_line.quiet_start():
-        from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+def preload() -> None:
+    """Imports all that a run needs, which takes seconds: TFX, and with it TensorFlow."""
+    with command_line.quiet_start():  # TFX writes of what is not installed.
+        import tfx.orchestration.local.local_dag_runner  # noqa: F401
 
-        from pipeline.pipeline import create_pipeline
-    yield create_pipeline, LocalDagRunner
+        import pipeline.pipeline
+        import pipeline.summary  # noqa: F401
+
+
+def _run_stages(settings: Settings, source: str, root: Path, connection: "proto.ConnectionConfig") -> None:
+    preload()
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    from pipeline.pipeline import create_pipeline
+
+    places = [str(root / name) for name in (ARTIFACTS, WORK, CACHE)]
+    LocalDagRunner().run(create_pipeline(settings, source, *places, connection))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

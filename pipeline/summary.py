@@ -7,10 +7,21 @@ from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2 as proto
 
-from pipeline import artifacts
+from pipeline import artifacts, report
 from pipeline.configuration import STAGES
 from pipeline.metadata_store import History, StageExecution
+from pipeline.report_page import Stage
 
+# What the page shows: stage and key of the artifact.
+_SHOWN = {
+    "statistics": ("StatisticsGen", "statistics"),
+    "anomalies": ("ExampleValidator", "anomalies"),
+    "model": ("Trainer", "model"),
+    "evaluation": ("Evaluator", "evaluation"),
+    "blessing": ("Evaluator", "blessing"),
+    "infra_blessing": ("InfraValidator", "blessing"),
+    "pushed": ("Pusher", "pushed_model"),
+}
 _STATES = {"COMPLETE": "ran", "CACHED": "skipped", "FAILED": "failed"}
 
 
@@ -39,6 +50,32 @@ class Summary:
             stage: _STATES.get(self.executions[stage].state, "failed") if stage in self.executions else "not reached"
             for stage in STAGES
         }
+
+    def report(self, output: Path, name: str, configuration: Path, failure: str | None) -> report.Arguments:
+        """Returns what the page of the run shows.
+
+        Args:
+            output: file of the page.
+            name: of the run.
+            configuration: file with its settings.
+            failure: what was said of the stage that failed, if one did.
+        """
+        executions = self.executions
+        paths = {
+            flag: str(path)
+            for flag, (stage, key) in _SHOWN.items()
+            if (path := _output(executions, stage, key)) is not None
+        }
+        stages = [
+            Stage(
+                name=stage,
+                state=state,
+                seconds=executions[stage].seconds if state in ("ran", "failed") else None,
+                message=failure if state == "failed" else None,
+            )
+            for stage, state in self.states().items()
+        ]
+        return report.Arguments(str(output), name, stages, configuration=str(configuration), **paths)
 
     def print(self) -> None:
         """Prints a line for each stage, and what came of it."""

@@ -20,6 +20,7 @@ from data_prep import files
 from pipeline import anomalies as anomaly_search
 from pipeline import artifacts
 from pipeline.components import (
+    evaluator,
     example_gen,
     example_validator,
     infra_validator,
@@ -28,6 +29,7 @@ from pipeline.components import (
     statistics_gen,
     trainer,
 )
+from pipeline.configuration import EvaluatorSettings
 from pipeline.local_directories import delivered, fetched
 from stargan_tf import command_line
 
@@ -132,6 +134,41 @@ def Trainer(
                 settings=_read(trainer.Settings, settings),
             )
         )
+
+
+@component
+def Evaluator(
+    model: InputArtifact[standard_artifacts.Model],
+    examples: InputArtifact[standard_artifacts.Examples],
+    evaluation: OutputArtifact[standard_artifacts.ModelEvaluation],
+    blessing: OutputArtifact[standard_artifacts.ModelBlessing],
+    settings: Parameter[str],
+    cache: Parameter[str],
+    code_version: Parameter[str],
+    blessed_model: InputArtifact[standard_artifacts.Model] = None,
+) -> None:
+    """Finds out whether a model is good enough, and no worse than the last that was."""
+    wanted = _read(EvaluatorSettings, settings)
+    with ExitStack() as stack:
+        blessed = None if blessed_model is None else stack.enter_context(fetched(blessed_model.uri))
+        code = evaluator.run(
+            evaluator.Arguments(
+                model=stack.enter_context(fetched(model.uri)),
+                examples=stack.enter_context(fetched(examples.uri)),
+                evaluation=stack.enter_context(delivered(evaluation.uri)),
+                blessing=stack.enter_context(delivered(blessing.uri)),
+                blessed_model=blessed,
+                limits=wanted.limits,
+                measurement=wanted.measurement,
+                cache=cache,
+            )
+        )
+    blessing.set_int_custom_property(BLESSED, int(code == 0))
+    # ML Metadata on this machine counts artifacts; on Vertex AI they have names.
+    if model.name.startswith("projects/"):
+        blessing.set_string_custom_property(CURRENT_MODEL, model.name)
+    else:
+        blessing.set_int_custom_property(CURRENT_MODEL, model.id)
 
 
 @component

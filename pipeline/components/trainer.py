@@ -43,6 +43,7 @@ class ExportSettings:
         max_rows: requests with more rows are refused.
         max_pixels: images whose header announces more pixels are refused.
         licence: of the weights, for the model card.
+        checkpoint: of the run, latest or best by the evaluations during training.
     """
 
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -50,6 +51,7 @@ class ExportSettings:
     max_rows: int = 32
     max_pixels: int = 50_000_000
     licence: str = "not stated"
+    checkpoint: Literal["latest", "best"] = "latest"
 
 
 @dataclass(frozen=True)
