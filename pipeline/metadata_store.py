@@ -131,13 +131,14 @@ class History:
 
     def last_run(self) -> list[StageExecution]:
         """Returns the executions of the stages of the newest run, in order."""
-        contexts = self._store.get_contexts_by_type(_RUN)
-        parents = {context.id: self._store.get_parent_contexts_by_context(context.id) for context in contexts}
-        runs = [c for c in contexts if any(parent.name == self._name for parent in parents[c.id])] or contexts
-        if not runs:
+        context = self._store.get_context_by_type_and_name(_PIPELINE, self._name)
+        executions = [] if context is None else self._store.get_executions_by_context(context.id)
+        if not executions:
             return []
-        newest = max(runs, key=lambda context: context.id)
-        return self._describe(self._store.get_executions_by_context(newest.id))
+        newest = max(executions, key=lambda execution: execution.id)
+        contexts = self._store.get_contexts_by_execution(newest.id)
+        run = next(context for context in contexts if context.type == _RUN)
+        return self._describe(self._store.get_executions_by_context(run.id))
 
     def producer(self, artifact_id: int) -> StageExecution | None:
         """Returns the execution that made an artifact; those that only took it from the cache do not count."""

@@ -27,7 +27,8 @@ def test_the_quickstart_of_the_makefile_is_in_order(images_path):
     configuration.check(settings)
     # Weakest first: the preset, the file, flags.
     assert settings.trainer.optimizers.learning_rate == 5e-4
-    assert settings.trainer.training.steps == 1500
+    assert settings.trainer.training.steps == 7000
+    assert settings.evaluator.limits.overall == {"domain": 0.8}
     assert settings.trainer.losses.lambda_ds == 0.5
     # A stage keeps its own defaults where the file says nothing.
     assert settings.kubeflow.stages.trainer.gpus == 1
