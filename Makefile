@@ -10,7 +10,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 WORK := work/quickstart
 # What the lock file holds beside the requirements of everybody. PyTorch is apart, see below.
-EXTRAS := serving onnx litert demo dev
+EXTRAS := serving onnx metrics litert demo dev
 
 .PHONY: help quickstart pipeline test serve-check lint lock clean
 

@@ -20,6 +20,7 @@ h3 { font-size: 14px; margin: 0 0 8px; font-weight: 600; } p { margin: 0 0 12px;
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; color: var(--soft); font-size: 13px; } td.number, th.number { text-align: right; }
+td.number { white-space: nowrap; }
 tr:last-child td { border-bottom: 0; } td { overflow-wrap: anywhere; } .scroll { overflow-x: auto; }
 .images { display: grid; gap: 6px; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); }
 .images figure { margin: 0; position: relative; } .images img { width: 100%; display: block; border-radius: 6px; }
@@ -31,7 +32,7 @@ tr:last-child td { border-bottom: 0; } td { overflow-wrap: anywhere; } .scroll {
 .verdict.bad-card { border-left-color: var(--bad); } .verdict b { font-size: 18px; }
 .verdict ul { margin: 6px 0 0; padding-left: 20px; }
 .beside { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(380px, 1fr)); align-items: start; }
-.beside img { width: 100%; border-radius: 6px; display: block; }
+.beside img { max-width: 100%; height: auto; border-radius: 6px; display: block; }
 svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
 .first { stroke: var(--accent); fill: none; } .second { stroke: var(--val); fill: none; }
 .train-bar { fill: var(--accent); } .val-bar { fill: var(--val); } .axis { stroke: var(--line); }

@@ -235,12 +235,6 @@ def check(settings: Settings) -> None:
         settings.evaluator.limits.check()
     with _prefixed("evaluator.measurement"):
         settings.evaluator.measurement.check()
-    measured, exported = settings.evaluator.measurement.checkpoint, settings.trainer.export.checkpoint
-    if measured != exported:
-        raise UserError(
-            f"evaluator.measurement.checkpoint is {measured}, but trainer.export.checkpoint is {exported}; what is "
-            "served must be what is measured"
-        )
     if not settings.infra_validator.time_limit > 0:
         raise UserError(f"infra_validator.time_limit is {settings.infra_validator.time_limit}; it must be above 0")
     if settings.pusher.keep < 1:

@@ -40,9 +40,8 @@ def build(evaluation: Mapping[str, Any]) -> str:
         f"distances of {html.escape(candidate['distance']['name'])} {candidate['distance']['hash']}",
     ]
     parts = [f"<p class='soft'>{'; '.join(facts)}.</p>"]
-    if evaluation["reasons"]:
-        reasons = "".join(f"<li>{html.escape(reason)}</li>" for reason in evaluation["reasons"])
-        parts.append(f"<p class='bad'>Not blessed:</p><ul>{reasons}</ul>")
+    if count := len(evaluation["reasons"]):
+        parts.append(f"<p class='bad'>Not blessed; reasons, at the top of the page: {count}.</p>")
     else:
         parts.append("<p class='good'>Blessed.</p>")
     for mode in modes:
@@ -78,7 +77,7 @@ def _row(
         share = (value - before) / abs(before)
         better = share > 0 if higher else share < 0
         colour = "soft" if abs(share) < 0.005 else "good" if better else "bad"
-        change = f"<span class='{colour}'>{share:+.1%}</span>"
+        change = f"<span class='{colour}'>{share:+.1%}</span>" if abs(share) >= 0.0005 else "none"
     limit = limits["overall"].get(measure)
     times = _SHOWN_TIMES.get(measure, 1)
     margin = limits["margin_overall"].get(measure)

@@ -17,6 +17,7 @@ from pipeline import line_chart, report_metrics
 
 # Wider pictures are reduced: two of them stand beside each other.
 _WIDEST = 1100
+_REASONS_SHOWN = 5  # The others are folded.
 # What of the measurements is drawn, and the names of the curves.
 _LATENT, _REFERENCE = "latent-guided", "reference-guided"
 _CURVES = (
@@ -84,7 +85,7 @@ def build(run: Run) -> str:
     written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     sections = [f"<h1>{html.escape(run.name)}</h1><p class='soft'>Written {written}</p>", _verdict(run)]
     if run.stages:
-        sections.append("<h2>Stages</h2>" + _stages(run.stages))
+        sections.append("<h2>Stages</h2>" + _stages(run))
     sections.append("<h2>Anomalies of the data</h2>" + _anomalies(run.anomalies))
     if run.pushed or run.infra_blessing:
         sections.append("<h2>Serving</h2>" + _serving(run))
@@ -133,25 +134,44 @@ def verdict(run: Run) -> tuple[bool, str, list[str]]:
 def _verdict(run: Run) -> str:
     published, title, reasons = verdict(run)
     where = f"<br><span class='soft'>{html.escape(str(run.pushed['path']))}</span>" if published else ""
-    items = "".join(f"<li>{html.escape(reason)}</li>" for reason in reasons)
+    items = [f"<li>{html.escape(reason)}</li>" for reason in reasons]
+    shown = f"<ul>{''.join(items[:_REASONS_SHOWN])}</ul>" if items else ""
+    if rest := items[_REASONS_SHOWN:]:
+        shown += f"<details><summary>{len(rest)} more</summary><ul>{''.join(rest)}</ul></details>"
     return (
         f"<div class='card verdict{'' if published else ' bad-card'}'><b class='{'good' if published else 'bad'}'>"
-        f"{html.escape(title)}</b>{where}{f'<ul>{items}</ul>' if items else ''}</div>"
+        f"{html.escape(title)}</b>{where}{shown}</div>"
     )
 
 
-def _stages(stages: Sequence[Stage]) -> str:
+def _stages(run: Run) -> str:
+    results = _results(run)
     colours = {"ran": "good", "failed": "bad", "skipped": "soft", "not reached": "soft"}
     rows = [
         (
             stage.name,
             f"<span class='{colours[stage.state]}'>{stage.state}</span>",
             "" if stage.seconds is None else f"{stage.seconds:,.1f} s",
-            stage.message or ("nothing had changed" if stage.state == "skipped" else ""),
+            stage.message or results.get(stage.name, "nothing had changed" if stage.state == "skipped" else ""),
         )
-        for stage in stages
+        for stage in run.stages
     ]
-    return page.table(("stage", "state", "time", ""), rows, numbers=(2,), raw=(1,))
+    return page.table(("stage", "state", "time", "result"), rows, numbers=(2,), raw=(1,))
+
+
+def _results(run: Run) -> dict[str, str]:
+    """What came of the stages that judge, by their names: they may run well and refuse."""
+    results = {}
+    if run.anomalies:
+        found = run.anomalies["anomalies"]
+        blocking = sum(anomaly["blocking"] for anomaly in found)
+        results["ExampleValidator"] = f"anomalies: {len(found)}, blocking: {blocking}"
+    for stage, blessing in (("Evaluator", run.blessing), ("InfraValidator", run.infra_blessing)):
+        if blessing:
+            results[stage] = "blessed" if blessing["blessed"] else "not blessed"
+    if run.pushed:
+        results["Pusher"] = f"version {run.pushed['version']}" if run.pushed["pushed"] else "not published"
+    return results
 
 
 def _anomalies(anomalies: Mapping[str, Any] | None) -> str:
@@ -197,7 +217,7 @@ def _serving(run: Run) -> str:
         if run.pushed["pushed"]:
             rows.append(("Where", run.pushed["path"]))
             rows.append(("Fingerprint of the model", run.pushed["fingerprint"][:16]))
-    return page.table(("", ""), rows)
+    return page.table(("check", "result"), rows)
 
 
 def _evaluation(run: Run) -> str:

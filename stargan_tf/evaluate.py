@@ -12,6 +12,7 @@ from stargan_tf.errors import UserError
 
 if TYPE_CHECKING:
     from stargan_tf.data.records import DataDirectory
+    from stargan_tf.evaluation.protocol import Evaluator
     from stargan_tf.translation import Translator
 
 PROGRAM = "python -m stargan_tf.evaluate"
@@ -105,11 +106,12 @@ def run(arguments: Arguments) -> None:
         sizes = ["x".join(map(str, size)) for size in (translator.image_size, data.image_size)]
         raise UserError(f"the run's images are {sizes[0]} px but the data's are {sizes[1]} px; prepare it at that size")
     modes = asked or (MODES if has_known_factors(data) else MODES[:2])
+    published = tuple(mode for mode in MODES[:2] if mode in modes)
+    evaluator = _open_evaluator(arguments, published, data) if published else None  # first, since it finds mistakes
     if "known_factors" in modes:
         _measure_known_factors(arguments, translator, data)
-    published = tuple(mode for mode in MODES[:2] if mode in modes)
-    if published:
-        _evaluate_by_protocol(arguments, published, translator, data)
+    if evaluator is not None:
+        _evaluate_by_protocol(Path(arguments.run), evaluator, translator)
 
 
 def _check(arguments: Arguments, modes: tuple[str, ...] | None) -> None:
@@ -146,21 +148,25 @@ def _measure_known_factors(arguments: Arguments, translator: "Translator", data:
         print(f"{title:34}" + "".join(f"{cell:>18}" for cell in cells))
 
 
-def _evaluate_by_protocol(
-    arguments: Arguments, modes: tuple[str, ...], translator: "Translator", data: "DataDirectory"
-) -> None:
-    from stargan_tf.evaluation import protocol, results
+def _open_evaluator(arguments: Arguments, modes: tuple[str, ...], data: "DataDirectory") -> "Evaluator":
+    from stargan_tf.data.records import fingerprint
+    from stargan_tf.evaluation.protocol import Evaluator
+    from stargan_tf.evaluation.settings import ProtocolSettings
     from stargan_tf.metrics import extractors, perceptual
 
-    run = Path(arguments.run)
     cache = cache_directory.default() if arguments.cache is None else Path(arguments.cache)
-    settings = protocol.ProtocolSettings(
+    settings = ProtocolSettings(
         modes, arguments.outputs, arguments.sources, arguments.psi, arguments.seed, arguments.neighbours
     )
-    extractor = extractors.load_extractor(arguments.extractor, data, cache)
     distance = perceptual.load_distance(arguments.distance, data, cache)
-    work = results.work_directory(run)
-    result = protocol.evaluate(translator, data, settings, extractor, distance, work, cache)
+    extractor = extractors.load_extractor(arguments.extractor, data, cache)
+    return Evaluator(data, settings, extractor, distance, fingerprint(data), cache)
+
+
+def _evaluate_by_protocol(run: Path, evaluator: "Evaluator", translator: "Translator") -> None:
+    from stargan_tf.evaluation import results
+
+    result = evaluator.evaluate(translator, results.work_directory(run))
     path = results.write(result, run)
     results.record(result, run)
     results.remove_work(run, result)

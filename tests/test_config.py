@@ -310,6 +310,8 @@ def test_sizes_that_the_high_pass_skip_does_not_take(size):
         ("training.profile_steps", (0, 3)),
         ("training.profile_steps", (5, 3)),
         ("training.precision", "float64"),
+        ("training.eval_every", -1),
+        ("training.eval_sources", 0),
     ],
 )
 def test_a_value_out_of_range_is_named_with_its_flag(name, value):
@@ -374,6 +376,12 @@ RUN = Path("runs/a")
         ("training.on_nonfinite", "rollback"),
         ("training.max_rollbacks", 7),
         ("training.profile_steps", (1, 2)),
+        ("training.eval_every", 7),
+        ("training.eval_sources", 7),
+        ("training.eval_extractor", "inception"),
+        ("training.eval_distance", "alex.onnx:lin.npz"),
+        ("training.eval_metric", "kid"),
+        ("training.keep_best", False),
     ],
 )
 def test_length_and_records_of_a_run_may_change(name, value):

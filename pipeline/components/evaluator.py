@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from data_prep.output_directory import check_output, complete_or_absent
 from pipeline import artifacts, decision
@@ -47,7 +47,6 @@ class Measurement:
         neighbours: images of a task, real and generated, whose features are kept for KID and nearest neighbours.
         seed: of latent codes and of the choice of references.
         batch_size: images translated at once.
-        checkpoint: of the run, latest or best; the one that was exported.
         grid_sources: images in the grids of translations.
     """
 
@@ -59,7 +58,6 @@ class Measurement:
     neighbours: int = 5000
     seed: int = 0
     batch_size: int = 16
-    checkpoint: Literal["latest", "best"] = "latest"
     grid_sources: int = 6
 
     def check(self) -> None:
@@ -128,23 +126,23 @@ def run(arguments: Arguments) -> int:
         data = open_data_directory(arguments.examples)
     extractor = extractors.load_extractor(arguments.measurement.extractor, data, cache)
     distance = perceptual.load_distance(arguments.measurement.distance, data, cache)
-    return evaluate(arguments, data, extractor, distance, cache)
+    return _evaluate(arguments, data, extractor, distance, cache)
 
 
-def evaluate(
+def _evaluate(
     arguments: Arguments,
     data: "DataDirectory",
     extractor: "FeatureExtractor",
     distance: "PerceptualDistance",
     cache: Path,
 ) -> int:
-    """Does the work of `run`, with networks to measure by that are loaded already."""
+    """Measures, decides and writes; gives the exit code."""
     from pipeline.sample_grids import SampleGrids
 
     measurement = arguments.measurement
     measure = _measure_with(arguments, data, extractor, distance, cache)
     grids = SampleGrids(data, measurement.grid_sources, measurement.styles, measurement.seed)
-    translator = _load(arguments.model, "model", measurement)
+    translator = _load(arguments.model, "model", measurement.batch_size)
     candidate, pictures = measure(translator), {"candidate": grids.draw(translator)}
     blessed, not_compared = None, None
     if arguments.blessed_model is None:
@@ -152,7 +150,7 @@ def evaluate(
     elif reason := _cannot_be_measured(Path(arguments.blessed_model) / artifacts.RUN, data):
         not_compared = reason
     else:
-        translator = _load(arguments.blessed_model, "blessed_model", measurement)
+        translator = _load(arguments.blessed_model, "blessed_model", measurement.batch_size)
         blessed, pictures["blessed"] = measure(translator), grids.draw(translator)
 
     reasons = decision.decide(candidate, blessed, arguments.limits)
@@ -214,17 +212,21 @@ def _measure_with(arguments: Arguments, data: "DataDirectory", extractor, distan
     return measure
 
 
-def _load(model: str, flag: str, measurement: Measurement) -> "Translator":
-    """Loads the networks of a Model that are served."""
+def _load(model: str, flag: str, batch_size: int) -> "Translator":
+    """Loads the networks of a Model that are served: those of the run's best checkpoint, or of its latest."""
     from stargan_tf.serving.model_card import CARD_FILE
+    from stargan_tf.training import best_checkpoint
     from stargan_tf.translation import Translator
 
-    translator = Translator.from_run(Path(model) / artifacts.RUN, measurement.batch_size, measurement.checkpoint)
+    path = Path(model) / artifacts.RUN
     served = artifacts.read_json(Path(model) / artifacts.SERVING_MODEL, CARD_FILE, flag).get("step")
+    best = best_checkpoint.read(path)
+    checkpoint = "best" if best is not None and best.step == served else "latest"
+    translator = Translator.from_run(path, batch_size, checkpoint)
     if served != translator.step:
         raise UserError(
-            f"--{flag} {model!r} serves step {served}, and the {measurement.checkpoint} checkpoint of its run is of "
-            f"step {translator.step}; measurement.checkpoint must be the one that was exported"
+            f"--{flag} {model!r} serves step {served}, and the {checkpoint} checkpoint of its run is of step "
+            f"{translator.step}; export that one"
         )
     return translator
 

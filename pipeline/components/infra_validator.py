@@ -50,7 +50,7 @@ class Arguments:
 
     model: str
     output: str
-    time_limit: float = 300.0
+    time_limit: float = 600.0
 
 
 def run(arguments: Arguments) -> int:

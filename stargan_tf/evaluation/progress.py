@@ -1,15 +1,13 @@
 """How far an evaluation has come, on disk, so that one that was killed goes on."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stargan_tf.errors import UserError
-from stargan_tf.evaluation import array_files
+from stargan_tf.evaluation import whole_files
 from stargan_tf.evaluation.feature_summary import FeatureSummary
 from stargan_tf.evaluation.tasks import Task
 
@@ -61,12 +59,12 @@ class WorkDirectory:
         """Keeps the result of a task, in place of its progress."""
         if self._path is None:
             return
-        write_json(self._file(task, "json"), result)
+        whole_files.write_json(self._file(task, "json"), result)
         self._file(task, "npz").unlink(missing_ok=True)
 
     def progress(self, task: Task) -> TaskProgress | None:
         """Returns the progress of a task that was begun."""
-        arrays = None if self._path is None else array_files.read(self._file(task, "npz"))
+        arrays = None if self._path is None else whole_files.read_arrays(self._file(task, "npz"))
         if arrays is None:
             return None
         return TaskProgress(FeatureSummary.from_arrays(arrays), int(arrays["done"]), float(arrays["distances"]))
@@ -76,28 +74,10 @@ class WorkDirectory:
         if self._path is None or not (now or time.monotonic() >= self._saved + self._save_seconds):
             return
         state = {"done": np.array(progress.done), "distances": np.array(progress.distances)}
-        array_files.write(self._file(task, "npz"), progress.generated.to_arrays() | state)
+        whole_files.write_arrays(self._file(task, "npz"), progress.generated.to_arrays() | state)
         self._saved = time.monotonic()
 
     def _file(self, task: Task, ending: str) -> Path:
         # Domains may have any name, files may not.
         name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in task.name)
         return self._path / f"{task.mode}_{name}.{ending}"
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes JSON; under the final name the file is complete.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(value, indent=2) + "\n")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(
-            f"{str(path)!r} cannot be written ({error.strerror or error}); what was there is left"
-        ) from error

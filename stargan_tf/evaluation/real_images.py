@@ -8,9 +8,12 @@ from tqdm import tqdm
 from stargan_tf.data import records
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
-from stargan_tf.evaluation import array_files
+from stargan_tf.evaluation import whole_files
 from stargan_tf.evaluation.feature_summary import FeatureSummary
 from stargan_tf.metrics.extractors import FeatureExtractor
+
+# Files of another version are not taken.
+_VERSION = 1
 
 # Images read at once.
 _BLOCK = 64
@@ -42,10 +45,10 @@ class RealImages:
         split = records.split_name("train", domain)
         path = None
         if self._cache is not None:
-            key = f"{self._fingerprint} {split} {self._extractor.hash} {self._extractor.dim} {self._limit}"
+            key = f"{_VERSION} {self._fingerprint} {split} {self._extractor.hash} {self._extractor.dim} {self._limit}"
             name = f"{split}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
             path = self._cache / "real_features" / name
-            arrays = array_files.read(path)
+            arrays = whole_files.read_arrays(path)
             if arrays is not None:
                 return FeatureSummary.from_arrays(arrays)
         images = StoredImages(self._data, split)
@@ -58,5 +61,5 @@ class RealImages:
                 summary.add(self._extractor(images.read(numbers)))
                 progress.update(len(numbers))
         if path is not None:
-            array_files.write(path, summary.to_arrays())
+            whole_files.write_arrays(path, summary.to_arrays())
         return summary

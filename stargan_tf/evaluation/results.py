@@ -9,7 +9,7 @@ from typing import Any
 
 from stargan_tf import run_directory
 from stargan_tf.errors import UserError
-from stargan_tf.evaluation.progress import write_json
+from stargan_tf.evaluation.whole_files import write_json
 from stargan_tf.metrics.frechet import ENOUGH_SAMPLES
 
 DIRECTORY = "evaluation"

@@ -46,4 +46,12 @@ def load_extractor(spec: str, data: DataDirectory, cache: Path) -> FeatureExtrac
         from stargan_tf.metrics import classifier
 
         return classifier.ClassifierFeatures(classifier.load_or_train(data, cache))
+    if spec == "inception" or spec.startswith("inception:"):
+        from stargan_tf.metrics.inception import InceptionFeatures
+
+        return InceptionFeatures(Path(spec.removeprefix("inception:")) if ":" in spec else None)
+    if spec.endswith(".onnx"):
+        from stargan_tf.metrics.onnx_network import OnnxFeatures
+
+        return OnnxFeatures(Path(spec), data.image_size)
     raise UserError(f"there is no extractor {spec!r}; take classifier, inception, inception:WEIGHTS_FILE or FILE.onnx")

@@ -141,7 +141,7 @@ def evaluate(
     for domain in data.domains:
         split = records.split_name("val", domain)
         images[domain], _, factors[domain] = read_images(data, split)
-        if domain not in SHAPES or not all(_FACTORS <= known.keys() for known in factors[domain]):
+        if domain not in SHAPES or not all(known.keys() >= _FACTORS for known in factors[domain]):
             raise UserError(
                 f"the data {str(data.path)!r} has no known factors; data_prep.synthetic makes data that has"
             )
@@ -179,7 +179,7 @@ def has_known_factors(data: DataDirectory) -> bool:
     for domain in data.domains:
         split = records.split_name("val", domain)
         factors = read_images(data, split, 1)[2] if data.num_examples.get(split, 0) else [{}]
-        if not _FACTORS <= factors[0].keys():
+        if not factors[0].keys() >= _FACTORS:
             return False
     return True
 

@@ -56,6 +56,11 @@ def load_distance(spec: str, data: DataDirectory, cache: Path) -> PerceptualDist
         from stargan_tf.metrics import classifier
 
         return classifier.ClassifierDistance(classifier.load_or_train(data, cache))
+    network, separator, weights = spec.rpartition(":")
+    if separator and network.endswith(".onnx"):
+        from stargan_tf.metrics.lpips import Lpips
+
+        return Lpips(Path(network), Path(weights), data.image_size)
     raise UserError(f"there is no perceptual distance {spec!r}; take classifier, or FILE.onnx:LINEAR_WEIGHTS.npz")
 
 

@@ -1,14 +1,12 @@
 """The best checkpoint of a run by a measure, kept beside the newest ones until a better one comes.
 
-`checkpoints/best.json` says which it is and how good; its files are links to those of the checkpoint of that step, so
-that it costs neither time nor, as long as both are there, space. All of it can be read without restoring anything.
+`checkpoints/best.json` says which it is and how good, and can be read without restoring anything; its files are copies
+of those of the step's own checkpoint. No links: TensorFlow writes into a file that is there.
 """
 
-import contextlib
 import dataclasses
 import json
 import math
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +91,7 @@ def keep(run: Path, candidate: Best, higher_is_better: bool) -> bool:
         name += "-again"
     directory = run / files.DIRECTORY
     for file in files.files(files.path_of(run, candidate.step)):
-        _link(file, directory / (name + file.name[file.name.index(".") :]))
+        shutil.copyfile(file, directory / (name + file.name[file.name.index(".") :]))
     temporary = directory / (_RECORD + ".new")
     temporary.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(candidate, checkpoint=name))) + "\n")
     temporary.replace(directory / _RECORD)
@@ -105,10 +103,3 @@ def _remove_all_but(run: Path, name: str) -> None:
     for file in (run / files.DIRECTORY).glob(f"{_PREFIX}*"):
         if file.name.partition(".")[0] != name:
             file.unlink()
-
-
-def _link(file: Path, target: Path) -> None:
-    with contextlib.suppress(OSError):  # not every file system has links
-        os.link(file, target)
-        return
-    shutil.copyfile(file, target)

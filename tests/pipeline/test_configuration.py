@@ -55,7 +55,6 @@ def test_what_is_saved_is_loaded(file, tmp_path):
         ("--trainer.training.steps=0", "trainer.training.steps is 0"),
         ("--trainer.training.stepz=1", "stepz"),
         ("--trainer.export.batch_sizes=[2,1]", "trainer.batch_sizes is [2, 1]"),
-        ("--trainer.export.checkpoint=best", "what is served must be what is measured"),
         ("--trainer.face_network=nowhere", "trainer.face_network nowhere does not exist"),
         ('--evaluator.limits.overall={"fud": 1}', "overall has 'fud'"),
         ("--evaluator.measurement.outputs=1", "outputs is 1"),

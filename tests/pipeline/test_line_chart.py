@@ -1,3 +1,4 @@
+import itertools
 import math
 import re
 
@@ -15,7 +16,7 @@ def points_of(svg):
 def test_a_curve_rises_where_values_do():
     svg = line_chart.draw({"up": [(step, step / 10) for step in range(101)], "down": [(0, 10.0), (100, 0.0)]})
     up, down = points_of(svg)
-    assert all(later[1] <= earlier[1] for earlier, later in zip(up, up[1:], strict=False))  # y is downwards
+    assert all(later[1] <= earlier[1] for earlier, later in itertools.pairwise(up))  # y is downwards
     assert up[0][1] == pytest.approx(down[-1][1], abs=4) and up[-1][1] == pytest.approx(down[0][1], abs=4)
     assert "up: 10 at the end" in svg
 

@@ -62,7 +62,7 @@ def write(tmp_path, **arguments):
 
 
 def test_a_finished_run_shows_everything(finished, tmp_path):
-    stages = [Stage("ExampleGen", "skipped"), Stage("Trainer", "ran", 61.25)]
+    stages = [Stage("ExampleGen", "skipped"), Stage("Trainer", "ran", 61.25), Stage("Evaluator", "ran", 5.0)]
     page = write(tmp_path, name="<b>shapes", stages=stages, **finished)
     assert "b>shapes" not in page.tags and "<b>shapes" in page.text
     for expected in (
@@ -70,6 +70,7 @@ def test_a_finished_run_shows_everything(finished, tmp_path):
         "/models/stargan/7",
         "nothing had changed",
         "61.2 s",
+        "blessed",
         "None.",
         "translate_latent, 4 rows",
         "circle",
@@ -82,7 +83,7 @@ def test_a_finished_run_shows_everything(finished, tmp_path):
     ):
         assert expected in page.text, expected
     assert len(page.addresses) == 2
-    # 7 charts of training and the histograms of the data.
+    # Six charts of training with two curves each, and the histograms of the data.
     assert page.tags.count("polyline") == 12
     assert page.tags.count("svg") > 6
 
