@@ -9,9 +9,9 @@ ENV PYTHONUNBUFFERED=1 TF_CPP_MIN_LOG_LEVEL=2
 WORKDIR /opt/stargan-tf
 RUN pip install --no-cache-dir 'uv>=0.9,<1'
 # First what changes rarely.
-COPY requirements.lock tfx.lock tfx_overrides.txt ./
+COPY requirements.lock tfx.lock ./
 RUN uv pip install --system --no-cache --requirement requirements.lock \
- && uv pip install --system --no-cache --override requirements.lock --override tfx_overrides.txt \
+ && uv pip install --system --no-cache --override requirements.lock \
       --constraint tfx.lock 'tfx==1.21.0' 'kfp>=2.16,<3' \
  && uv pip install --system --no-cache --constraint requirements.lock 'apache-beam[gcp]' \
  && if [ "$GPU" = 1 ]; then uv pip install --system --no-cache --constraint requirements.lock 'tensorflow[and-cuda]'; fi

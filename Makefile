@@ -50,9 +50,9 @@ $(VENV)/pytorch: $(VENV)/installed
 # there, which needs Python 3.11: the newest for which ml-metadata 1.17.1 has a wheel.
 IS_OLDER := import os; print("older" if tuple(map(int, os.confstr("CS_GNU_LIBC_VERSION").split()[1].split("."))) < (2, 39) else "")
 TFX := 'tfx==1.21.0' 'kfp>=2.16,<3'
-TFX_OVERRIDES = requirements.lock tfx_overrides.txt $(if $(shell $(RUN) -c '$(IS_OLDER)'),tfx_overrides_older.txt)
+TFX_OVERRIDES = requirements.lock $(if $(shell $(RUN) -c '$(IS_OLDER)'),tfx_overrides_older.txt)
 
-$(VENV)/tfx: $(VENV)/installed tfx.lock tfx_overrides.txt tfx_overrides_older.txt
+$(VENV)/tfx: $(VENV)/installed tfx.lock tfx_overrides_older.txt
 	@$(if $(shell $(RUN) -c '$(IS_OLDER)'),$(RUN) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit( \
 	    "TFX needs Python 3.11 on a system as old as this (glibc before 2.39): make clean; make PYTHON=python3.11")')
 	$(RUN) -m uv pip install --python $(RUN) $(addprefix --override ,$(TFX_OVERRIDES)) \
@@ -79,7 +79,7 @@ lock: $(VENV)/installed
 	$(RUN) -m uv pip compile setup.py $(addprefix --extra ,$(EXTRAS)) --universal --python-version 3.11 --no-header \
 	    --upgrade --output-file requirements.lock
 	printf '%s\n' $(TFX) | $(RUN) -m uv pip compile - --universal --python-version 3.11 --no-header --no-annotate --upgrade \
-	    --override requirements.lock --override tfx_overrides.txt --override tfx_overrides_older.txt \
+	    --override requirements.lock --override tfx_overrides_older.txt \
 	    | grep -v '^ml-metadata' > tfx.lock
 
 clean:

@@ -12,6 +12,8 @@ EXTRAS = {
     "metrics": ["onnx>=1.20,<2", "onnxruntime>=1.23,<2"],
     "litert": ["ai-edge-litert>=2.1,<3"],
     "demo": ["gradio>=6,<7"],
+    # Installed by `make .venv/tfx`: TFX asks for other versions of some packages than the rest (docs/pipeline.md).
+    "pipeline": ["tfx==1.21.0", "kfp>=2.16,<3", "tensorflow-serving-api>=2.21,<2.22"],
     "dev": [
         "pytest>=9,<10",
         "pytest-xdist>=3.8,<4",
@@ -20,9 +22,6 @@ EXTRAS = {
         "scipy>=1.16,<2",
         "scikit-learn>=1.7,<2",
     ],
-    # Installed by `make .venv/tfx`: TFX asks for other versions of some packages than the rest (docs/pipeline.md).
-    "pipeline": ["tfx==1.21.0", "kfp>=2.16,<3", "tensorflow-serving-api>=2.21,<2.22"],
-    "dev": ["pytest>=9,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17,<0.18", "selenium>=4.30,<5"],
 }
 
 setup(

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from benchmarks.kill_and_resume import compare
-from pipeline import configuration, run
+from pipeline import run
 from pipeline.compile import field_of
 from pipeline.configuration import STAGES
 from pipeline.model_fingerprint import fingerprint
@@ -26,6 +26,17 @@ from pipeline.serving_directory import RECORD_FILE
 from tests.pipeline import tiny_pipeline
 
 _FLAGS = ["--trainer.training.deterministic=true", "--trainer.training.steps=3"]
+# As TFX orders them; a stage that has run would be skipped before it is killed.
+_ORDER = (
+    "ExampleGen",
+    "StatisticsGen",
+    "ExampleValidator",
+    "SchemaGen",
+    "Trainer",
+    "InfraValidator",
+    "Evaluator",
+    "Pusher",
+)
 _KEYS = {"ExampleGen": "examples", "Trainer": "model", "Evaluator": "evaluation", "Pusher": "pushed_model"}
 
 
@@ -124,11 +135,10 @@ def main() -> int:
         for folder in folders:
             folder.mkdir()
             files.append(tiny_pipeline.write(folder))
-        configuration.check(configuration.load(files[0]))
         watcher = Watcher(folders[0] / "serving" / "tiny")
         watcher.start()
         failed = []
-        for stage in STAGES:
+        for stage in _ORDER:
             for moment in ("begin", "checkpoint", "end") if stage == "Trainer" else ("begin", "end"):
                 code = attempt(files[0], stage, moment)
                 print(

@@ -15,8 +15,9 @@ CONFIGURATION: dict[str, Any] = {
         "model": {"latent_dim": 4, "style_dim": 8, "hidden_dim": 8, "base_channels": 4, "max_channels": 8},
         "input": {"batch_size": 2},
         "training": {"steps": 2, "devices": 1, "log_every": 1, "sample_every": 1000, "checkpoint_every": 1},
-        "export": {"batch_sizes": [1, 2], "max_rows": 8, "max_pixels": 1_000_000},
+        "export": {"batch_sizes": [1], "max_rows": 8, "max_pixels": 1_000_000},
     },
+    "infra_validator": {"time_limit": 3000},
     "evaluator": {
         "limits": {"modes": ["latent"], "margin_overall": {"fid": 0.1}, "margin_each_task": {}},
         "measurement": {"outputs": 2, "sources": 5, "styles": 2, "neighbours": 20, "grid_sources": 2, "batch_size": 8},
