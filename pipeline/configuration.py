@@ -3,11 +3,12 @@
 docs/pipeline.md shows one; `python -m pipeline.run --help` lists every field. Whatever is left out has its default.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -308,19 +309,14 @@ def _check_metadata(metadata: MetadataSettings) -> None:
         )
 
 
-class _prefixed:
+@contextlib.contextmanager
+def _prefixed(prefix: str) -> Iterator[None]:
     """Says in errors of a stage's own checks where in the file a value stands: `--steps` becomes `trainer.steps`."""
-
-    def __init__(self, prefix: str):
-        self._prefix = prefix
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind, error, traceback) -> None:
-        if isinstance(error, UserError):
-            text = re.sub(r"--(?=[a-z])", f"{self._prefix}.", str(error))
-            raise UserError(text if self._prefix in text else f"{self._prefix}: {text}") from error
+    try:
+        yield
+    except UserError as error:
+        text = re.sub(r"--(?=[a-z])", f"{prefix}.", str(error))
+        raise UserError(text if prefix in text else f"{prefix}: {text}") from error
 
 
 def save(settings: Settings, path: Path) -> None:
