@@ -2,8 +2,9 @@
 
 import pytest
 
-ml_metadata = pytest.importorskip("ml_metadata", reason="TFX is not installed; make .venv/tfx does that")
+pytest.importorskip("ml_metadata", reason="TFX is not installed; make .venv/tfx does that")
 
+import ml_metadata
 from ml_metadata.proto import metadata_store_pb2 as proto
 
 from pipeline.configuration import MetadataSettings
