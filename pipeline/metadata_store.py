@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,12 +110,9 @@ class History:
         Returns:
             How many there were.
         """
-        context = self._store.get_context_by_type_and_name(_PIPELINE, self._name)
-        if context is None:
-            return 0
         killed = [
             execution
-            for execution in self._store.get_executions_by_context(context.id)
+            for execution in self._executions()
             if execution.last_known_state in (proto.Execution.NEW, proto.Execution.RUNNING)
         ]
         for execution in killed:
@@ -129,14 +126,16 @@ class History:
             self._store.put_executions(killed)
         return len(killed)
 
+    def newest_execution(self) -> int:
+        """Returns the number of the newest execution, 0 if there is none."""
+        return max((execution.id for execution in self._executions()), default=0)
+
     def last_run(self) -> list[StageExecution]:
         """Returns the executions of the stages of the newest run, in order."""
-        context = self._store.get_context_by_type_and_name(_PIPELINE, self._name)
-        executions = [] if context is None else self._store.get_executions_by_context(context.id)
-        if not executions:
+        newest = self.newest_execution()
+        if not newest:
             return []
-        newest = max(executions, key=lambda execution: execution.id)
-        contexts = self._store.get_contexts_by_execution(newest.id)
+        contexts = self._store.get_contexts_by_execution(newest)
         run = next(context for context in contexts if context.type == _RUN)
         return self._describe(self._store.get_executions_by_context(run.id))
 
@@ -159,6 +158,10 @@ class History:
         known = {kind.id: kind.name for kind in self._store.get_artifact_types()}
         found = self._store.get_artifacts_by_context(context.id)
         return sorted((a for a in found if known.get(a.type_id) == type_name), key=lambda artifact: artifact.id)
+
+    def _executions(self) -> Sequence[proto.Execution]:
+        context = self._store.get_context_by_type_and_name(_PIPELINE, self._name)
+        return () if context is None else self._store.get_executions_by_context(context.id)
 
     def _describe(self, executions: Iterable[proto.Execution]) -> list[StageExecution]:
         executions = sorted(executions, key=lambda execution: execution.id)

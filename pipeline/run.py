@@ -60,29 +60,36 @@ def _run(settings: Settings, root: Path) -> int:
 
         logging.set_verbosity(logging.FATAL)  # What fails is raised, and told once.
     connection = connection_config(settings.metadata, root)
-    if killed := open_history(connection, settings.name).clear_killed(root / ARTIFACTS):
+    history = open_history(connection, settings.name)
+    if killed := history.clear_killed(root / ARTIFACTS):
         print(f"{killed} unfinished {'stage' if killed == 1 else 'stages'} of a killed run cleared away")
+    before = history.newest_execution()
     source = fingerprint(settings.example_gen.input, root / _FINGERPRINTS)
-    failure: UserError | Stopped | None = None
+    failure: Exception | None = None
     try:
         _run_stages(settings, source, root, connection)
-    except (UserError, Stopped) as error:
+    except Exception as error:  # Whatever it is, the page of the run comes first.
         failure = error
     else:
         shutil.rmtree(root / WORK, ignore_errors=True)  # All of it has become artifacts.
-    outcome = summarize(open_history(connection, settings.name))
-    started = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    settings_file = root / REPORTS / f"{started}.yaml"
+    if failure is not None and history.newest_execution() == before:
+        raise failure  # Before the first stage.
+
+    outcome = summarize(history)
+    settings_file = root / REPORTS / f"{datetime.now():%Y-%m-%d_%H-%M-%S}.yaml"
     configuration.save(settings, settings_file)
-    message = None if failure is None else str(failure)
     outcome.print()
+    message = None if failure is None else str(failure)
     report.run(outcome.report(settings_file.with_suffix(".html"), settings.name, settings_file, message))
     if isinstance(failure, Stopped):
         print(f"{PROGRAM}: {failure}", file=sys.stderr)
         return failure.exit_code
-    if failure is not None:
+    if isinstance(failure, UserError):
         print(f"{PROGRAM}: error: {failure}", file=sys.stderr)
-    return REFUSED_EXIT_CODE if failure is not None or outcome.refused else 0
+        return REFUSED_EXIT_CODE
+    if failure is not None:
+        raise failure
+    return REFUSED_EXIT_CODE if outcome.refused else 0
 
 
 def preload() -> None:

@@ -48,7 +48,7 @@ def test_what_is_saved_is_loaded(file, tmp_path):
         ("--example_gen.input=nowhere", "example_gen.input nowhere does not exist"),
         ("--example_gen.quality=0", "example_gen.quality 0 is out of range"),
         ("--example_gen.output=here", "example_gen.output cannot be set"),
-        ("--example_gen.image_size=20", "example_gen: image size 20x20 cannot work"),
+        ("--example_gen.image_size=18", "example_gen: image size 18x18 cannot work"),
         ("--example_validator.max_rejected=2", "example_validator.max_rejected is 2"),
         ("--trainer.preset=afhq", "there is no preset 'afhq'"),
         ("--trainer.model.image_size=32", "trainer: the configuration's image size is 32x32"),
