@@ -51,7 +51,7 @@ def test_what_is_saved_is_loaded(file, tmp_path):
         ("--example_gen.image_size=18", "example_gen: image size 18x18 cannot work"),
         ("--example_validator.max_rejected=2", "example_validator.max_rejected is 2"),
         ("--trainer.preset=afhq", "there is no preset 'afhq'"),
-        ("--trainer.model.image_size=32", "trainer: the configuration's image size is 32x32"),
+        ("--trainer.model.image_size=32", "set trainer.model.image_size to the data's"),
         ("--trainer.training.steps=0", "trainer.training.steps is 0"),
         ("--trainer.training.stepz=1", "stepz"),
         ("--trainer.export.batch_sizes=[2,1]", "trainer.batch_sizes is [2, 1]"),
