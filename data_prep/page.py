@@ -20,7 +20,7 @@ h3 { font-size: 14px; margin: 0 0 8px; font-weight: 600; } p { margin: 0 0 12px;
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; color: var(--soft); font-size: 13px; } td.number, th.number { text-align: right; }
-td.number { white-space: nowrap; }
+td.number { white-space: nowrap; } td:first-child { min-width: 9em; }
 tr:last-child td { border-bottom: 0; } td { overflow-wrap: anywhere; } .scroll { overflow-x: auto; }
 .images { display: grid; gap: 6px; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); }
 .images figure { margin: 0; position: relative; } .images img { width: 100%; display: block; border-radius: 6px; }

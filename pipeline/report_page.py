@@ -122,7 +122,7 @@ def verdict(run: Run) -> tuple[bool, str, list[str]]:
         for reason in (blessing or {}).get("reasons", ())
     ]
     if refused:
-        return False, "Not published: the model is not good enough, and what was served before still is", refused
+        return False, "Not published: the model was refused, and what was served before still is", refused
     if failed:
         return False, f"Stopped at {failed.name}", [failed.message or "it failed without a message"]
     if run.pushed:
@@ -235,7 +235,8 @@ def _grids(grids: Mapping[tuple[str, str], Path]) -> str:
             if (model, mode) in grids
         )
         parts.append(f"<div class='beside' style='margin-bottom:12px'>{figures}</div>")
-    return "<p class='soft'>The same images in the same styles by both models.</p>" + "".join(parts)
+    both = any(model == "blessed" for model, _ in grids)
+    return ("<p class='soft'>The same images in the same styles by both models.</p>" if both else "") + "".join(parts)
 
 
 def _picture(path: Path) -> str:

@@ -123,7 +123,9 @@ def _read_blessings(arguments: Arguments) -> tuple[list[str], list[int]]:
                 f"--{flag} {getattr(arguments, flag)!r} is of another model than --model {arguments.model!r}"
             )
         if not blessing["blessed"]:
-            reasons.append(f"the {stage} did not bless it: {'; '.join(blessing['reasons'])}")
+            first, *others = blessing["reasons"]
+            more = f" (and {len(others)} more reasons)" if others else ""
+            reasons.append(f"the {stage} did not bless it: {first}{more}")
         sizes = sorted({request["rows"] for request in blessing.get("requests", ())}) or sizes
     return reasons, sizes
 

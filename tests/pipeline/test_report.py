@@ -95,7 +95,7 @@ def test_a_model_that_is_refused_is_told_on_top(finished, tmp_path):
     pushed = {"pushed": False, "version": None, "path": None, "reasons": ["the Evaluator did not bless it"]}
     artifacts.write_json(tmp_path / "pushed" / "pushed.json", pushed)
     page = write(tmp_path, **finished)
-    assert "Not published: the model is not good enough, and what was served before still is" in page.text
+    assert "Not published: the model was refused, and what was served before still is" in page.text
     assert page.text.index("Evaluator: latent-guided: fid is <90>") < page.text.index("Anomalies of the data")
 
 
