@@ -80,7 +80,7 @@ lock: $(VENV)/installed
 	    --upgrade --output-file requirements.lock
 	printf '%s\n' $(TFX) | $(RUN) -m uv pip compile - --universal --python-version 3.11 --no-header --no-annotate --upgrade \
 	    --override requirements.lock --override tfx_overrides_older.txt \
-	    | grep -v '^ml-metadata' > tfx.lock
+	    | grep -v -e '^ml-metadata' $$(sed -n 's/^\([a-z0-9._-]*\)==.*/-e ^\1==/p' requirements.lock) > tfx.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info
