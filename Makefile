@@ -2,6 +2,7 @@
 #
 #   make quickstart   generated images -> Beam job -> training -> grids and a table of what was learnt
 #   make test         the whole test suite; it drives a page in Chromium: apt-get install chromium chromium-driver
+#   make pipeline     the quickstart's images through the pipeline, to a served version and a report
 #   make serve-check  MODEL=DIR: an exported model behind the real TF Serving, which needs Docker
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ WORK := work/quickstart
 # What the lock file holds beside the requirements of everybody. PyTorch is apart, see below.
 EXTRAS := serving onnx metrics litert demo video dev
 
-.PHONY: help quickstart test serve-check lint lock clean
+.PHONY: help quickstart pipeline test serve-check lint lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -45,8 +46,25 @@ $(VENV)/pytorch: $(VENV)/installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
 	@touch $@
 
+# TFX, with the versions of the lock file where it asks for others. Its parts without wheels for older systems are replaced
+# there, which needs Python 3.11: the newest for which ml-metadata 1.17.1 has a wheel.
+IS_OLDER := import os; print("older" if tuple(map(int, os.confstr("CS_GNU_LIBC_VERSION").split()[1].split("."))) < (2, 39) else "")
+TFX := 'tfx==1.21.0' 'kfp>=2.16,<3'
+TFX_OVERRIDES = requirements.lock $(if $(shell $(RUN) -c '$(IS_OLDER)'),tfx_overrides_older.txt)
+
+$(VENV)/tfx: $(VENV)/installed tfx.lock tfx_overrides_older.txt
+	@$(if $(shell $(RUN) -c '$(IS_OLDER)'),$(RUN) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit( \
+	    "TFX needs Python 3.11 on a system as old as this (glibc before 2.39): make clean; make PYTHON=python3.11")')
+	$(RUN) -m uv pip install --python $(RUN) $(addprefix --override ,$(TFX_OVERRIDES)) \
+	    --constraint tfx.lock $(TFX)
+	@touch $@
+
+pipeline: $(VENV)/tfx
+	test -d $(WORK)/images || $(RUN) -m data_prep.synthetic --output $(WORK)/images
+	$(RUN) -m pipeline.run --config pipeline/quickstart.yaml
+
 # Two processes: most of the time goes into tracing graphs, which takes one core. Files in the order of tests/conftest.py.
-test: $(VENV)/installed $(VENV)/pytorch lint
+test: $(VENV)/installed $(VENV)/pytorch $(VENV)/tfx lint
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 serve-check: $(VENV)/installed
@@ -60,6 +78,9 @@ lint: $(VENV)/installed
 lock: $(VENV)/installed
 	$(RUN) -m uv pip compile setup.py $(addprefix --extra ,$(EXTRAS)) --universal --python-version 3.11 --no-header \
 	    --upgrade --output-file requirements.lock
+	printf '%s\n' $(TFX) | $(RUN) -m uv pip compile - --universal --python-version 3.11 --no-header --no-annotate --upgrade \
+	    --override requirements.lock --override tfx_overrides_older.txt \
+	    | grep -v -e '^ml-metadata' $$(sed -n 's/^\([a-z0-9._-]*\)==.*/-e ^\1==/p' requirements.lock) > tfx.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -13,6 +13,8 @@ EXTRAS = {
     "litert": ["ai-edge-litert>=2.1,<3"],
     "demo": ["gradio>=6,<7"],
     "video": ["imageio-ffmpeg>=0.6,<1"],
+    # Installed by `make .venv/tfx`: TFX asks for other versions of some packages than the rest (docs/pipeline.md).
+    "pipeline": ["tfx==1.21.0", "kfp>=2.16,<3", "tensorflow-serving-api>=2.21,<2.22"],
     "dev": [
         "pytest>=9,<10",
         "pytest-xdist>=3.8,<4",
@@ -32,7 +34,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
-    packages=find_packages(include=["stargan_tf*", "data_prep*"]),
+    packages=find_packages(include=["stargan_tf*", "data_prep*", "pipeline*"]),
     package_data={"stargan_tf.serving": ["templates/*"]},
     install_requires=[
         "tensorflow>=2.21,<2.22",

@@ -99,11 +99,12 @@ class Arguments:
     verify: bool = False
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     """Runs the command.
 
     Args:
         argv: the arguments without the program's name; by default those of the process.
+        program: the name shown in help and errors.
 
     Returns:
         The exit code.
@@ -116,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command_line.main(
         Arguments,
         lambda arguments: run(arguments, beam_flags),
-        program=PROGRAM,
+        program=program,
         description="Prepares images for training. Flags after a bare -- go to Beam, as -- --runner=NAME.",
         argv=_gather(own, "--domain"),
     )
@@ -138,7 +139,7 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
     if arguments.input is None and arguments.verify:
         verify(arguments.output)
         return
-    options = _check(arguments)
+    options = check(arguments)
     check_output(arguments.output, arguments.overwrite)
     last = (MANIFEST_FILE, *METADATA_FILES)
     with complete_or_absent_anywhere(arguments.output, arguments.overwrite, last) as directory:
@@ -159,8 +160,18 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
     print(f"data directory: {arguments.output}")
 
 
-def _check(arguments: Arguments) -> ImageOptions:
-    """Checks the flags by themselves; gives those about images."""
+def check(arguments: Arguments) -> ImageOptions:
+    """Checks the arguments by themselves, before anything is looked at.
+
+    Args:
+        arguments: what to prepare, with an output.
+
+    Returns:
+        Those about images.
+
+    Raises:
+        UserError: a value that is missing or out of range.
+    """
     if arguments.input is None:
         raise UserError("--input is missing; name the images to prepare")
     if arguments.image_size is None:

@@ -4,7 +4,8 @@ Examples           a data directory, as data_prep.images_to_tfrecords writes it
 ExampleStatistics  statistics.json, and Split-NAME/FeatureStats.pb for tools of TensorFlow Data Validation
 Schema             schema.json, and schema.pbtxt for the same tools
 ExampleAnomalies   anomalies.json
-Model              run/ (a run directory) and Format-Serving/ (a SavedModel, the content of a version directory)
+Model              run/ (a run directory), Format-Serving/ (a SavedModel, the content of a version directory), and
+                   schema/ (the Schema of the data that it was trained on)
 ModelEvaluation    evaluation.json and grids of translations
 ModelBlessing      a file BLESSED or NOT_BLESSED, and reasons.json
 InfraBlessing      the same
@@ -28,6 +29,7 @@ SCHEMA_PROTO_FILE = "schema.pbtxt"
 ANOMALIES_FILE = "anomalies.json"
 RUN = "run"
 SERVING_MODEL = "Format-Serving"
+MODEL_SCHEMA = "schema"
 EVALUATION_FILE = "evaluation.json"
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 REASONS_FILE = "reasons.json"

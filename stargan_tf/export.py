@@ -62,7 +62,7 @@ def run(arguments: Arguments) -> None:
         UserError: a mistake in the arguments, no checkpoint, or an exported model that differs from the run's.
     """
     model = Path(arguments.output).resolve()
-    _check(arguments, model)
+    check(arguments)
     config = run_directory.load_config(Path(arguments.run))
     versions = [int(child.name) for child in model.iterdir() if child.name.isdigit()] if model.is_dir() else []
     version = max(versions, default=0) + 1 if arguments.version is None else arguments.version
@@ -108,8 +108,12 @@ def run(arguments: Arguments) -> None:
             print(sentence)
 
 
-def _check(arguments: Arguments, model: Path) -> None:
-    """Finds mistakes before TensorFlow is imported, which takes seconds."""
+def check(arguments: Arguments) -> None:
+    """Finds mistakes before TensorFlow is imported, which takes seconds.
+
+    Raises:
+        UserError: a value out of range, or a name that a model cannot have.
+    """
     for name in ("version", "max_rows", "max_pixels"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
@@ -119,6 +123,7 @@ def _check(arguments: Arguments, model: Path) -> None:
         raise UserError(f"--batch_sizes is {sizes}; it must be rising numbers from 1 on, like [1, 2, 4, 8]")
     if arguments.max_rows < sizes[-1]:
         raise UserError(f"--max_rows is {arguments.max_rows}; it must be at least the largest batch size, {sizes[-1]}")
+    model = Path(arguments.output).resolve()
     deployment.check_model_name(model.name)
     if model.exists() and not model.is_dir():
         raise UserError(f"--output {arguments.output!r} is a file; it must be a directory")

@@ -26,7 +26,7 @@ def tiny_model() -> ModelConfig:
 
 
 # Files that take minutes; begun last, they would leave the other process idle.
-_LONGEST_FIRST = ("test_parity.py", "test_distribution.py", "test_fuzz.py", "test_train.py")
+_LONGEST_FIRST = ("test_parity.py", "test_run.py", "test_distribution.py", "test_fuzz.py", "test_train.py")
 
 
 def pytest_collection_modifyitems(items) -> None:

@@ -1,0 +1,133 @@
+"""Compiles the pipeline for Kubeflow Pipelines and Vertex AI: `python -m pipeline.compile --config FILE --output FILE`.
+
+The wiring is that of `pipeline.run`. A .json file is a PipelineJob, which Vertex AI takes; a .yaml file is the
+specification that Kubeflow Pipelines version 2 takes.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline import configuration
+from pipeline.configuration import STAGES, Settings, StageSettings
+from pipeline.input_fingerprint import fingerprint
+from stargan_tf import command_line
+from stargan_tf.errors import UserError
+
+PROGRAM = "python -m pipeline.compile"
+DESCRIPTION = "Writes the pipeline for Vertex AI (a .json file) or Kubeflow Pipelines (a .yaml file)."
+
+# Seconds before a failed attempt is repeated, doubled each time.
+_FIRST_PAUSE, _LONGEST_PAUSE = 60, 3600
+
+
+@dataclass(frozen=True)
+class Arguments(Settings):
+    """A pipeline, and where to write it.
+
+    Args:
+        output: file to write, ending in .json or .yaml; one that is there is replaced.
+    """
+
+    output: str = "pipeline.json"
+
+
+def run(arguments: Arguments) -> None:
+    """Writes the file.
+
+    Raises:
+        UserError: a mistake in the configuration.
+    """
+    output = Path(arguments.output)
+    if output.suffix not in (".json", ".yaml"):
+        raise UserError(f"--output {arguments.output} should end in .json (Vertex AI) or .yaml (Kubeflow Pipelines)")
+    configuration.check(arguments)
+    for name in ("image", "root"):
+        if getattr(arguments.kubeflow, name) is None:
+            raise UserError(f"kubeflow.{name} is missing; python -m pipeline.compile needs it")
+    job = compile_job(arguments)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(job, indent=1) if output.suffix == ".json" else yaml.safe_dump(job["pipelineSpec"])
+    temporary = output.with_name(f".{output.name}.new")
+    temporary.write_text(f"{text}\n")
+    temporary.replace(output)
+    print(f"{'Vertex AI' if output.suffix == '.json' else 'Kubeflow Pipelines'}: {output}")
+
+
+def compile_job(settings: Settings) -> dict[str, Any]:
+    """Compiles the pipeline.
+
+    Args:
+        settings: checked, with `kubeflow.image` and `kubeflow.root`.
+
+    Returns:
+        A PipelineJob, with resources, retries and caching of each stage.
+    """
+    with command_line.quiet_start():
+        from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
+            KubeflowV2DagRunner,
+            KubeflowV2DagRunnerConfig,
+        )
+
+        from pipeline.pipeline import create_pipeline
+    where = settings.kubeflow
+    # Without a place that outlives the container, a retry starts training anew.
+    work = "/tmp/work" if where.work is None else where.work
+    pipeline = create_pipeline(
+        settings, fingerprint(settings.example_gen.input), where.root, work, f"{work}/cache", on_kubeflow=True
+    )
+    config = KubeflowV2DagRunnerConfig(default_image=where.image, use_pipeline_spec_2_1=True)
+    job = KubeflowV2DagRunner(config).run(pipeline, write_out=False)
+    tasks = job["pipelineSpec"]["root"]["dag"]["tasks"]
+    executors = job["pipelineSpec"]["deploymentSpec"]["executors"]
+    for stage in STAGES:
+        wanted: StageSettings = getattr(where.stages, field_of(stage))
+        # TFX knows caching of whole pipelines, and no retries.
+        tasks[stage]["cachingOptions"] = {"enableCache": True} if wanted.cache else {}
+        tasks[stage]["retryPolicy"] = {
+            "maxRetryCount": wanted.retries,
+            "backoffDuration": f"{_FIRST_PAUSE}s",
+            "backoffFactor": 2.0,
+            "backoffMaxDuration": f"{_LONGEST_PAUSE}s",
+        }
+        executors[f"{stage}_executor"]["container"]["resources"] = _resources(wanted, where.accelerator)
+    return job
+
+
+def field_of(stage: str) -> str:
+    """The field of a stage: example_gen of ExampleGen."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", stage).lower()
+
+
+def _resources(wanted: StageSettings, accelerator: str) -> dict[str, Any]:
+    """What a container gets: numbers for Vertex AI and older servers, and text, which newer ones prefer."""
+    resources = {
+        "cpuLimit": wanted.cpus,
+        "memoryLimit": wanted.memory_gib * 1.073741824,  # GB
+        "resourceCpuLimit": f"{wanted.cpus:g}",
+        "resourceMemoryLimit": f"{wanted.memory_gib:g}Gi",
+    }
+    if wanted.gpus:
+        count = wanted.gpus
+        resources["accelerator"] = {
+            "type": accelerator,
+            "count": str(count),  # JSON has no 64 bit integers, so protocol buffers write them as text.
+            "resourceType": accelerator,
+            "resourceCount": str(count),
+        }
+    return resources
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    return command_line.main(Arguments, run, PROGRAM, DESCRIPTION, argv, defaults=configuration.defaults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""Trainer: `python -m pipeline.components.trainer --examples DIR --output DIR --work DIR [--settings.preset NAME]`.
+
+Training and export as one stage. It trains in a directory of its own, which outlives a killed process, so that the
+next attempt goes on from the last checkpoint; only a trained and exported model becomes the output.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from data_prep.output_directory import complete_or_absent
+from pipeline import artifacts
+from stargan_tf import command_line, export, train
+from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, flatten, preset
+from stargan_tf.errors import UserError
+
+PROGRAM = "python -m pipeline.components.trainer"
+DESCRIPTION = (
+    "Trains StarGAN v2 and exports it for TF Serving. Stopped by a signal or killed, it goes on from the last "
+    "checkpoint when it is run again with the same --work."
+)
+
+
+class Stopped(Exception):
+    """Training was stopped before its last step; the message says by what, `exit_code` is that of training."""
+
+    def __init__(self, exit_code: int):
+        super().__init__(f"training stopped with exit code {exit_code}; run the same again to go on")
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How the trained model is served, see stargan_tf.export.
+
+    Args:
+        precision: of the exported networks.
+        batch_sizes: numbers of rows that a server merges requests to, rising.
+        max_rows: requests with more rows are refused.
+        max_pixels: images whose header announces more pixels are refused.
+        licence: of the weights, for the model card.
+        checkpoint: of the run, latest or best by the evaluations during training.
+    """
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    batch_sizes: list[int] = field(default_factory=lambda: [1, 2, 4, 8])
+    max_rows: int = 32
+    max_pixels: int = 50_000_000
+    licence: str = "not stated"
+    checkpoint: Literal["latest", "best"] = "latest"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the model beside the data.
+
+    Args:
+        preset: settings to start from: afhq_256, celeba_hq_256 or quickstart.
+        face_network: face alignment network for the high-pass skip: a published PyTorch file, or the directory of a
+            run that has one.
+        domains: names of the domains, in order; by default those of the data.
+        model: the networks.
+        losses: the objective.
+        optimizers: Adam and the moving average.
+        input: batches and augmentation.
+        training: length, precision and records of the run.
+        export: how the trained model is served.
+    """
+
+    preset: str | None = None
+    face_network: str | None = None
+    domains: tuple[str, ...] | None = None
+    model: ModelConfig = field(default_factory=ModelConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    optimizers: OptimizerConfig = field(default_factory=OptimizerConfig)
+    input: DataConfig = field(default_factory=DataConfig)
+    training: RunConfig = field(default_factory=RunConfig)
+    export: ExportSettings = field(default_factory=ExportSettings)
+
+    @property
+    def config(self) -> Config:
+        """The part that training knows."""
+        return Config(self.domains, self.model, self.losses, self.optimizers, self.input, self.training)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line.
+
+    Args:
+        examples: data directory that example_gen wrote.
+        output: directory to write, new or empty: run/ (the run directory), Format-Serving/ (the SavedModel) and, with
+            a schema, schema/ (what a later data set is judged by, if this model is blessed).
+        work: directory to train in; it may hold an earlier attempt, and stays as it is afterwards.
+        name: of the model.
+        schema: directory that schema_gen wrote.
+        anomalies: directory that example_validator wrote; with blocking anomalies nothing is trained.
+        base_model: Model whose weights the new one starts from; by default none.
+        settings: what decides the model beside the data.
+    """
+
+    examples: str
+    output: str
+    work: str
+    name: str = "stargan"
+    schema: str | None = None
+    anomalies: str | None = None
+    base_model: str | None = None
+    settings: Settings = field(default_factory=Settings)
+
+
+def run(arguments: Arguments) -> None:
+    """Trains, exports and writes the Model.
+
+    Raises:
+        UserError: blocking anomalies, a mistake in the settings, or an output that is not empty.
+        Stopped: training was stopped by a signal, or another worker was lost.
+    """
+    settings, work = arguments.settings, Path(arguments.work)
+    if arguments.anomalies is not None:
+        _refuse_blocked(arguments.anomalies)
+    model, training = work / "models" / arguments.name, work / "run"
+    to_export = export.Arguments(str(training), str(model), **vars(settings.export))
+    export.check(to_export)
+    base = None if arguments.base_model is None else str(Path(arguments.base_model) / artifacts.RUN)
+    config = {name: getattr(settings, name) for name in Config.__dataclass_fields__}
+    code = train.run(train.Arguments(arguments.examples, str(training), settings.face_network, base, **config))
+    if code:
+        raise Stopped(code)
+    shutil.rmtree(work / "models", ignore_errors=True)  # Of an attempt that was killed after training.
+    export.run(to_export)
+    (version,) = [child for child in model.iterdir() if child.name.isdigit()]
+    with complete_or_absent(arguments.output) as directory:
+        # Linked, so that `work` stays whole for another attempt without taking twice the room: nothing writes into
+        # the files of a run that is done.
+        for source, name in ((training, artifacts.RUN), (version, artifacts.SERVING_MODEL)):
+            shutil.copytree(source, directory / name, copy_function=_link)
+        if arguments.schema is not None:
+            shutil.copytree(arguments.schema, directory / artifacts.MODEL_SCHEMA)
+    print(f"model: {arguments.output}")
+
+
+def _refuse_blocked(anomalies: str) -> None:
+    found = artifacts.read_json(anomalies, artifacts.ANOMALIES_FILE, "anomalies")
+    if found["blocking"]:
+        reasons = "; ".join(anomaly["reason"] for anomaly in found["anomalies"] if anomaly["blocking"])
+        raise UserError(f"nothing is trained on this data: {reasons}")
+
+
+def _link(source: str, destination: str) -> None:
+    """Gives a file a second name; copies it where the file system has no such thing."""
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copy2(source, destination)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    return command_line.main(Arguments, _run, PROGRAM, DESCRIPTION, argv, defaults=_defaults)
+
+
+def _run(arguments: Arguments) -> int:
+    try:
+        run(arguments)
+    except Stopped as stopped:
+        return stopped.exit_code
+    return 0
+
+
+def _defaults(arguments: Arguments) -> dict[str, Any]:
+    """The values of the preset, which files and flags override."""
+    if arguments.settings.preset is None:
+        return {}
+    return {f"settings.{name}": value for name, value in flatten(preset(arguments.settings.preset)).items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""Trainer: what it refuses before anything is trained."""
+
+import pytest
+
+from pipeline import artifacts
+from pipeline.components import trainer
+from stargan_tf.errors import UserError
+
+
+def test_nothing_is_trained_on_data_with_blocking_anomalies(data_path, tmp_path):
+    (tmp_path / "anomalies").mkdir()
+    found = [
+        {"blocking": False, "reason": "somewhat dark"},
+        {"blocking": True, "reason": "domain 'cat' is missing"},
+    ]
+    artifacts.write_json(tmp_path / "anomalies" / artifacts.ANOMALIES_FILE, {"blocking": True, "anomalies": found})
+    output, work = tmp_path / "model", tmp_path / "work"
+    arguments = trainer.Arguments(str(data_path), str(output), str(work), anomalies=str(tmp_path / "anomalies"))
+    with pytest.raises(UserError, match="domain 'cat' is missing") as refused:
+        trainer.run(arguments)
+    assert "somewhat dark" not in str(refused.value)
+    assert not output.exists() and not work.exists()
+
+
+def test_a_mistake_in_the_export_is_told_before_training(data_path, tmp_path, capsys):
+    flags = [f"--examples={data_path}", f"--output={tmp_path / 'model'}", f"--work={tmp_path / 'work'}"]
+    assert trainer.main([*flags, "--settings.export.batch_sizes=[4,2]"]) == 2
+    assert "batch_sizes is [4, 2]" in capsys.readouterr().err
+    assert trainer.main([*flags, "--settings.preset=nothing"]) == 2
+    assert "there is no preset 'nothing'" in capsys.readouterr().err
+    assert not (tmp_path / "work").exists()
