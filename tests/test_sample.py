@@ -24,6 +24,7 @@ def test_translation_is_what_is_done_if_no_mode_is_named(trained_run, images_pat
         ("", {"--psi": "0.5 2"}, "--psi is 2.0; it must be between 0 and 1"),
         ("", {"--psi": "1 1.0"}, "it must be one or more different numbers"),
         ("", {"--styles": "0"}, "--styles is 0; it must be at least 1 without --reference and --style"),
+        ("", {"--checkpoint": "best"}, "has no best checkpoint"),
         ("cycle", {"--run": "nowhere"}, "'nowhere' is not a run directory"),
         ("cycle", {"--batch_size": "0"}, "--batch_size is 0; it must be at least 1"),
         ("cycle", {"--output": "full"}, "'full' exists and is not empty"),

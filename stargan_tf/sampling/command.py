@@ -29,16 +29,16 @@ def check_output(output: str) -> None:
         raise UserError(f"--output {output!r} exists and is not empty; choose a new directory")
 
 
-def load_translator(run: str, batch_size: int) -> "Translator":
+def load_translator(run: str, batch_size: int, checkpoint: str) -> "Translator":
     """Loads the networks of a run; only here TensorFlow is imported, which takes seconds.
 
     Raises:
-        UserError: it is not a run directory, or has no checkpoint yet.
+        UserError: it is not a run directory, or has no such checkpoint yet.
     """
     with command_line.quiet_start():
         from stargan_tf.translation import Translator
 
-        return Translator.from_run(Path(run), batch_size)
+        return Translator.from_run(Path(run), batch_size, checkpoint)
 
 
 def target_domains(translator: "Translator", names: Sequence[str] | None) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -54,6 +54,7 @@ class Arguments:
         psi: truncation of drawn styles; 1 for full variety, 0 for the mean style of the domain.
         grid_sources: sources shown in the grid, at most.
         batch_size: images translated at once; fewer need less memory.
+        checkpoint: `latest`, or `best` by the evaluations during training.
     """
 
     run: str
@@ -67,6 +68,7 @@ class Arguments:
     psi: float = 1.0
     grid_sources: int = 8
     batch_size: int = 16
+    checkpoint: Literal["latest", "best"] = "latest"
 
 
 def run(arguments: Arguments) -> None:
@@ -84,7 +86,7 @@ def run(arguments: Arguments) -> None:
     command.check_at_least("seed", arguments.seed, 0)
     command.check_output(arguments.output)
     paths = find_sources(Path(arguments.source))
-    there_and_back(command.load_translator(arguments.run, arguments.batch_size), paths, arguments)
+    there_and_back(command.load_translator(arguments.run, arguments.batch_size, arguments.checkpoint), paths, arguments)
 
 
 def there_and_back(translator: "Translator", paths: list[Path], arguments: Arguments) -> None:

@@ -53,6 +53,7 @@ class Arguments:
             with the last style.
         sources: images shown side by side, at most, evenly spread over those of a folder; not more than --batch_size.
         batch_size: images translated at once; fewer need less memory.
+        checkpoint: `latest`, or `best` by the evaluations during training.
     """
 
     run: str
@@ -71,6 +72,7 @@ class Arguments:
     loop: bool = True
     sources: int = 4
     batch_size: int = 16
+    checkpoint: Literal["latest", "best"] = "latest"
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def run(arguments: Arguments) -> None:
     """
     _check(arguments)
     paths = evenly_spread(find_sources(Path(arguments.source)), arguments.sources)
-    make_video(command.load_translator(arguments.run, arguments.batch_size), paths, arguments)
+    make_video(command.load_translator(arguments.run, arguments.batch_size, arguments.checkpoint), paths, arguments)
 
 
 def make_video(translator: "Translator", paths: Sequence[Path], arguments: Arguments) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
@@ -56,6 +56,7 @@ class Arguments:
             same.
         grid_sources: sources shown in the grids, at most.
         batch_size: images translated at once; fewer need less memory.
+        checkpoint: `latest`, or `best` by the evaluations during training.
     """
 
     run: str
@@ -71,6 +72,7 @@ class Arguments:
     other_networks: bool = False
     grid_sources: int = 8
     batch_size: int = 16
+    checkpoint: Literal["latest", "best"] = "latest"
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def run(arguments: Arguments) -> None:
     """
     _check(arguments)
     sources = find_sources(Path(arguments.source))
-    translate(command.load_translator(arguments.run, arguments.batch_size), sources, arguments)
+    translate(command.load_translator(arguments.run, arguments.batch_size, arguments.checkpoint), sources, arguments)
 
 
 def translate(translator: "Translator", sources: list[Path], arguments: Arguments) -> None:
