@@ -33,7 +33,7 @@ quickstart: $(VENV)/installed
 	$(RUN) -m stargan_tf.train --data $(WORK)/data --run $(WORK)/run --preset quickstart
 	test -d $(WORK)/translations || $(RUN) -m stargan_tf.sample --run $(WORK)/run \
 	    --source $(WORK)/images/val --reference $(WORK)/images/val --output $(WORK)/translations
-	$(RUN) -m stargan_tf.evaluate --run $(WORK)/run --data $(WORK)/data
+	$(RUN) -m stargan_tf.evaluate --run $(WORK)/run --data $(WORK)/data --mode known_factors
 	@echo
 	@echo "Look at   $(WORK)/translations/latent_guided.png"
 	@echo "          $(WORK)/translations/reference_guided.png"
