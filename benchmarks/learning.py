@@ -37,7 +37,7 @@ _ROWS = (
     ("reference", "outline", "outline is the reference's (33 % by chance)", "{:.1%}", None, None),
     ("latent", "diversity", "hue between two styles, of the real spread", "{:.0%}", ">=", 0.5),
     ("latent", "worst_diversity", "the same of the worst domain", "{:.0%}", ">=", 0.5),
-    ("latent", "coverage", "hues that occur which are drawn as well, worst domain", "{:.1%}", None, None),
+    ("latent", "hue_coverage", "hues that occur which are drawn as well, worst domain", "{:.1%}", None, None),
     ("reference", "cycle", "source against its cycle, mean, of 255", "{:.1f}", None, None),
     ("training", "minutes", "minutes of training", "{:.1f}", "<=", 45.0),
 )
@@ -154,7 +154,7 @@ def _print_ablations(results: dict[str, list[dict]]) -> None:
         ("reference", "place", "moved", "{:.1%}"),
         ("reference", "hue", "hue off", "{:.0f} deg"),
         ("latent", "diversity", "diversity", "{:.0%}"),
-        ("latent", "coverage", "coverage", "{:.0%}"),
+        ("latent", "hue_coverage", "coverage", "{:.0%}"),
         ("reference", "cycle", "cycle", "{:.1f}"),
     )
     print(f"\n{'mean over the seeds':32}" + "".join(f"{title:>14}" for _, _, title, _ in columns))

@@ -7,23 +7,18 @@ from typing import Any
 
 from stargan_tf.errors import UserError
 from stargan_tf.evaluation.results import MEASURES
+from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
 
 KNOWN_FACTORS = "known_factors"
 
 # Measures, and whether more of it is better: those of the protocol, and those of data with known factors.
-HIGHER_IS_BETTER = {name: higher for name, (_, _, higher) in MEASURES.items()} | {
-    "domain": True,
-    "place": False,
-    "size": False,
-    "hue": False,
-    "hue_spread": True,
-}
+HIGHER_IS_BETTER = {name: higher for name, (_, _, higher) in (MEASURES | FACTOR_MEASURES).items()}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a model must reach. Of measures that fall when things get better (fid, kid, place, size, hue) a limit is the
-    most, of all others (lpips, precision, recall, density, coverage, domain, hue_spread) the least.
+    """What a model must reach. Of measures that fall when things get better (fid, kid, place, size, hue, hue_of_source,
+    cycle) a limit is the most, of all others (lpips, precision, recall, density, coverage, domain, ...) the least.
 
     Args:
         overall: absolute limits of means over all tasks, by measure, like {"fid": 60}.

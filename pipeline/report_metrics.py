@@ -7,15 +7,8 @@ from typing import Any
 from data_prep import page
 from pipeline.decision import HIGHER_IS_BETTER, KNOWN_FACTORS
 from stargan_tf.evaluation.results import MEASURES
+from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
 
-# How measures of data with known factors are called and shown.
-_FACTORS = {
-    "domain": ("shape is of the target domain", "{:.1%}"),
-    "place": ("shape moved, of the side", "{:.1%}"),
-    "size": ("radius changed", "{:.1%}"),
-    "hue": ("hue off the reference", "{:.1f}&deg;"),
-    "hue_spread": ("hue between two styles", "{:.1f}&deg;"),
-}
 _OF_TASKS = ("fid", "lpips")
 _SHOWN_TIMES = {"kid": 1000}  # As its title says.
 
@@ -61,7 +54,7 @@ def _overall(evaluation: Mapping[str, Any], mode: str) -> str:
     factors = (candidate.get(KNOWN_FACTORS) or {}).get(mode, {})
     factors_before = ((blessed or {}).get(KNOWN_FACTORS) or {}).get(mode, {})
     for measure, value in factors.items():
-        title, form = _FACTORS[measure]
+        title, form, _ = FACTOR_MEASURES[measure]
         rows.append(_row(evaluation, measure, title, form, value, factors_before.get(measure)))
     header = ("measure", "this model", "blessed before", "change", "limit", "may be worse by")
     return page.table(header, rows, numbers=(1, 2, 3, 4, 5), raw=(1, 2, 3, 4))

@@ -26,19 +26,6 @@ MODES = ("latent", "reference", "known_factors")
 
 RESULT_FILE = "known_factors.json"
 
-# Measure, what it is called in the table, and how a value is shown.
-_ROWS = (
-    ("domain", "shape is of the target domain", "{:.1%}"),
-    ("place", "shape moved, median, of the side", "{:.1%}"),
-    ("size", "radius changed, median", "{:.1%}"),
-    ("hue", "hue off the reference, median", "{:.1f} deg"),
-    ("texture", "texture is the reference's", "{:.1%}"),
-    ("outline", "outline is the reference's", "{:.1%}"),
-    ("hue_spread", "hue between two styles, mean", "{:.1f} deg"),
-    ("hue_of_source", "hue between two sources, mean", "{:.1f} deg"),
-    ("coverage", "hues drawn that occur, least", "{:.1%}"),
-    ("cycle", "cycle off the source, of 255", "{:.1f}"),
-)
 _COLUMNS = (("latent", "latent-guided"), ("reference", "reference-guided"), ("real", "real images"))
 
 
@@ -141,6 +128,7 @@ def _check(arguments: Arguments, modes: tuple[str, ...] | None) -> None:
 
 def _measure_known_factors(arguments: Arguments, translator: "Translator", data: "DataDirectory") -> None:
     from stargan_tf.metrics import known_factors
+    from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
 
     sources = 50 if arguments.sources is None else arguments.sources
     result = known_factors.evaluate(translator, data, sources, arguments.styles, arguments.seed)
@@ -148,7 +136,7 @@ def _measure_known_factors(arguments: Arguments, translator: "Translator", data:
     (Path(arguments.run) / RESULT_FILE).write_text(json.dumps(written, indent=2) + "\n")
 
     print(f"\n{'':34}" + "".join(f"{title:>18}" for _, title in _COLUMNS))
-    for measure, title, form in _ROWS:
+    for measure, (title, form, _) in FACTOR_MEASURES.items():
         cells = [form.format(result[guide][measure]) if measure in result[guide] else "" for guide, _ in _COLUMNS]
         print(f"{title:34}" + "".join(f"{cell:>18}" for cell in cells))
 

@@ -99,7 +99,7 @@ def evaluate(
         degrees between translations of different sources in one style (0 if the style alone decides); `cycle`, the mean
         absolute difference, in grey levels of 255, between the source and its translation translated back. `latent`
         has besides `hue_spread` (over the styles of one source and target, averaged), `worst_hue_spread` (of one target
-        domain), and `coverage` of the worst domain.
+        domain), and `hue_coverage`, the `coverage` of the worst domain.
 
     Raises:
         UserError: the data has no known factors.
@@ -125,7 +125,9 @@ def evaluate(
     result = {"real": _measure_reading(images, factors)}
     for guide, tasks in seen.items():
         result[guide] = _summarize(tasks)
-    result["latent"]["coverage"] = min(_covered(translator, images, factors, domain, rng) for domain in data.domains)
+    result["latent"]["hue_coverage"] = min(
+        _covered(translator, images, factors, domain, rng) for domain in data.domains
+    )
     return result
 
 

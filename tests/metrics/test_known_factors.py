@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from stargan_tf.data.records import open_data_directory
+from stargan_tf.evaluation.results import MEASURES
 from stargan_tf.metrics import known_factors
+from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
 from stargan_tf.metrics.picture_reading import OUTLINES, TEXTURES, read
 from stargan_tf.translation import Translator
 from tests.metrics.generated_pictures import pictures
@@ -60,8 +62,17 @@ def test_networks_that_learnt_nothing_measure_as_such(trained_run, data_path):
     for guide in ("latent", "reference"):
         assert 0 <= result[guide]["worst_domain"] <= result[guide]["domain"] < 0.9
         assert result[guide]["cycle"] > 10
-    assert result["latent"]["coverage"] < 0.9 and result["latent"]["worst_hue_spread"] <= result["latent"]["hue_spread"]
+    assert (
+        result["latent"]["hue_coverage"] < 0.9
+        and result["latent"]["worst_hue_spread"] <= result["latent"]["hue_spread"]
+    )
 
 
 def test_whether_data_has_known_factors(data_path):
     assert known_factors.has_known_factors(open_data_directory(data_path))
+
+
+def test_every_measure_has_a_title_and_none_is_named_like_one_of_the_protocol(trained_run, data_path):
+    result = known_factors.evaluate(Translator.from_run(trained_run), open_data_directory(data_path), 2, 2, seed=0)
+    assert {measure for guide in result.values() for measure in guide} == set(FACTOR_MEASURES)
+    assert not set(FACTOR_MEASURES) & set(MEASURES)
