@@ -48,6 +48,7 @@ class Measurement:
         seed: of latent codes and of the choice of references.
         batch_size: images translated at once.
         grid_sources: images in the grids of translations.
+        deterministic: whether operations of the whole process give the same bits every time on GPUs as well.
     """
 
     extractor: str = "classifier"
@@ -59,6 +60,7 @@ class Measurement:
     seed: int = 0
     batch_size: int = 16
     grid_sources: int = 6
+    deterministic: bool = True
 
     def check(self) -> None:
         """Checks every value.
@@ -122,7 +124,8 @@ def run(arguments: Arguments) -> int:
         from stargan_tf.data.records import open_data_directory
         from stargan_tf.metrics import extractors, perceptual
 
-        tf.config.experimental.enable_op_determinism()
+        if arguments.measurement.deterministic:
+            tf.config.experimental.enable_op_determinism()
         data = open_data_directory(arguments.examples)
     extractor = extractors.load_extractor(arguments.measurement.extractor, data, cache)
     distance = perceptual.load_distance(arguments.measurement.distance, data, cache)

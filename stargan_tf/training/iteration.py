@@ -81,6 +81,7 @@ def compile_steps(
     """
     limit, dtype = config.training.steps_per_call, keras.config.floatx()
     names: tuple[str, ...] = ()
+    timed = _has_clock()
 
     # A function of its own in the graph: TensorFlow optimizes it by itself, and alike whether it stands in a loop or
     # not. Otherwise one step a call and several would round differently.
@@ -91,7 +92,7 @@ def compile_steps(
         return values
 
     def one(batches: Iterator[dict[str, tf.Tensor]]) -> tf.Tensor:
-        if config.training.deterministic:  # no clock then: TensorFlow refuses what differs from run to run
+        if not timed:
             return iteration(next(batches))
         # Read in the graph: outside of it, only the wait for the first batch of a call could be seen.
         start = tf.timestamp()
@@ -115,7 +116,7 @@ def compile_steps(
                 parallel_iterations=1,
             )
             values = done.stack()
-        return StepMetrics(names if config.training.deterministic else (*names, DATA_WAIT), values)
+        return StepMetrics((*names, DATA_WAIT) if timed else names, values)
 
     def call(batches: Iterator[dict[str, tf.Tensor]], count: int) -> StepMetrics:
         if not 1 <= count <= limit:
@@ -165,3 +166,12 @@ def _iterate(
         update_ema(state, config.optimizers.ema_decay)
     state.step.assign_add(1)
     return names, values
+
+
+def _has_clock() -> bool:
+    """Whether graphs may read the clock: with deterministic operations TensorFlow refuses what differs between runs."""
+    try:
+        tf.timestamp()
+    except tf.errors.FailedPreconditionError:
+        return False
+    return True

@@ -13,7 +13,13 @@ from stargan_tf import run_directory
 from stargan_tf.training.checkpoints import load_ema, save_ema
 
 # One mode, few outputs: as much as a test has time for.
-FLAGS = ["--limits.modes=[latent]", "--measurement.outputs=4", "--measurement.styles=2", "--measurement.grid_sources=3"]
+FLAGS = [
+    "--limits.modes=[latent]",
+    "--measurement.outputs=4",
+    "--measurement.deterministic=false",
+    "--measurement.styles=2",
+    "--measurement.grid_sources=3",
+]
 
 
 @pytest.fixture(scope="module")
