@@ -53,9 +53,9 @@ def _overall(evaluation: Mapping[str, Any], mode: str) -> str:
         rows.append(_row(evaluation, measure, title, form, candidate[mode]["mean"][measure], before))
     factors = (candidate.get(KNOWN_FACTORS) or {}).get(mode, {})
     factors_before = ((blessed or {}).get(KNOWN_FACTORS) or {}).get(mode, {})
-    for measure, value in factors.items():
-        title, form, _ = FACTOR_MEASURES[measure]
-        rows.append(_row(evaluation, measure, title, form, value, factors_before.get(measure)))
+    for measure, (title, form, _) in FACTOR_MEASURES.items():
+        if measure in factors:
+            rows.append(_row(evaluation, measure, title, form, factors[measure], factors_before.get(measure)))
     header = ("measure", "this model", "blessed before", "change", "limit", "may be worse by")
     return page.table(header, rows, numbers=(1, 2, 3, 4, 5), raw=(1, 2, 3, 4))
 
