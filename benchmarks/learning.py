@@ -22,23 +22,23 @@ from stargan_tf import command_line
 
 RESULT_FILE = "learning.json"
 
-# Measure, how it is called, how a value is shown, and the target: the least, or the most, that it should be.
+# Measure, how it is called, how a value is shown, whether it should be high or low, and the target.
 _ROWS = (
     ("latent", "domain", "latent-guided: shape is of the target domain", "{:.1%}", ">=", 0.95),
     ("reference", "domain", "reference-guided: shape is of the target domain", "{:.1%}", ">=", 0.95),
-    ("latent", "worst_domain", "the same of the worst domain, latent-guided", "{:.1%}", None, None),
-    ("reference", "worst_domain", "the same of the worst domain, reference-guided", "{:.1%}", None, None),
+    ("latent", "worst_domain", "the same of the worst domain, latent-guided", "{:.1%}", ">=", None),
+    ("reference", "worst_domain", "the same of the worst domain, reference-guided", "{:.1%}", ">=", None),
     ("latent", "place", "shape moved, median, of the side, latent-guided", "{:.1%}", "<=", 0.03),
     ("reference", "place", "shape moved, median, of the side, reference-guided", "{:.1%}", "<=", 0.03),
-    ("reference", "size", "radius changed, median, reference-guided", "{:.1%}", None, None),
+    ("reference", "size", "radius changed, median, reference-guided", "{:.1%}", "<=", None),
     ("reference", "hue", "hue off the reference, median", "{:.1f} deg", "<=", 20.0),
-    ("reference", "hue_of_source", "hue between two sources in one style, mean", "{:.1f} deg", None, None),
-    ("reference", "texture", "texture is the reference's (33 % by chance)", "{:.1%}", None, None),
-    ("reference", "outline", "outline is the reference's (33 % by chance)", "{:.1%}", None, None),
+    ("reference", "hue_of_source", "hue between two sources in one style, mean", "{:.1f} deg", "<=", None),
+    ("reference", "texture", "texture is the reference's (33 % by chance)", "{:.1%}", ">=", None),
+    ("reference", "outline", "outline is the reference's (33 % by chance)", "{:.1%}", ">=", None),
     ("latent", "diversity", "hue between two styles, of the real spread", "{:.0%}", ">=", 0.5),
     ("latent", "worst_diversity", "the same of the worst domain", "{:.0%}", ">=", 0.5),
-    ("latent", "hue_coverage", "hues that occur which are drawn as well, worst domain", "{:.1%}", None, None),
-    ("reference", "cycle", "source against its cycle, mean, of 255", "{:.1f}", None, None),
+    ("latent", "hue_coverage", "hues that occur which are drawn as well, worst domain", "{:.1%}", ">=", None),
+    ("reference", "cycle", "source against its cycle, mean, of 255", "{:.1f}", "<=", None),
     ("training", "minutes", "minutes of training", "{:.1f}", "<=", 45.0),
 )
 
@@ -138,7 +138,7 @@ def _print_table(results: list[dict]) -> None:
     print(f"{'':56}{'mean':>11}{'worst':>11}{'target':>12}{'real images':>14}")
     for guide, measure, title, form, direction, target in _ROWS:
         values = [result[guide][measure] for result in results]
-        worst = max(values) if direction == "<=" or measure in ("size", "hue_of_source", "cycle") else min(values)
+        worst = max(values) if direction == "<=" else min(values)
         aim = "" if target is None else f"{direction} {form.format(target)}"
         missed = target is not None and (worst > target if direction == "<=" else worst < target)
         real = results[0]["real"].get(measure) if guide == "reference" else None

@@ -62,7 +62,7 @@ def decide(candidate: Mapping[str, Any], blessed: Mapping[str, Any] | None, limi
     """Tells why a model must not go out.
 
     Args:
-        candidate: evaluation of the model: the result of `protocol.evaluate`, and the result of
+        candidate: evaluation of the model: the result of `Evaluator.evaluate`, and the result of
             `known_factors.evaluate` as `known_factors`, or None where the data has none.
         blessed: the same of the blessed model, if there is one.
         limits: what it must reach.

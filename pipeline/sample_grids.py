@@ -1,12 +1,11 @@
 """Grids of translations of the same images in the same styles, so that two models can be compared by eye."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from PIL import Image
 
 from stargan_tf import grids
 from stargan_tf.data import records
+from stargan_tf.data.images import evenly_spread
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
 from stargan_tf.translation import Translator
@@ -45,7 +44,4 @@ class SampleGrids:
 
 
 def _spread(images: StoredImages, count: int) -> np.ndarray:
-    """Takes images evenly spread, since those sorted by name often stand together by kind."""
-    count = min(count, len(images))
-    numbers: Sequence[int] = [index * len(images) // count for index in range(count)]
-    return images.read(numbers)
+    return images.read(evenly_spread(range(len(images)), count))

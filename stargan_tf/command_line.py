@@ -116,6 +116,18 @@ def parse(
     return arguments_type(**vars(parser.instantiate(values)))
 
 
+def check_at_least(name: str, value: int, least: int) -> None:
+    """Raises UserError if a flag's value is too small."""
+    if value < least:
+        raise UserError(f"--{name} is {value}; it must be at least {least}")
+
+
+def check_psi(psi: float) -> None:
+    """Raises UserError if this is no truncation."""
+    if not 0 <= psi <= 1:
+        raise UserError(f"--psi is {psi}; it must be between 0 and 1")
+
+
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
     """Hides what libraries written in C++ print while they start, unless they fail.

@@ -119,10 +119,9 @@ def _check(arguments: Arguments, modes: tuple[str, ...] | None) -> None:
         ("batch_size", 1),
     ):
         value = getattr(arguments, name)
-        if value is not None and value < least:
-            raise UserError(f"--{name} is {value}; it must be at least {least}")
-    if not 0 <= arguments.psi <= 1:
-        raise UserError(f"--psi is {arguments.psi}; it must be between 0 and 1")
+        if value is not None:
+            command_line.check_at_least(name, value, least)
+    command_line.check_psi(arguments.psi)
     run_directory.load_config(Path(arguments.run))
 
 

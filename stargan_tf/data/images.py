@@ -2,13 +2,16 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from stargan_tf.data.colour_profiles import to_srgb
+
+Item = TypeVar("Item")
 
 # The formats that are read; of the many others that Pillow knows, some start other programs (EPS does).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -169,3 +172,9 @@ def to_png(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
+
+
+def evenly_spread(items: Sequence[Item], count: int | None) -> list[Item]:
+    """Takes `count` of the items, or all if there are fewer or it is None: evenly, since neighbours are often alike."""
+    count = len(items) if count is None else min(count, len(items))
+    return [items[index * len(items) // count] for index in range(count)]

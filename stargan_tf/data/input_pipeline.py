@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from stargan_tf.config import DataConfig
-from stargan_tf.data import augment, records, scaling, schedule
+from stargan_tf.data import augment, records, schedule
 from stargan_tf.data.augment import View
 from stargan_tf.data.buffers import BufferPool
 from stargan_tf.data.corrupt_records import CorruptRecords
@@ -19,6 +19,7 @@ from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.record_files import RecordFiles
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.shutdown import awaited
+from stargan_tf.data.stored_images import StoredImages
 from stargan_tf.data.tfrecord import CorruptRecord
 from stargan_tf.errors import UserError
 
@@ -201,15 +202,11 @@ def read_images(
     Raises:
         UserError: there is no such split, or a record is corrupt.
     """
-    files = _open_split(data, split)
-    count = len(files) if limit is None else min(limit, len(files))
+    stored = StoredImages(data, split)
+    count = len(stored) if limit is None else min(limit, len(stored))
     images, keys, attributes = np.zeros((count, *data.image_size, 3), np.float32), [], []
     for number in range(count):
-        try:
-            record = files.read(number)
-            images[number] = scaling.scale(decode_record(record, data.image_size, data.decoded))
-        except CorruptRecord as error:
-            raise UserError(f"{files.place(number)} is corrupt: {error}; prepare the data anew") from error
+        images[number], record = stored.decode(number)
         example = decode_example(bytes(record))
         keys.append(example[records.KEY][0].decode())
         attributes.append(json.loads(example[records.ATTRIBUTES][0]))

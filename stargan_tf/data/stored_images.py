@@ -29,23 +29,25 @@ class StoredImages:
     def __len__(self) -> int:
         return len(self._files)
 
-    def read(self, numbers: Iterable[int]) -> np.ndarray:
-        """Reads images.
+    def decode(self, number: int) -> tuple[np.ndarray, memoryview]:
+        """Reads an image and its record.
 
         Args:
-            numbers: which, from 0 on.
+            number: which, from 0 on.
 
         Returns:
-            [N, H, W, 3] float32 in [-1, 1], in the order asked for.
+            [H, W, 3] float32 in [-1, 1], and the serialized Example.
 
         Raises:
-            UserError: a record is corrupt.
+            UserError: the record is corrupt.
         """
-        images = []
-        for number in numbers:
-            try:
-                pixels = decode_record(self._files.read(number), self._data.image_size, self._data.decoded)
-            except CorruptRecord as error:
-                raise UserError(f"{self._files.place(number)} is corrupt: {error}; prepare the data anew") from error
-            images.append(scaling.scale(pixels))
+        try:
+            record = self._files.read(number)
+            return scaling.scale(decode_record(record, self._data.image_size, self._data.decoded)), record
+        except CorruptRecord as error:
+            raise UserError(f"{self._files.place(number)} is corrupt: {error}; prepare the data anew") from error
+
+    def read(self, numbers: Iterable[int]) -> np.ndarray:
+        """Reads images of these numbers; returns [N, H, W, 3] in the order asked for, otherwise as `decode`."""
+        images = [self.decode(number)[0] for number in numbers]
         return np.stack(images) if images else np.zeros((0, *self._data.image_size, 3), np.float32)

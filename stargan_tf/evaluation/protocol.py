@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stargan_tf.data import records
+from stargan_tf.data.images import evenly_spread
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
 from stargan_tf.errors import UserError
@@ -79,7 +80,9 @@ class Evaluator:
                         f"{least} of every domain"
                     )
         self._images = {domain: StoredImages(data, records.split_name("val", domain)) for domain in data.domains}
-        self._numbers = {domain: _spread(len(self._images[domain]), settings.sources) for domain in data.domains}
+        self._numbers = {
+            domain: evenly_spread(range(len(images)), settings.sources) for domain, images in self._images.items()
+        }
         fewest = min(map(len, self._numbers.values())) * settings.outputs
         if fewest < FEWEST_GENERATED:
             raise UserError(
@@ -96,15 +99,22 @@ class Evaluator:
     def evaluate(
         self, translator: Translator, work: Path | None = None, stop: Callable[[], bool] = lambda: False
     ) -> dict[str, Any]:
-        """Evaluates a translator; see the function `evaluate`.
+        """Evaluates a translator by the published protocol (paper, section 4 and appendix C).
+
+        Everything that is drawn is drawn from the seed, and translations are rounded to 8 bits as in a file, so that
+        the same arguments give the same numbers on the same machine.
 
         Args:
             translator: the networks.
-            work: directory for what has been computed; an evaluation of the same that was killed goes on from there.
+            work: directory for what has been computed, which may be shared; an evaluation of the same that was killed
+                goes on from there. When the result is kept, `work / result["key"]` may be deleted.
             stop: asked now and then; to stop when it says so.
 
         Returns:
-            See the function `evaluate`.
+            What was evaluated (`step`, `weights`, `data`, `extractor`, `distance`, `settings`), and by mode `tasks` and
+            `mean`: of each task and of all on average, `fid`, `kid` and its `kid_deviation` over subsets, `lpips` (mean
+            distance of all pairs among the outputs of a source), `precision`, `recall`, `density` and `coverage`, each
+            with the numbers of images that it was computed from.
 
         Raises:
             Interrupted: `stop` said so.
@@ -206,49 +216,6 @@ class Evaluator:
             "num_generated": generated.moments.count,
             "num_real": real.moments.count,
         }
-
-
-def evaluate(
-    translator: Translator,
-    data: DataDirectory,
-    settings: ProtocolSettings,
-    extractor: FeatureExtractor,
-    distance: PerceptualDistance,
-    work: Path | None = None,
-    cache: Path | None = None,
-) -> dict[str, Any]:
-    """Evaluates a translator by the published protocol (paper, section 4 and appendix C).
-
-    Everything that is drawn is drawn from the seed, and translations are rounded to 8 bits as in a file, so that the
-    same arguments give the same numbers on the same machine.
-
-    Args:
-        translator: the networks.
-        data: the data directory: validation images are translated, and compared with training images.
-        settings: what is evaluated.
-        extractor: of features for FID and its kind.
-        distance: between translations of one source.
-        work: directory for what has been computed, which may be shared; an evaluation of the same that was killed goes
-            on from there. When the result is kept, `work / result["key"]` may be deleted.
-        cache: directory for features of real images; by default they are computed each time.
-
-    Returns:
-        What was evaluated (`step`, `weights`, `data`, `extractor`, `distance`, `settings`), and by mode `tasks` and
-        `mean`: of each task and of all on average, `fid`, `kid` and its `kid_deviation` over subsets, `lpips` (mean
-        distance of all pairs among the outputs of a source), `precision`, `recall`, `density` and `coverage`, each with
-        the numbers of images that it was computed from.
-
-    Raises:
-        UserError: settings are wrong, domains differ, a domain has too few images, or an image is damaged.
-    """
-    fingerprint = records.fingerprint(data)
-    return Evaluator(data, settings, extractor, distance, fingerprint, cache).evaluate(translator, work)
-
-
-def _spread(count: int, wanted: int | None) -> list[int]:
-    """Takes numbers below `count` evenly spread, since images sorted by name often stand together by kind."""
-    taken = count if wanted is None else min(count, wanted)
-    return [index * count // taken for index in range(taken)]
 
 
 def _in_8_bits(images: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ def write(result: Mapping[str, Any], run: Path) -> Path:
     """Writes a result into its run directory; another result of the same step stays, only the same one is replaced.
 
     Args:
-        result: as `protocol.evaluate` returns it.
+        result: as `Evaluator.evaluate` returns it.
         run: the run directory.
 
     Returns:

@@ -11,18 +11,6 @@ if TYPE_CHECKING:
     from stargan_tf.translation import Translator
 
 
-def check_at_least(name: str, value: int, least: int) -> None:
-    """Raises UserError if a flag's value is too small."""
-    if value < least:
-        raise UserError(f"--{name} is {value}; it must be at least {least}")
-
-
-def check_psi(psi: float) -> None:
-    """Raises UserError if this is no truncation."""
-    if not 0 <= psi <= 1:
-        raise UserError(f"--psi is {psi}; it must be between 0 and 1")
-
-
 def check_output(output: str) -> None:
     """Raises UserError if something would be written over."""
     if run_directory.is_occupied(Path(output)):

@@ -10,14 +10,13 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf import grids
-from stargan_tf.data.images import to_image
+from stargan_tf import command_line, grids
+from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.errors import UserError
 from stargan_tf.sampling import command
 from stargan_tf.sampling.inputs import (
     REJECTED_FILE,
     ImageReader,
-    evenly_spread,
     find_references,
     find_sources,
     flat_name,
@@ -81,9 +80,9 @@ def run(arguments: Arguments) -> None:
         UserError: a mistake in the arguments, a source of unknown domain, or no image that can be read.
     """
     for name in ("references", "grid_sources", "batch_size"):
-        command.check_at_least(name, getattr(arguments, name), 1)
-    command.check_psi(arguments.psi)
-    command.check_at_least("seed", arguments.seed, 0)
+        command_line.check_at_least(name, getattr(arguments, name), 1)
+    command_line.check_psi(arguments.psi)
+    command_line.check_at_least("seed", arguments.seed, 0)
     command.check_output(arguments.output)
     paths = find_sources(Path(arguments.source))
     there_and_back(command.load_translator(arguments.run, arguments.batch_size, arguments.checkpoint), paths, arguments)

@@ -10,6 +10,7 @@ from stargan_tf.data.images import (
     IMAGE_SUFFIXES,
     UnreadableImage,
     decode_image,
+    evenly_spread,
     fit_image,
     image_files,
     to_array,
@@ -79,12 +80,6 @@ def find_references(path: Path, domains: Sequence[str], count: int) -> dict[str,
             f"{str(path)!r} (--reference) is one image; say of which domain with --domain, one of {', '.join(domains)}"
         )
     return {domain: evenly_spread(find_images(path / domain, "--reference"), count) for domain in domains}
-
-
-def evenly_spread(paths: Sequence[Path], count: int) -> list[Path]:
-    """Takes `count` of the paths, or all if there are fewer: evenly, since those sorted by name are often alike."""
-    count = min(count, len(paths))
-    return [paths[index * len(paths) // count] for index in range(count)]
 
 
 class ImageReader:

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf import grids, run_directory
-from stargan_tf.data.images import to_image
+from stargan_tf import command_line, grids, run_directory
+from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.errors import UserError
 from stargan_tf.sampling import command, interpolation, style_file, video
-from stargan_tf.sampling.inputs import REJECTED_FILE, ImageReader, evenly_spread, find_references, find_sources
+from stargan_tf.sampling.inputs import REJECTED_FILE, ImageReader, find_references, find_sources
 from stargan_tf.sampling.style_file import Style
 
 if TYPE_CHECKING:
@@ -149,15 +149,15 @@ def _check(arguments: Arguments) -> None:
     if arguments.style and arguments.domain is not None:
         raise UserError("--domain is given, but the styles of --style belong to domains already")
     for name in ("frames", "fps", "sources", "references", "batch_size"):
-        command.check_at_least(name, getattr(arguments, name), 1)
+        command_line.check_at_least(name, getattr(arguments, name), 1)
     if arguments.sources > arguments.batch_size:
         raise UserError(
             f"--sources is {arguments.sources}; it must be at most --batch_size ({arguments.batch_size}), since the "
             "images of a frame are translated at once"
         )
-    command.check_psi(arguments.psi)
+    command_line.check_psi(arguments.psi)
     for seed in arguments.seeds or ():
-        command.check_at_least("seeds", seed, 0)
+        command_line.check_at_least("seeds", seed, 0)
     for name in ("seeds", "style"):
         if len(getattr(arguments, name) or (0, 0)) < 2:
             raise UserError(f"--{name} has 1 style; a video moves between at least 2")

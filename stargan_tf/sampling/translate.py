@@ -9,14 +9,13 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf import grids
-from stargan_tf.data.images import to_image
+from stargan_tf import command_line, grids
+from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.errors import UserError
 from stargan_tf.sampling import command, style_file
 from stargan_tf.sampling.inputs import (
     REJECTED_FILE,
     ImageReader,
-    evenly_spread,
     find_references,
     find_sources,
     flat_name,
@@ -147,14 +146,14 @@ def translate(translator: "Translator", sources: list[Path], arguments: Argument
 
 def _check(arguments: Arguments) -> None:
     for name in ("references", "grid_sources", "batch_size"):
-        command.check_at_least(name, getattr(arguments, name), 1)
+        command_line.check_at_least(name, getattr(arguments, name), 1)
     for psi in arguments.psi:
-        command.check_psi(psi)
+        command_line.check_psi(psi)
     if len(set(arguments.psi)) < max(1, len(arguments.psi)):
         raise UserError(f"--psi is {arguments.psi}; it must be one or more different numbers")
-    command.check_at_least("seed", arguments.seed, 0)
+    command_line.check_at_least("seed", arguments.seed, 0)
     if arguments.styles is not None:
-        command.check_at_least("styles", arguments.styles, 0)
+        command_line.check_at_least("styles", arguments.styles, 0)
     if _drawn(arguments) == 0 and not arguments.style and arguments.reference is None:
         raise UserError("--styles is 0; it must be at least 1 without --reference and --style")
     command.check_output(arguments.output)

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from stargan_tf.data.images import evenly_spread
 from stargan_tf.data.input_pipeline import read_images
 from stargan_tf.data.records import fingerprint, open_data_directory
 from stargan_tf.errors import UserError
-from stargan_tf.evaluation import protocol
 from stargan_tf.evaluation.protocol import Evaluator, Interrupted, ProtocolSettings
 from stargan_tf.evaluation.tasks import LatentStyles, Task
 from stargan_tf.metrics.frechet import Moments, frechet_distance
@@ -34,9 +34,8 @@ def translator(trained_run):
 
 def evaluate(translator, data, settings=SETTINGS, work=None, extractor=None, **options) -> str:
     """Returns the result as it would be written."""
-    result = protocol.evaluate(
-        translator, data, settings, extractor or RandomFeatures(), PixelDistance(), work, **options
-    )
+    evaluator = Evaluator(data, settings, extractor or RandomFeatures(), PixelDistance(), fingerprint(data), **options)
+    result = evaluator.evaluate(translator, work)
     return json.dumps(result, indent=2)
 
 
@@ -164,7 +163,7 @@ def test_a_subset_is_spread_and_samples_are_limited(translator, data):
     result = json.loads(evaluate(translator, data, settings))
     task = result["reference"]["tasks"]["square2circle"]
     assert (task["num_sources"], task["num_generated"]) == (2, 12)
-    assert [protocol._spread(9, wanted) for wanted in (3, None, 20)] == [[0, 3, 6], list(range(9)), list(range(9))]
+    assert [evenly_spread(range(9), wanted) for wanted in (3, None, 20)] == [[0, 3, 6], list(range(9)), list(range(9))]
 
 
 @pytest.mark.parametrize(

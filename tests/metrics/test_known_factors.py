@@ -56,8 +56,13 @@ def test_coverage_is_the_share_of_real_hues_that_are_drawn_too():
     assert known_factors.coverage(real, np.full(5, np.nan)) == 0
 
 
-def test_networks_that_learnt_nothing_measure_as_such(trained_run, data_path):
-    result = known_factors.evaluate(Translator.from_run(trained_run), open_data_directory(data_path), 3, 2, seed=0)
+@pytest.fixture(scope="module")
+def result(trained_run, data_path):
+    """What is measured of networks that learnt nothing."""
+    return known_factors.evaluate(Translator.from_run(trained_run), open_data_directory(data_path), 3, 2, seed=0)
+
+
+def test_networks_that_learnt_nothing_measure_as_such(result):
     assert result["real"]["domain"] > 0.8  # 16 px pictures are small
     for guide in ("latent", "reference"):
         assert 0 <= result[guide]["worst_domain"] <= result[guide]["domain"] < 0.9
@@ -72,7 +77,6 @@ def test_whether_data_has_known_factors(data_path):
     assert known_factors.has_known_factors(open_data_directory(data_path))
 
 
-def test_every_measure_has_a_title_and_none_is_named_like_one_of_the_protocol(trained_run, data_path):
-    result = known_factors.evaluate(Translator.from_run(trained_run), open_data_directory(data_path), 2, 2, seed=0)
+def test_every_measure_has_a_title_and_none_is_named_like_one_of_the_protocol(result):
     assert {measure for guide in result.values() for measure in guide} == set(FACTOR_MEASURES)
     assert not set(FACTOR_MEASURES) & set(MEASURES)

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from stargan_tf.data.images import evenly_spread
 from stargan_tf.errors import UserError
-from stargan_tf.sampling.inputs import evenly_spread, find_references, find_sources, flat_name
+from stargan_tf.sampling.inputs import find_references, find_sources, flat_name
 
 
 @pytest.fixture
