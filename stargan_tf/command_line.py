@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_origin
 
-from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser
+from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
 from stargan_tf.errors import UserError
 
@@ -113,6 +113,7 @@ def parse(
             message += f" ({', '.join(_config_files(argv))})"
         raise UserError(f"{message}; `{program} --help` lists the flags") from error
     del values["config"]
+    _check_sections(arguments_type, values, argv)
     return arguments_type(**vars(parser.instantiate(values)))
 
 
@@ -212,6 +213,17 @@ def _bool_fields(arguments_type: type, prefix: str = "") -> Iterator[str]:
             yield prefix + field.name
 
 
+def _check_sections(arguments_type: type, values: Namespace, argv: Sequence[str]) -> None:
+    """Raises UserError where a file has one value in place of several by name, which jsonargparse lets pass."""
+    for field in dataclasses.fields(arguments_type):
+        if dataclasses.is_dataclass(field.type) and not isinstance(values[field.name], Namespace):
+            names = [inner.name for inner in dataclasses.fields(field.type)]
+            raise UserError(
+                f"{field.name} is {json.dumps(values[field.name])} in {', '.join(_config_files(argv))}; it must be a "
+                f"section with any of {', '.join(names)}"
+            )
+
+
 def _one_sentence(message: str) -> str:
     """Says in a user's words, on one line, what jsonargparse says in a list for programmers."""
     message = " ".join(message.split()).rstrip(".")
@@ -226,6 +238,8 @@ def _one_sentence(message: str) -> str:
         expected, value = single[1], single[2]
         if literal := re.fullmatch(r"typing\.Literal\[(.*)\]", expected):
             expected = "one of " + literal[1].replace("'", "")
+    elif section := re.match(r"Unable to load config [\"'](.*?)[\"'](?: - |$)", problem):
+        expected, value = "a section, or a file with one", section[1]
     else:
         return f"--{name}: {problem}"
     for type_name, meaning in _TYPES.items():

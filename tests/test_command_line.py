@@ -220,6 +220,10 @@ def test_what_is_missing_is_named(capsys):
         ("form: oval\n", ["form", "oval", "round, square"]),
         ("count: [1\n", ["config.yaml"]),
         ("just words\n", ["just words", "config.yaml"]),
+        ("inner: 3\n", ["inner is 3 in", "config.yaml", "section", "width"]),
+        ("inner: [1, 2]\n", ["inner is [1, 2]", "section"]),
+        ("inner: null\n", ["inner is null", "section"]),
+        ("inner: words\n", ["inner is 'words'", "section"]),
     ],
 )
 def test_a_mistake_in_a_file_is_named(text, named, tmp_path, capsys):
