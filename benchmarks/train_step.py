@@ -143,7 +143,8 @@ def measure(arguments: Arguments) -> dict[str, float]:
     return {
         "seconds": statistics.median(seconds),
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,  # kibibytes on Linux
-        "gflop": convolutions.gflop(iterate.get_concrete_function(batch)),
+        # All updates are loops over the parts, of which one turn is counted.
+        "gflop": convolutions.gflop(iterate.get_concrete_function(batch)) * arguments.microbatches,
         "machine_rate": statistics.mean(rates),
     }
 
