@@ -313,6 +313,8 @@ def _complete_flags(beam_flags: Sequence[str], processes: int | None, num_images
 
 if __name__ == "__main__":
     # Workers find a function by the name of its module, which must therefore not be __main__.
+    from data_prep.allocator import share_one_arena
     from data_prep.images_to_tfrecords import main as command
 
+    share_one_arena()
     raise SystemExit(command())
