@@ -6,6 +6,7 @@ must be as in a run that nobody disturbed, to the bit where no time is in it; an
 directory as TF Serving does, must never have seen half a version. Takes minutes.
 """
 
+import difflib
 import importlib
 import json
 import multiprocessing
@@ -25,7 +26,11 @@ from pipeline.model_fingerprint import fingerprint
 from pipeline.serving_directory import RECORD_FILE
 from tests.pipeline import tiny_pipeline
 
-_FLAGS = ["--trainer.training.deterministic=true", "--trainer.training.steps=3"]
+_FLAGS = [
+    "--trainer.training.deterministic=true",
+    "--trainer.training.steps=3",
+    "--evaluator.measurement.deterministic=true",  # the default, which the other tests' settings turn off
+]
 # As TFX orders them; a stage that has run would be skipped before it is killed.
 _ORDER = (
     "ExampleGen",
@@ -110,8 +115,9 @@ def differences(one: Path, other: Path) -> list[str]:
         return (newest(folder, stage) / name).read_text().replace(str(folder), "")
 
     for stage, name in (("ExampleGen", "manifest.json"), ("Evaluator", "evaluation.json")):
-        if text(one, stage, name) != text(other, stage, name):
-            found.append(f"{stage}: {name} differs")
+        lines = [text(folder, stage, name).splitlines() for folder in (one, other)]
+        if changed := list(difflib.unified_diff(*lines, n=0, lineterm="")):
+            found.append(f"{stage}: {name} differs: {'; '.join(changed[2:12])}")
     runs = [newest(folder, "Trainer") / "run" for folder in (one, other)]
     found += [f"Trainer: {name} differs" for name in compare(*runs)]
     if (runs[0] / "metrics.jsonl").read_text().count("\n") != (runs[1] / "metrics.jsonl").read_text().count("\n"):
