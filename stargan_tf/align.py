@@ -12,7 +12,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from stargan_tf import command_line, face_geometry, face_overview, run_directory
-from stargan_tf.data.images import UnreadableImage
+from stargan_tf.data.images import UnreadableImage, evenly_spread
 from stargan_tf.errors import UserError
 from stargan_tf.face_detection import Face, Rejections, check_extent, find_faces, load_detector, read_picture
 from stargan_tf.face_geometry import NotAFace
@@ -73,8 +73,7 @@ def run(arguments: Arguments) -> None:
     """
     output = Path(arguments.output)
     for name, least in (("image_size", 16), ("batch_size", 1)):
-        if getattr(arguments, name) < least:
-            raise UserError(f"--{name} is {getattr(arguments, name)}; it must be at least {least}")
+        command_line.check_at_least(name, getattr(arguments, name), least)
     if not 0 <= arguments.min_confidence <= 1:
         raise UserError(f"--min_confidence is {arguments.min_confidence}; it must be between 0 and 1")
     if run_directory.is_occupied(output):
@@ -119,9 +118,7 @@ def _align(
     rejections: Rejections,
 ) -> int:
     """Writes the aligned pictures, what was done, and the overview; returns how many pictures there are."""
-    # Evenly spread, since pictures sorted by name often stand together by kind.
-    count = min(face_overview.MOST_FACES, len(faces))
-    shown, entries = {index * len(faces) // count for index in range(count)}, []
+    shown, entries = set(evenly_spread(range(len(faces)), face_overview.MOST_FACES)), []
     aligned = 0
     with (output / LANDMARKS_FILE).open("w") as file:
         for index, face in enumerate(tqdm(faces, desc="aligning", unit="picture", disable=None)):

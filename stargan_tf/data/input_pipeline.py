@@ -116,7 +116,7 @@ class _BatchReader:
             count = data.num_examples.get(split, 0)
             if count < 2:
                 raise UserError(f"domain {domain!r} of {data.path} has {count} training image(s); it needs at least 2")
-        self._domains = [_open_split(data, split) for split in splits]
+        self._domains = [RecordFiles(data.shards(split), data.shard_lengths[split]) for split in splits]
         self._record_memory = BufferPool((max(files.largest for files in self._domains),))
         self._scratch = BufferPool((*data.image_size, 3))
         # What the headers tell to be lost is told now, not when its turn comes.
@@ -211,7 +211,3 @@ def read_images(
         keys.append(example[records.KEY][0].decode())
         attributes.append(json.loads(example[records.ATTRIBUTES][0]))
     return images, keys, attributes
-
-
-def _open_split(data: DataDirectory, split: str) -> RecordFiles:
-    return RecordFiles(data.shards(split), data.shard_lengths[split])
