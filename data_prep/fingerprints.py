@@ -130,7 +130,7 @@ def _near_pairs(looks: list[Look]) -> Iterator[tuple[Look, Look, int]]:
 def _perceptual_hash(image: Image.Image) -> int:
     """Hashes the coarse shapes of an image: which of its 8 x 8 lowest frequencies are above their median.
 
-    After "Looks Like It" (hackerfactor.com, 2011), in integers, so that all machines agree.
+    After "Looks Like It" (hackerfactor.com, 2011), in whole numbers below 2^53, so that all machines agree.
 
     Args:
         image: an RGB image, 32 x 32 pixels.
@@ -138,11 +138,12 @@ def _perceptual_hash(image: Image.Image) -> int:
     Returns:
         64 bits; images that look alike differ in few.
     """
-    grey = np.asarray(image.convert("L"), np.int64)
+    grey = np.frombuffer(image.convert("L").tobytes(), np.uint8).reshape(_SIDE, _SIDE)
     cosines = _cosines()
-    frequencies = (cosines @ (grey - 128) @ cosines.T).ravel()
-    above = frequencies > np.median(frequencies[1:])  # Without the first, which is the brightness.
-    return int.from_bytes(np.packbits(above).tobytes(), "big")
+    frequencies = (cosines @ (grey - 128.0) @ cosines.T).ravel()
+    # Of all but the first, which is the brightness. They are odd in number: the median is one of them.
+    median = np.sort(frequencies[1:])[len(frequencies) // 2 - 1]
+    return int.from_bytes(np.packbits(frequencies > median).tobytes(), "big")
 
 
 def _thumbnail(look: Look) -> np.ndarray:
@@ -153,4 +154,4 @@ def _thumbnail(look: Look) -> np.ndarray:
 def _cosines() -> np.ndarray:
     """[frequency, position] of the cosine transform, times 1024 and rounded."""
     frequency, position = np.arange(_FREQUENCIES)[:, None], np.arange(_SIDE)[None, :]
-    return np.round(1024 * np.cos(np.pi * frequency * (2 * position + 1) / (2 * _SIDE))).astype(np.int64)
+    return np.round(1024 * np.cos(np.pi * frequency * (2 * position + 1) / (2 * _SIDE)))

@@ -20,7 +20,7 @@ EDGES: Mapping[str, Sequence[float]] = {
     "stored_bytes": (0, *(1 << power for power in range(9, 22)), float("inf")),
 }
 CHANNELS = ("red", "green", "blue")
-_LUMA = np.array([299, 587, 114])  # ITU-R BT.601, times 1000.
+_LUMA_OF_LEVELS = np.outer([299, 587, 114], np.arange(256)).ravel()  # ITU-R BT.601, times 1000.
 _SCALE = 1000  # Fractions are kept as thousandths.
 
 
@@ -110,8 +110,7 @@ class SplitStatistics:
         """Adds an image."""
         levels = np.array(prepared.image.histogram())
         height, width = prepared.source_size
-        luma = int(_LUMA @ (levels.reshape(3, 256) @ np.arange(256)))
-        brightness = luma / (1000 * prepared.image.width * prepared.image.height)
+        brightness = int(_LUMA_OF_LEVELS @ levels) / (1000 * prepared.image.width * prepared.image.height)
         self.num_examples += 1
         self.num_kept += prepared.kept
         self.num_bytes += len(prepared.data)

@@ -195,6 +195,7 @@ def write(group: tuple[tuple[str, int, int], Iterable[str]], options: JobOptions
     shard, lines = Shard(*group[0]), group[1]
     is_val = shard.split.startswith("val_")
     statistics, keys, looks = SplitStatistics(), [], []
+    kept, encoded = (Metrics.counter("images", name) for name in ("kept byte for byte", "encoded"))
     with open_shard(shard, options.directory) as writer:
         for image in sorted(map(SourceImage.from_json, lines), key=lambda image: image.key):
             progress.prepared()
@@ -208,7 +209,7 @@ def write(group: tuple[tuple[str, int, int], Iterable[str]], options: JobOptions
             statistics.add(prepared)
             looks.append(fingerprints.look_at(prepared.image, is_val, label, shard.index, len(keys)))
             keys.append(image.key)
-            Metrics.counter("images", "kept byte for byte" if prepared.kept else "encoded").inc()
+            (kept if prepared.kept else encoded).inc()
     if keys:
         # Looks tell only which example of a shard they are of; this tells its key.
         files.write(keys_file(options.directory, is_val, label, shard.index), json.dumps(keys).encode())
