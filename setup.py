@@ -18,6 +18,7 @@ EXTRAS = {
     "dev": [
         "pytest>=9,<10",
         "pytest-xdist>=3.8,<4",
+        "psutil>=7,<8",
         "ruff>=0.17,<0.18",
         "selenium>=4.30,<5",
         "scipy>=1.16,<2",
@@ -47,6 +48,7 @@ setup(
         "tensorflow-metadata>=1.17,<2",
         "pillow>=12,<13",
         "opencv-python-headless>=5,<6",
+        "simplejpeg>=1.9,<2",
         "google-crc32c>=1.7,<2",
         "fsspec>=2024.6",
         "tqdm>=4.67,<5",

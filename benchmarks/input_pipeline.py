@@ -3,8 +3,9 @@
     python -m benchmarks.input_pipeline [--data DIR] [--turns 7]
 
 Each turn reads the same number of batches in each way, one after the other; the figures are medians over the turns, the
-ratios medians of the ratios within a turn. A batch has three images a row: a source and two references. All ways end
-with float32 in [-1, 1]: that the training step makes it of a batch of uint8 is counted here, on the same processors.
+ratios medians of the ratios within a turn. A batch has three images a row: a source and two references. Batches are
+first of uint8, as they travel to a GPU, which scales them; then of float32 in [-1, 1]: the scaling that a training step
+does on a machine without one is counted, on the same processors.
 Without --data the images are made: seeded noise with the spectrum of photographs, about 21 kB a JPEG at 256 px.
 Targets: with JPEG records 2 times, with records stored decoded 4 times the images per second of the stronger Pillow
 loader.
@@ -17,10 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 from PIL import Image
 
 from benchmarks import pillow_loader
@@ -29,7 +31,7 @@ from stargan_tf import command_line
 
 PROGRAM = "python -m benchmarks.input_pipeline"
 
-_TARGETS = {"stargan_tf.data, encoded": 2.0, "stargan_tf.data, stored decoded": 4.0}
+_TARGETS = {"stargan_tf.data, JPEG": 2.0, "stargan_tf.data, decoded": 4.0}
 # After a turn loaders fill their queues; the next one must not pay for it, and the next of their own not profit by it.
 _SETTLE_SECONDS = 1.0
 _WARM_UP_SECONDS = 1.0
@@ -46,7 +48,7 @@ class Arguments:
         batch_size: rows of a batch.
         batches: batches that are read in a turn and counted, after a second in which they are not.
         turns: how often each way has its turn.
-        workers: threads or processes of the Pillow loader; by default one for each processor.
+        workers: threads or processes of the Pillow loader, and reader processes; by default one for each processor.
         training_steps: steps of a small training to see how long it waits for data; 0 for none.
     """
 
@@ -82,31 +84,37 @@ def run(arguments: Arguments) -> None:
         print(
             f"{len(sizes)} images of {image_size[0]} x {image_size[1]} px, {np.mean(sizes) / 1e3:.1f} kB on average\n"
         )
-        loader = pillow_loader.Loader(
-            files,
-            image_size,
-            config.batch_size,
-            config.crop_probability,
-            config.crop_area,
-            config.crop_ratio,
-            config.flip_probability,
-        )
-        ways = {
-            f"Pillow, {workers} threads": pillow_loader.by_threads(loader, workers),
-            f"Pillow, {workers} processes": pillow_loader.by_processes(loader, workers),
-            "stargan_tf.data, encoded": _processor_times(training_dataset(encoded, config, seed=0)),
-            "stargan_tf.data, stored decoded": _processor_times(training_dataset(decoded, config, seed=0)),
-        }
-        _print_speeds(_measure(ways, arguments), arguments)
-        for way in ways.values():
-            way.close()
+        for scaled in (False, True):
+            loader = pillow_loader.Loader(
+                files,
+                image_size,
+                config.batch_size,
+                config.crop_probability,
+                config.crop_area,
+                config.crop_ratio,
+                config.flip_probability,
+                scaled,
+            )
+            ways: dict[str, Iterator[None]] = {
+                f"Pillow, {workers} threads": pillow_loader.by_threads(loader, workers),
+                f"Pillow, {workers} processes": pillow_loader.by_processes(loader, workers),
+            }
+            for stored, data in (("JPEG", encoded), ("decoded", decoded)):
+                for processes in (0, workers):
+                    dataset = training_dataset(data, replace(config, reader_processes=processes), seed=0)
+                    kind = f"{processes} processes" if processes else "threads"
+                    ways[f"stargan_tf.data, {stored}, {kind}"] = _batches(dataset, scaled)
+            print("batches of " + ("float32 in [-1, 1]" if scaled else "uint8"))
+            _print_speeds(_measure(ways, arguments), arguments)
+            for way in ways.values():
+                way.close()
         for name, data in (("encoded", encoded), ("stored decoded", decoded)):
             if arguments.training_steps:
                 share, seconds = _waiting(data, config, arguments.training_steps)
                 print(f"training on records {name}: {seconds:.2f} s a step, {share:.2%} of it waiting for data")
 
 
-def _measure(ways: dict[str, Iterator[float]], arguments: Arguments) -> dict[str, list[tuple[float, float]]]:
+def _measure(ways: dict[str, Iterator[None]], arguments: Arguments) -> dict[str, list[tuple[float, float]]]:
     """Returns of each turn the images per second, and the processor time of an image in seconds."""
     count = 3 * arguments.batch_size * arguments.batches
     results: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
@@ -115,28 +123,35 @@ def _measure(ways: dict[str, Iterator[float]], arguments: Arguments) -> dict[str
             end = time.perf_counter() + _WARM_UP_SECONDS
             while time.perf_counter() < end:  # empties the queue, so that only what is made now counts
                 next(way)
-            start = time.perf_counter()
-            used = sum(next(way) for _ in range(arguments.batches))
-            results[name].append((count / (time.perf_counter() - start), used / count))
+            start, used = time.perf_counter(), _processor_seconds()
+            for _ in range(arguments.batches):
+                next(way)
+            results[name].append((count / (time.perf_counter() - start), (_processor_seconds() - used) / count))
             time.sleep(_SETTLE_SECONDS)
     return results
 
 
-def _processor_times(dataset) -> Iterator[float]:
-    """Yields the processor time that this process took until each batch was there, scaled as a step scales it."""
+def _processor_seconds() -> float:
+    """Returns the processor time of this process and of those that it has started."""
+    this = psutil.Process()
+    times = (process.cpu_times() for process in (this, *this.children(recursive=True)))
+    return sum(used.user + used.system for used in times)
+
+
+def _batches(dataset, scaled: bool) -> Iterator[None]:
+    """Yields when the next batch is there, and scaled as a step scales it if that is wanted."""
     import tensorflow as tf
 
     from stargan_tf.data.scaling import scale_tensor
 
     @tf.function
-    def scaled(batch: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+    def scale(batch: dict[str, tf.Tensor]) -> list[tf.Tensor]:
         return [scale_tensor(value) for value in batch.values() if value.dtype == tf.uint8]
 
-    batches = iter(dataset)
-    while True:
-        start = time.process_time()
-        scaled(next(batches))
-        yield time.process_time() - start
+    for batch in dataset:
+        if scaled:
+            scale(batch)
+        yield
 
 
 def _print_speeds(results: dict[str, list[tuple[float, float]]], arguments: Arguments) -> None:
@@ -147,7 +162,7 @@ def _print_speeds(results: dict[str, list[tuple[float, float]]], arguments: Argu
         ratio = statistics.median(
             speed / other for (speed, _), (other, _) in zip(turns, results[stronger], strict=True)
         )
-        target = _TARGETS.get(name)
+        target = next((value for part, value in _TARGETS.items() if part in name), None)
         print(
             f"{name:36}{statistics.median(speed for speed, _ in turns):>12.0f}"
             f"{1e3 * statistics.median(used for _, used in turns):>16.3f}{ratio:>16.2f}"

@@ -6,7 +6,6 @@ batch is handed over without a copy.
 """
 
 import multiprocessing
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -29,6 +28,7 @@ class Loader:
         crop_area: range of the share of the area.
         crop_ratio: range of the ratio.
         flip_probability: share of images that are mirrored.
+        scaled: whether batches are float32 in [-1, 1], or uint8.
     """
 
     files: Sequence[Sequence[str]]
@@ -38,32 +38,37 @@ class Loader:
     crop_area: tuple[float, float]
     crop_ratio: tuple[float, float]
     flip_probability: float
+    scaled: bool
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the images of a batch."""
+        return np.dtype(np.float32 if self.scaled else np.uint8)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the images of a batch: sources, references, second references."""
         return (3, self.batch_size, *self.image_size, 3)
 
-    def fill(self, step: int, output: np.ndarray) -> float:
+    def fill(self, step: int, output: np.ndarray) -> None:
         """Makes one batch.
 
         Args:
             step: which.
-            output: array of `shape`, float32, to be filled with values in [-1, 1].
-
-        Returns:
-            Seconds of processor time that this thread took.
+            output: array of `shape` and `dtype`, to be filled.
         """
-        start = time.thread_time()
         random = np.random.default_rng(step)
         for row in range(self.batch_size):
             source, target = (self.files[random.integers(len(self.files))] for _ in range(2))
             references = random.choice(len(target), 2, replace=False)
             paths = source[random.integers(len(source))], target[references[0]], target[references[1]]
             for index, path in enumerate(paths):
-                np.multiply(np.asarray(self._read(path, random)), np.float32(1 / 127.5), out=output[index, row])
-                output[index, row] -= 1
-        return time.thread_time() - start
+                pixels = np.asarray(self._read(path, random))
+                if self.scaled:
+                    np.multiply(pixels, np.float32(1 / 127.5), out=output[index, row])
+                    output[index, row] -= 1
+                else:
+                    output[index, row] = pixels
 
     def _read(self, path: str, random: np.random.Generator) -> Image.Image:
         image = Image.open(path).convert("RGB")
@@ -85,20 +90,20 @@ class Loader:
         return 0, 0, width, height
 
 
-def by_threads(loader: Loader, workers: int) -> Iterator[float]:
-    """Makes batches in threads, up to two ahead for each; yields the processor time of each."""
+def by_threads(loader: Loader, workers: int) -> Iterator[None]:
+    """Makes batches in threads, up to two ahead for each; yields when the next one is there."""
 
-    def make(step: int) -> float:
-        return loader.fill(step, np.empty(loader.shape, np.float32))
+    def make(step: int) -> None:
+        loader.fill(step, np.empty(loader.shape, loader.dtype))
 
     with ThreadPoolExecutor(workers) as pool:
         yield from _ahead(lambda step: pool.submit(make, step), 2 * workers)
 
 
-def by_processes(loader: Loader, workers: int) -> Iterator[float]:
-    """Makes batches in processes, up to two ahead for each; yields the processor time of each."""
+def by_processes(loader: Loader, workers: int) -> Iterator[None]:
+    """Makes batches in processes, up to two ahead for each; yields when the next one is there."""
     slots = 2 * workers
-    memory = SharedMemory(create=True, size=slots * 4 * int(np.prod(loader.shape)))
+    memory = SharedMemory(create=True, size=slots * loader.dtype.itemsize * int(np.prod(loader.shape)))
     try:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, context, _start_process, (loader, memory.name, slots)) as pool:
@@ -108,13 +113,13 @@ def by_processes(loader: Loader, workers: int) -> Iterator[float]:
         memory.unlink()
 
 
-def _ahead(submit, count: int) -> Iterator[float]:
-    """Yields results in order; a new one is asked for when the next is taken, since its slot is free then."""
+def _ahead(submit, count: int) -> Iterator[None]:
+    """Waits for results in order; a new one is asked for when the next is taken, since its slot is free then."""
     pending: deque[Future] = deque(submit(step) for step in range(count))
     step = count
     try:
         while True:
-            yield pending.popleft().result()
+            yield pending.popleft().result()  # None, or its error
             pending.append(submit(step))
             step += 1
     finally:
@@ -126,8 +131,8 @@ def _start_process(loader: Loader, name: str, slots: int) -> None:
     global _loader, _memory, _slots
     # A parent that ends takes the memory with it, so that its process need not be told of it here.
     _loader, _memory = loader, SharedMemory(name=name)
-    _slots = np.ndarray((slots, *loader.shape), np.float32, _memory.buf)
+    _slots = np.ndarray((slots, *loader.shape), loader.dtype, _memory.buf)
 
 
-def _fill_slot(step: int) -> float:
-    return _loader.fill(step, _slots[step % len(_slots)])
+def _fill_slot(step: int) -> None:
+    _loader.fill(step, _slots[step % len(_slots)])

@@ -314,6 +314,7 @@ def test_sizes_that_the_high_pass_skip_does_not_take(size):
         ("optimizers.ema_decay", 1.0),
         ("optimizers.ema_decay", -0.001),
         ("input.batch_size", 0),
+        ("input.reader_processes", -1),
         ("input.max_corrupt_records", -1),
         ("losses.differentiable_augmentation", ("color", "color")),
         ("losses.differentiable_augmentation", ("colour",)),

@@ -66,22 +66,20 @@ def random_views(words: np.ndarray, image_size: tuple[int, int], config: DataCon
     return View(top, left, height, width, mirrored)
 
 
-def show(pixels: np.ndarray, view: View, output: np.ndarray, scratch: np.ndarray) -> None:
+def show(pixels: np.ndarray, view: View, output: np.ndarray) -> None:
     """Shows what a view sees of an image, at the size of the image.
 
     Args:
         pixels: [height, width, 3] uint8.
         view: of one image: numbers instead of arrays.
         output: array like `pixels`, to be filled.
-        scratch: another one, of which the content is lost.
     """
     height, width = pixels.shape[:2]
     if (view.height, view.width) != (height, width):
         crop = pixels[view.top : view.top + view.height, view.left : view.left + view.width]
-        resized = scratch if view.mirrored else output
-        cv2.resize(crop, (width, height), dst=resized, interpolation=cv2.INTER_LINEAR)
-        pixels = resized
+        cv2.resize(crop, (width, height), dst=output, interpolation=cv2.INTER_LINEAR)
+        pixels = output
     if view.mirrored:
-        cv2.flip(pixels, 1, dst=output)
+        cv2.flip(pixels, 1, dst=output)  # in place, too
     elif pixels is not output:
         np.copyto(output, pixels)

@@ -1,8 +1,10 @@
 """Memory for batches that is used again: fresh pages for every batch would take longer than filling them."""
 
 import mmap
+import os
 import weakref
 from collections import deque
+from typing import BinaryIO
 
 import numpy as np
 
@@ -27,7 +29,51 @@ class BufferPool:
             memory = self._free.popleft()
         except IndexError:
             memory = mmap.mmap(-1, int(np.prod(self._shape)))  # begins with a page
-        # The owner of the memory is no array: so every view refers to this array, and not past it to the owner.
-        array = np.ndarray(self._shape, np.uint8, memory)
+        array = array_in(memory, self._shape)
         weakref.finalize(array, self._free.append, memory).atexit = False
         return array
+
+
+class SharedBufferPool:
+    """As `BufferPool`, with memory that processes of the same user can open, and that is gone with the last of them.
+
+    Only Linux has such memory (memfd_create(2)); unlike files in /dev/shm it has no limit of its own in a container.
+
+    Args:
+        shape: shape of the arrays, which are uint8.
+    """
+
+    def __init__(self, shape: tuple[int, ...]):
+        self._shape = shape
+        self._free: deque[tuple[BinaryIO, mmap.mmap]] = deque()
+
+    def take(self) -> tuple[str, np.ndarray]:
+        """Returns the path by which `open_shared` gives other processes the same array, and the array."""
+        try:
+            file, memory = self._free.popleft()
+        except IndexError:
+            file = os.fdopen(os.memfd_create("stargan_tf batch"), "r+b", buffering=0)
+            file.truncate(int(np.prod(self._shape)))
+            memory = mmap.mmap(file.fileno(), 0)
+        array = array_in(memory, self._shape)
+        weakref.finalize(array, self._free.append, (file, memory)).atexit = False
+        return f"/proc/{os.getpid()}/fd/{file.fileno()}", array
+
+
+def open_shared(path: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Gives an array of another process's `SharedBufferPool`.
+
+    Args:
+        path: as `take` gave it there.
+        shape: shape of the pool's arrays.
+
+    Returns:
+        The array, uint8.
+    """
+    with open(path, "r+b", buffering=0) as file:  # noqa: PTH123  # a file without a place in a folder
+        return array_in(mmap.mmap(file.fileno(), 0), shape)
+
+
+def array_in(memory: mmap.mmap, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns an array of uint8 that lies in memory; every view of it refers to it, and not past it to the memory."""
+    return np.ndarray(shape, np.uint8, memory)  # NumPy looks for the owner among arrays only

@@ -49,22 +49,26 @@ class CorruptRecords:
                 if self.count <= self._limit:
                     tqdm.write(f"note: skipped {place}: {reason}")
             if self.count > self._limit:
-                self.fail(
+                raise UserError(
                     f"{place} is corrupt: {reason}; that makes {self.count} where --input.max_corrupt_records allows "
                     f"{self._limit}: raise it to go without these records, or prepare the data anew"
                 )
 
-    def fail(self, message: str) -> None:
-        """Raises a `UserError` which `user_errors` can tell of outside of TensorFlow too."""
-        self._error = UserError(message)
-        raise self._error
+    @contextlib.contextmanager
+    def kept_errors(self) -> Iterator[None]:
+        """To be put around what tf.data calls: keeps an error of the user for `user_errors`."""
+        try:
+            yield
+        except UserError as error:
+            self._error = error
+            raise
 
     @contextlib.contextmanager
     def user_errors(self) -> Iterator[None]:
-        """To be put around what takes batches: gives the user's error where TensorFlow made an error of its own of it.
+        """To be put around what takes batches: raises the error that was kept, of which TensorFlow made one of its own.
 
         Raises:
-            UserError: there are too many corrupt records.
+            UserError: as what reads raised it: there are too many corrupt records, for instance.
         """
         try:
             yield

@@ -1,7 +1,8 @@
-"""From a record to pixels, by OpenCV: those that Pillow gives, JPEG, PNG and lossless WebP alike."""
+"""From a record to the pixels that Pillow gives: JPEG by libjpeg-turbo, PNG and lossless WebP by OpenCV."""
 
 import cv2
 import numpy as np
+import simplejpeg
 
 from stargan_tf.data import records
 from stargan_tf.data.example_format import find_bytes
@@ -9,6 +10,7 @@ from stargan_tf.data.tfrecord import CorruptRecord
 
 # The orientation that EXIF tells has been applied when the record was written.
 _RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+_JPEG = b"\xff\xd8"  # how a file begins
 
 # One image is too little to be shared among threads; batches are read side by side. What OpenCV and its codecs have to
 # say about a damaged image is raised, so that it need not be printed too.
@@ -31,14 +33,14 @@ def decode_record(data: memoryview, image_size: tuple[int, int], decoded: bool) 
         CorruptRecord: it is no Example, or has no such image.
     """
     try:
-        stored = np.frombuffer(find_bytes(data, records.IMAGE), np.uint8)
+        stored = find_bytes(data, records.IMAGE)
     except ValueError as error:
         raise CorruptRecord("it holds no Example with an image") from error
     if decoded:
         if len(stored) != image_size[0] * image_size[1] * 3:
             raise CorruptRecord(f"its image has {len(stored)} bytes, not those of {image_size[0]} x {image_size[1]} px")
-        return stored.reshape(*image_size, 3)
-    pixels = cv2.imdecode(stored, _RGB) if len(stored) else None
+        return np.frombuffer(stored, np.uint8).reshape(*image_size, 3)
+    pixels = _decode(stored)
     if pixels is None:
         raise CorruptRecord("its image cannot be decoded")
     if pixels.shape[:2] != image_size:
@@ -46,3 +48,13 @@ def decode_record(data: memoryview, image_size: tuple[int, int], decoded: bool) 
             f"its image is {pixels.shape[0]} x {pixels.shape[1]} px, not {image_size[0]} x {image_size[1]}"
         )
     return pixels
+
+
+def _decode(encoded: memoryview) -> np.ndarray | None:
+    """Decodes an image; gives None if it cannot be decoded."""
+    if encoded[:2] == _JPEG:
+        try:
+            return simplejpeg.decode_jpeg(encoded)  # a fifth faster than OpenCV
+        except ValueError:  # damaged, or of a kind that it cannot make RGB of: OpenCV has the last word
+            pass
+    return cv2.imdecode(np.frombuffer(encoded, np.uint8), _RGB) if len(encoded) else None

@@ -24,8 +24,8 @@ def noise(height, width):
 
 
 def show(pixels, view):
-    output, scratch = np.full_like(pixels, 77), np.full_like(pixels, 99)
-    augment.show(pixels, view, output, scratch)
+    output = np.full_like(pixels, 77)
+    augment.show(pixels, view, output)
     return output
 
 

@@ -42,6 +42,14 @@ def test_grey_images_are_read_as_rgb(encoding):
     np.testing.assert_array_equal(decode(data), np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
 
 
+def test_inks_are_read_as_rgb_too():
+    """A kind of JPEG that libjpeg-turbo gives no RGB of."""
+    inks = io.BytesIO()
+    Image.fromarray(RAMP).convert("CMYK").save(inks, "JPEG", quality=95, subsampling=0)
+    difference = np.abs(decode(inks.getvalue()).astype(int) - np.asarray(Image.open(inks).convert("RGB")))
+    assert difference.mean() < 2
+
+
 def test_the_orientation_of_exif_is_not_applied_again():
     exif = Image.Exif()
     exif[0x0112] = 6
