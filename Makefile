@@ -12,6 +12,10 @@ WORK := work/quickstart
 # What the lock file holds beside the requirements of everybody. PyTorch is apart, see below.
 EXTRAS := serving onnx metrics litert demo video dev
 
+# Bytecode when installing: where nobody may write it later (PYTHONDONTWRITEBYTECODE, a read-only disk), every process would
+# compile TensorFlow and Beam for itself, which takes several times as long as the import.
+export UV_COMPILE_BYTECODE := 1
+
 .PHONY: help quickstart pipeline test serve-check lint lock clean
 
 help:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
-_PIECE = 1 << 18  # Bytes that are read at a time.
+_PIECE = 1 << 16  # Bytes that are read at a time.
 
 
 class TooLarge(OSError):

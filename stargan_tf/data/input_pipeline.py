@@ -1,7 +1,9 @@
 """Batches for training, forever; and plain arrays of images for looking at."""
 
+import contextlib
 import json
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -12,11 +14,13 @@ from stargan_tf.data.batch_reader import BatchReader
 from stargan_tf.data.buffers import BufferPool
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.example_format import decode_example
-from stargan_tf.data.reader_processes import ReaderProcesses
+from stargan_tf.data.reader_processes import read_in_processes
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.shutdown import awaited
 from stargan_tf.data.stored_images import StoredImages
 from stargan_tf.errors import UserError
+
+Value = TypeVar("Value")
 
 # Bytes that tf.data may fill with batches that are being made or wait to be taken.
 _MEMORY = 2 * 2**30
@@ -75,30 +79,29 @@ def training_dataset(
     share = config.batch_size // num_workers
     reader = BatchReader(data, config, seed, range(worker * share, (worker + 1) * share))
     reader.skip_damaged(corrupt.add)
-    images, domains = tf.TensorSpec((share, *data.image_size, 3), tf.uint8), tf.TensorSpec((share,), tf.int32)
-    signature = {
-        "source": images,
-        "source_domain": domains,
-        "reference": images,
-        "reference_2": images,
-        "target_domain": domains,
-    }
+    images, domains = tf.TensorSpec(reader.shape[1:], tf.uint8), tf.TensorSpec((share,), tf.int32)
+    signature = _batch((images, images, images), domains, domains)
     if config.reader_processes:
-        processes = ReaderProcesses(reader, config.reader_processes)
-
-        def read_batch(step: int) -> tuple[np.ndarray, ...]:
-            return processes.read(step, corrupt.add)
+        batches = _read_in_processes(reader, config.reader_processes, start_step, corrupt, signature)
     else:
-        buffers = BufferPool(reader.shape)
+        batches = _read_in_threads(reader, start_step, corrupt, signature)
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = True
+    options.autotune.ram_budget = _MEMORY
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
-        def read_batch(step: int) -> tuple[np.ndarray, ...]:
-            images = buffers.take()
-            return images, *reader.read(step, images, corrupt.add)
+
+def _read_in_threads(
+    reader: BatchReader, start_step: int, corrupt: CorruptRecords, signature: dict[str, tf.TensorSpec]
+) -> tf.data.Dataset:
+    """Reads side by side, as many steps as tf.data sees fit."""
+    buffers = BufferPool(reader.shape)
 
     def read_step(step: np.ndarray) -> tuple[np.ndarray, ...]:
         with awaited(), corrupt.kept_errors():
-            (source, reference, reference_2), source_domain, target_domain = read_batch(int(step))
-            return source, source_domain, reference, reference_2, target_domain
+            images = buffers.take()
+            return tuple(_batch(images, *reader.read(int(step), images, corrupt.add)).values())
 
     def read(step: tf.Tensor) -> dict[str, tf.Tensor]:
         values = tf.numpy_function(read_step, [step], [spec.dtype for spec in signature.values()])
@@ -107,14 +110,34 @@ def training_dataset(
             for (name, spec), value in zip(signature.items(), values, strict=True)
         }
 
-    options = tf.data.Options()
-    options.deterministic = True
-    options.autotune.enabled = True
-    options.autotune.ram_budget = _MEMORY
-    steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
-    # Reader processes work ahead themselves, beside each other.
-    batches = steps.map(read, num_parallel_calls=None if config.reader_processes else tf.data.AUTOTUNE)
-    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return tf.data.Dataset.range(start_step, np.iinfo(np.int64).max).map(read, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _read_in_processes(
+    reader: BatchReader, count: int, start_step: int, corrupt: CorruptRecords, signature: dict[str, tf.TensorSpec]
+) -> tf.data.Dataset:
+    """Reads in processes, which each iterator of the dataset starts and ends."""
+
+    def read() -> Iterator[dict[str, np.ndarray]]:
+        with contextlib.closing(read_in_processes(reader, count, start_step, corrupt.add)) as batches:
+            while True:
+                with awaited(), corrupt.kept_errors():
+                    batch = _batch(*next(batches))
+                yield batch
+
+    return tf.data.Dataset.from_generator(read, output_signature=signature)
+
+
+def _batch(images: Iterable[Value], source_domain: Value, target_domain: Value) -> dict[str, Value]:
+    """Names the parts of what a `BatchReader` reads."""
+    source, reference, reference_2 = images
+    return {
+        "source": source,
+        "source_domain": source_domain,
+        "reference": reference,
+        "reference_2": reference_2,
+        "target_domain": target_domain,
+    }
 
 
 def read_images(

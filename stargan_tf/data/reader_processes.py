@@ -6,14 +6,14 @@ pipe from the process that started them does, however that ended.
 
 import contextlib
 import functools
+import itertools
 import os
 import pickle
 import signal
 import subprocess
 import sys
-import threading
-import weakref
 from collections import deque
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -29,83 +29,73 @@ _AHEAD = 2
 _COMMAND = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
 
 
-class ReaderProcesses:
-    """Reads the batches that a `BatchReader` reads, several at a time; threads may share it.
+def read_in_processes(
+    reader: BatchReader, count: int, start_step: int, skip: Skip
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Reads what a `BatchReader` reads, several batches at a time, from some step on.
 
     Args:
         reader: what each process gets.
-        count: how many processes, at least 1.
+        count: how many processes, at least 1; they end when the iterator is closed.
+        start_step: number of the first step.
+        skip: as for `BatchReader.read`.
+
+    Yields:
+        Images, an array of the reader's `shape`, and domains as from `BatchReader.read`.
 
     Raises:
-        UserError: the system is not Linux.
+        UserError: as `BatchReader.read`; a process has ended; or the system is not Linux.
     """
+    if not hasattr(os, "memfd_create"):
+        raise UserError(f"--input.reader_processes {count} needs Linux; set it to 0 to read in threads")
+    buffers = SharedBufferPool(reader.shape)
+    pending: deque[np.ndarray] = deque()
+    processes = [_start() for _ in range(count)]
+    try:
+        for process in processes:
+            _send(process, reader)
+        for step in itertools.count(start_step):
+            for following in range(step + len(pending), step + _AHEAD * count):
+                path, images = buffers.take()
+                _send(processes[following % count], (following, path))
+                pending.append(images)
+            images = pending.popleft()
+            reply = _receive(processes[step % count])
+            if isinstance(reply, UserError):
+                raise reply
+            source_domain, target_domain, skipped = reply
+            for place, reason in skipped:
+                skip(place, reason)
+            yield images, source_domain, target_domain
+    finally:
+        _end(processes)
 
-    def __init__(self, reader: BatchReader, count: int):
-        if not hasattr(os, "memfd_create"):
-            raise UserError(f"--input.reader_processes {count} needs Linux; set it to 0 to read in threads")
-        self._buffers = SharedBufferPool(reader.shape)
-        self._pending: deque[tuple[int, np.ndarray]] = deque()  # steps that follow each other, and their images
-        self._lock = threading.Lock()
-        path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)  # noqa: PTH109
-        environment = {**os.environ, "PYTHONPATH": path}
-        self._processes = [
-            # In sessions of their own, where Ctrl-C does not reach them: training decides when it needs no more.
-            subprocess.Popen(
-                _COMMAND, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-            )
-            for _ in range(count)
-        ]
-        weakref.finalize(self, _end, self._processes)
-        for number in range(count):
-            self._send(number, reader)
 
-    def read(self, step: int, skip: Skip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Reads one step, and asks for those that follow.
+def _start() -> subprocess.Popen:
+    path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)  # noqa: PTH109
+    # In a session of its own, where Ctrl-C does not reach it: training decides when it needs no more batches.
+    return subprocess.Popen(
+        _COMMAND,
+        env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
 
-        Args:
-            step: which.
-            skip: as for `BatchReader.read`.
 
-        Returns:
-            Images, [(source, reference, reference_2), rows, height, width, 3] uint8, and domains as from
-            `BatchReader.read`.
+def _send(process: subprocess.Popen, message: object) -> None:
+    try:
+        pickle.dump(message, process.stdin)
+        process.stdin.flush()
+    except OSError as error:
+        raise _ended() from error
 
-        Raises:
-            UserError: as `BatchReader.read`, or a process has ended.
-        """
-        with self._lock:
-            if self._pending and self._pending[0][0] != step:  # another iterator
-                while self._pending:
-                    self._receive(self._pending.popleft()[0])
-            first = step + len(self._pending)
-            for following in range(first, step + _AHEAD * len(self._processes)):
-                path, images = self._buffers.take()
-                self._send(following, (following, path))
-                self._pending.append((following, images))
-            _, images = self._pending.popleft()
-            reply = self._receive(step)
-        if isinstance(reply, UserError):
-            raise reply
-        source_domain, target_domain, skipped = reply
-        for place, reason in skipped:
-            skip(place, reason)
-        return images, source_domain, target_domain
 
-    def _send(self, step: int, message: object) -> None:
-        """Sends a message to the process whose turn is at a step."""
-        pipe = self._processes[step % len(self._processes)].stdin
-        try:
-            pickle.dump(message, pipe)
-            pipe.flush()
-        except OSError as error:
-            raise _ended() from error
-
-    def _receive(self, step: int) -> object:
-        """Returns the answer to what was sent for a step."""
-        try:
-            return pickle.load(self._processes[step % len(self._processes)].stdout)
-        except (EOFError, pickle.UnpicklingError) as error:
-            raise _ended() from error
+def _receive(process: subprocess.Popen) -> object:
+    try:
+        return pickle.load(process.stdout)
+    except (EOFError, pickle.UnpicklingError) as error:
+        raise _ended() from error
 
 
 def _ended() -> UserError:
@@ -115,7 +105,7 @@ def _ended() -> UserError:
     )
 
 
-def _end(processes: list[subprocess.Popen]) -> None:
+def _end(processes: Sequence[subprocess.Popen]) -> None:
     for process in processes:
         with contextlib.suppress(OSError):  # what was not yet sent to a process that has ended
             process.stdin.close()

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import psutil
 import pytest
 
@@ -15,7 +14,7 @@ from stargan_tf.config import DataConfig
 from stargan_tf.data.batch_reader import BatchReader
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.input_pipeline import training_dataset
-from stargan_tf.data.reader_processes import ReaderProcesses
+from stargan_tf.data.reader_processes import read_in_processes
 from stargan_tf.errors import UserError
 
 from .test_corrupt_records import copy, flip_byte  # noqa: F401  # a fixture
@@ -43,20 +42,9 @@ def test_batches_are_those_of_threads_wherever_they_begin(data):
     # As tensors, all kept: none of their memory may be used again meanwhile.
     batches = [batch for batch, _ in zip(dataset, range(30), strict=False)]
     assert_equal([{name: value.numpy() for name, value in batch.items()} for batch in batches], expected)
-    assert_equal(take(dataset, 5), expected[:5])  # a second iterator, of the same processes
+    assert_equal(take(dataset, 5), expected[:5])  # a second iterator
     part = training_dataset(data, PROCESSES, seed=7, start_step=3, worker=1, num_workers=2)
     assert_equal(take(part, 5), [{name: value[2:] for name, value in batch.items()} for batch in expected[:5]])
-
-
-def test_iterators_may_take_turns(data):
-    skip = None  # nothing is damaged
-    reader = BatchReader(data, THREADS, 7, range(4))
-    processes = ReaderProcesses(reader, 2)
-    for step in (0, 1, 10, 2, 3, 11, 0):
-        images, *domains = processes.read(step, skip)
-        expected = np.empty_like(images)
-        np.testing.assert_array_equal(domains, reader.read(step, expected, skip))
-        np.testing.assert_array_equal(images, expected)
 
 
 def test_corrupt_records_are_skipped_and_counted_as_by_threads(copy):  # noqa: F811
@@ -78,28 +66,30 @@ def test_what_a_process_cannot_read_is_an_error_of_the_user_here(copy):  # noqa:
 
 
 def test_processes_go_on_when_training_is_told_to_stop_and_a_kill_is_told(data):
-    processes = ReaderProcesses(BatchReader(data, THREADS, 7, range(4)), 2)
-    for step in range(2):
-        processes.read(step, None)
+    batches = read_in_processes(BatchReader(data, THREADS, 7, range(4)), 2, 0, None)
+    for _ in range(2):
+        next(batches)
     assert len(children()) == 2
     for child in children():
         assert os.getpgid(child.pid) != os.getpgrp()  # which Ctrl-C goes to
         child.send_signal(signal.SIGTERM)
-    for step in range(2, 9):
-        processes.read(step, None)
+    for _ in range(9):
+        next(batches)
     for child in children():
         child.kill()
     with pytest.raises(UserError, match=r"a process that reads images has ended .* fewer --input.reader_processes"):
-        for step in range(9, 99):
-            processes.read(step, None)
+        for _ in range(90):
+            next(batches)
 
 
-def test_processes_end_with_the_dataset(data):
-    processes = ReaderProcesses(BatchReader(data, THREADS, 7, range(4)), 2)
-    processes.read(0, None)
+def test_processes_end_with_their_iterator(data):
+    dataset = training_dataset(data, PROCESSES, seed=7)
+    assert not children()
+    batches = iter(dataset)
+    next(batches)
     started = children()
     assert len(started) == 2
-    del processes
+    del batches
     wait_until(lambda: not any(child.is_running() for child in started))
 
 
