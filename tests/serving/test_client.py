@@ -1,5 +1,6 @@
 """The client against a test double of TF Serving (tests/serving_double.py), by both protocols."""
 
+import io
 import json
 import subprocess
 import sys
@@ -463,24 +464,39 @@ def merging(exported_model):
         yield double
 
 
+def are_alike(given, expected) -> bool:
+    """Whether two answers are the same, but for the rounding of a row, which some processors let its batch decide."""
+    if isinstance(expected, str):
+        return given == expected
+    if isinstance(expected, np.ndarray):
+        return given.shape == expected.shape and np.allclose(given, expected, rtol=1e-4, atol=1e-5)
+    return len(given) == len(expected) and all(
+        are_alike(one.style, other.style) and np.abs(pixels(one.image) - pixels(other.image)).max() <= 2
+        for one, other in zip(given, expected, strict=True)
+    )
+
+
+def pixels(encoded: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(encoded)), np.int32)
+
+
 def test_merged_requests_do_not_touch_one_another(merging, local, sources):
     good = [("circle", 1), ("square", 2), ("triangle", 3)]
     bad = {"zebra": "domain is 'zebra'; it must be", "Kätzchen": "domain is 'Kätzchen'; it must be"}
-    expected = [local.translate_latent(sources[0], domain, [seed])[0] for domain, seed in good]
+    expected = [local.translate_latent(sources[0], domain, [seed]) for domain, seed in good]
+    assert not are_alike(expected[0], expected[1])
     with connect("grpc", merging) as client:
         # The first call of a signature takes seconds, and calls at the same time would all be the first.
         client.translate_latent(sources[0], "circle", [1])
         client.map_latents(np.zeros((1, 4)), "circle")
         for _ in range(3):
             answers = together(
-                [lambda pair=pair: client.translate_latent(sources[0], pair[0], [pair[1]])[0] for pair in good]
+                [lambda pair=pair: client.translate_latent(sources[0], pair[0], [pair[1]]) for pair in good]
                 + [lambda name=name: client.translate_latent(sources[0], name, [4]) for name in bad]
                 + [lambda: client.translate_latent(sources[0][:60], "circle", [5])]
                 + [lambda: client.map_latents(np.zeros((1, 5)), "circle")]
             )
-            for given, wanted in zip(answers, expected, strict=False):
-                assert given.image == wanted.image
-                np.testing.assert_array_equal(given.style, wanted.style)
+            assert all(map(are_alike, answers[:3], expected))
             for given, sentence in zip(answers[3:5], bad.values(), strict=True):
                 assert sentence in str(given)
             assert "image_bytes is a damaged PNG file" in str(answers[5])
@@ -523,12 +539,9 @@ def test_load(merging, local, sources):
 
     def outcome(call):
         try:
-            answer = call()
+            return call()
         except InvalidRequest as error:
             return str(error).partition(" (row")[0]
-        if isinstance(answer, np.ndarray):
-            return answer.tobytes()
-        return [(each.image, each.style.tobytes()) for each in answer]
 
     expected = [outcome(call) for call in requests(local)]
     assert sum(isinstance(each, str) for each in expected) == 6
@@ -548,7 +561,7 @@ def test_load(merging, local, sources):
         client.close()
     assert sum(requests > 1 for _, requests, _ in merging.runs[runs:]) > 5
     assert sum(map(len, answers)) == 200
-    wrong = [index for each in answers for index, given in each if given != expected[index]]
+    wrong = [index for each in answers for index, given in each if not are_alike(given, expected[index])]
     assert not wrong
 
 

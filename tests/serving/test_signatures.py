@@ -238,7 +238,8 @@ def test_the_largest_codes_give_finite_images(model, translator):
     drawn = model.predict("translate_style_float", {"image": images, "style": styles})
     assert not any(drawn["error"])
     assert np.isfinite(drawn["image"]).all()
-    np.testing.assert_allclose(drawn["image"], translator.translate(images, styles), atol=1e-5)
+    # Codes a thousand times as large as usual make rounding so much larger, too.
+    np.testing.assert_allclose(drawn["image"], translator.translate(images, styles), atol=0.02)
 
 
 @pytest.mark.parametrize(
