@@ -6,7 +6,7 @@ The loop opens, decodes, turns, crops, resizes and encodes each image as the job
 domain; it looks for no duplicates, makes no statistics and checks nothing. Inputs are photographs, each varied so that
 none is a duplicate: shifted by some pixels, and as a JPEG of quality 90. The time of the job is that of the whole
 command, imports and metadata included; "shards only" is from when the list of images is there, before workers start, to
-the last shard.
+the last shard. Two loops at a time, each with half of the images, show what a second processor gives at that moment.
 Memory is the sum over all processes of a command, sampled ten times a second.
 """
 
@@ -28,6 +28,8 @@ from stargan_tf import command_line
 
 PROGRAM = "python -m benchmarks.data_prep"
 
+_DOMAINS = ("a", "b")
+
 _LOOP = """
 import io, sys, time
 from pathlib import Path
@@ -40,10 +42,10 @@ def crc(data):
     value = google_crc32c.value(data)
     return struct.pack("<I", ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
-source, output, size = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-output.mkdir()
+source, output, size, domains = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
+output.mkdir(exist_ok=True)
 start, count = time.perf_counter(), 0
-for label, domain in enumerate(sorted(source.iterdir())):
+for label, domain in enumerate(source / name for name in domains):
     with (output / domain.name).open("wb") as file:
         for path in sorted(domain.iterdir()):
             image = ImageOps.exif_transpose(Image.open(io.BytesIO(path.read_bytes()))).convert("RGB")
@@ -106,7 +108,7 @@ def make_inputs(photographs: Sequence[Path], folder: Path, count: int, side: int
     """
     from PIL import Image, ImageChops
 
-    for domain in ("a", "b"):
+    for domain in _DOMAINS:
         (folder / domain).mkdir(parents=True)
     for index, path in enumerate(photographs):
         with Image.open(path) as opened:
@@ -116,21 +118,20 @@ def make_inputs(photographs: Sequence[Path], folder: Path, count: int, side: int
         for copy in range(-(-(count - index) // len(photographs))):
             # All shifts of an image differ in content; beyond the width the rows shift too.
             shifted = ImageChops.offset(image, copy % image.width, copy // image.width)
-            shifted.save(folder / ("a", "b")[index % 2] / f"{index:05d}_{copy:04d}.jpg", quality=90)
+            shifted.save(folder / _DOMAINS[index % 2] / f"{index:05d}_{copy:04d}.jpg", quality=90)
     return count
 
 
 def _speed(arguments: Arguments, work: Path, count: int) -> None:
     """Prints images per second of the loop and of the job."""
-    loop = [sys.executable, "-c", _LOOP, str(work / "speed")]
     lines: dict[str, list[tuple[float, float]]] = {}
     for number in range(arguments.rounds):
-        output = work / f"loop{number}"
-        command = [*loop, str(output), str(arguments.image_size)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        counted, seconds = done.stdout.split()
-        assert int(counted) == count
-        lines.setdefault("Pillow loop", []).append((float(seconds), float(seconds)))
+        for name, parts in (("Pillow loop", [_DOMAINS]), ("Pillow loop, 2 at a time", [[each] for each in _DOMAINS])):
+            loops = [_start_loop(work / "speed", work / f"loop{number}", arguments.image_size, part) for part in parts]
+            results = [loop.communicate()[0].split() for loop in loops]
+            assert sum(int(counted) for counted, _ in results) == count
+            seconds = max(float(seconds) for _, seconds in results)
+            lines.setdefault(name, []).append((seconds, seconds))
         for processes in (1, 2):
             whole, images, _ = _job(work / "speed", work / f"job{number}_{processes}", arguments.image_size, processes)
             lines.setdefault(f"job, {processes} process{'es' * (processes > 1)}", []).append((whole, images))
@@ -139,6 +140,11 @@ def _speed(arguments: Arguments, work: Path, count: int) -> None:
     for name, times in lines.items():
         whole, images = (count / min(column) for column in zip(*times, strict=True))
         print(f"{name:24}{whole:>16.1f}{whole / base:>8.2f}{images:>14.1f}{images / base:>8.2f}")
+
+
+def _start_loop(source: Path, output: Path, image_size: int, domains: Sequence[str]) -> subprocess.Popen:
+    command = [sys.executable, "-c", _LOOP, str(source), str(output), str(image_size), *domains]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def _memory(arguments: Arguments, work: Path, photographs: Sequence[Path]) -> None:
