@@ -56,8 +56,8 @@ def read_in_processes(
             _send(process, reader)
         for step in itertools.count(start_step):
             for following in range(step + len(pending), step + _AHEAD * count):
-                path, images = buffers.take()
-                _send(processes[following % count], (following, path))
+                images = buffers.take()
+                _send(processes[following % count], (following, buffers.path_of(images)))
                 pending.append(images)
             images = pending.popleft()
             reply = _receive(processes[step % count])

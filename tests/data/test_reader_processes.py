@@ -95,7 +95,7 @@ def test_processes_end_with_their_iterator(data):
 
 # Without `if __name__ == "__main__"`, which processes of `multiprocessing` would need.
 SCRIPT = """
-import itertools, sys, time
+import sys, time
 from stargan_tf.config import DataConfig
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import open_data_directory
