@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 from stargan_tf.config import preset
 
 PROGRAM = "python -m benchmarks.communication"

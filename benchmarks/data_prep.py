@@ -24,7 +24,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.machine import processor
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 
 PROGRAM = "python -m benchmarks.data_prep"
 

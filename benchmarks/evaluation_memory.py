@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import own_process
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 
 PROGRAM = "python -m benchmarks.evaluation_memory"
 
@@ -92,12 +92,13 @@ def _measure(arguments: Arguments) -> dict[str, float]:
     directory = Path(arguments.output) / str(arguments.measure)
     with command_line.quiet_start():
         from stargan_tf import config as configuration
-        from stargan_tf import evaluate, run_directory
+        from stargan_tf import evaluate
         from stargan_tf.config import Config, ModelConfig
         from stargan_tf.data.records import open_data_directory
         from stargan_tf.metrics.extractors import load_extractor
-        from stargan_tf.training.checkpoints import save_ema
-        from stargan_tf.training.state import build_ema
+        from stargan_tf.runs import run_directory
+        from stargan_tf.runs.checkpoints import save_ema
+        from stargan_tf.runs.state import build_ema
 
         data = open_data_directory(directory / "data")
     if arguments.train:

@@ -19,7 +19,7 @@ from typing import Literal
 
 from benchmarks import own_process
 from benchmarks.machine import processor
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 
 PROGRAM = "python -m benchmarks.face_masks"
 
@@ -82,11 +82,11 @@ def measure(arguments: Arguments) -> dict[str, float]:
         import tensorflow as tf
 
         from stargan_tf.config import Config, DataConfig, ModelConfig, RunConfig
+        from stargan_tf.inference.translator import Translator
         from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+        from stargan_tf.runs.state import create_state
         from stargan_tf.training.distribution import create_strategy
         from stargan_tf.training.iteration import compile_iteration
-        from stargan_tf.training.state import create_state
-        from stargan_tf.translation import Translator
 
         strategy = create_strategy(devices=1)
     _, w_hpf, with_masks = _LINES[arguments.line]

@@ -27,7 +27,7 @@ from PIL import Image
 
 from benchmarks import pillow_loader
 from benchmarks.machine import processor
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 
 PROGRAM = "python -m benchmarks.input_pipeline"
 
@@ -175,9 +175,9 @@ def _waiting(data, config, steps: int) -> tuple[float, float]:
     """Trains small networks; returns the share of a step spent waiting for data, and its seconds."""
     from stargan_tf.config import Config, ModelConfig, resolve
     from stargan_tf.data.input_pipeline import training_dataset
+    from stargan_tf.runs.state import create_state
     from stargan_tf.training.distribution import create_strategy
     from stargan_tf.training.iteration import compile_iteration
-    from stargan_tf.training.state import create_state
 
     config = resolve(
         Config(model=ModelConfig(base_channels=4, max_channels=32), input=config), data.domains, data.image_size
@@ -238,11 +238,11 @@ def _photograph(seed: int, side: int) -> bytes:
 
 def _read_encoded(path: str) -> dict[str, list[bytes]]:
     """Reads the encoded training images of a data directory, by domain."""
-    from stargan_tf.data import files
+    from stargan_tf.base import files
+    from stargan_tf.base.errors import UserError
     from stargan_tf.data.example_format import decode_example
     from stargan_tf.data.records import IMAGE, open_data_directory, split_name
     from stargan_tf.data.tfrecord import read_records
-    from stargan_tf.errors import UserError
 
     data = open_data_directory(path)
     if data.decoded:

@@ -22,8 +22,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stargan_tf import command_line, run_directory
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
+from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m benchmarks.kill_and_resume"
 
@@ -82,7 +83,7 @@ def compare(one: Path, other: Path) -> list[str]:
         import numpy as np
         import tensorflow as tf
 
-        from stargan_tf.training.checkpoint_files import latest
+        from stargan_tf.runs.checkpoint_files import latest
 
     paths = latest(one), latest(other)
     if paths[0].name != paths[1].name:

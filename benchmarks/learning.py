@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import processor
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 
 RESULT_FILE = "learning.json"
 
@@ -117,8 +117,8 @@ def _result(arguments: Arguments, output: Path, data: Path, variant: str, flags:
 
     with command_line.quiet_start():
         from stargan_tf.data.records import open_data_directory
+        from stargan_tf.inference.translator import Translator
         from stargan_tf.metrics import known_factors
-        from stargan_tf.translation import Translator
 
         translator = Translator.from_run(run, batch_size=64)
     result = known_factors.evaluate(translator, open_data_directory(data), arguments.sources, arguments.styles, seed=0)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.machine import processor
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 
 PROGRAM = "python -m benchmarks.serving"
 
@@ -70,9 +70,10 @@ def _export(arguments: Arguments, directory: Path):
     with command_line.quiet_start():
         import keras
 
-        from stargan_tf import export, networks, run_directory
+        from stargan_tf import export, networks
         from stargan_tf.config import PRESETS, resolve
-        from stargan_tf.training.checkpoints import load_ema, save_ema
+        from stargan_tf.runs import run_directory
+        from stargan_tf.runs.checkpoints import load_ema, save_ema
 
     side = arguments.image_size
     config = resolve(replace(PRESETS[arguments.preset], domains=None), DOMAINS, (side, side))

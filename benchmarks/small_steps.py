@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.machine import processor
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 from stargan_tf.config import Config, preset, resolve
 
 PROGRAM = "python -m benchmarks.small_steps"
@@ -81,10 +81,10 @@ def run(arguments: Arguments) -> None:
 def _training(config: Config, data, strategy) -> Callable[[int], None]:
     """Starts a training; returns a function that goes on with it for a number of steps."""
     from stargan_tf.data.input_pipeline import training_dataset
+    from stargan_tf.runs.state import create_state
     from stargan_tf.training.distribution import distribute
     from stargan_tf.training.iteration import compile_steps
     from stargan_tf.training.measurements import Measurements
-    from stargan_tf.training.state import create_state
 
     with strategy.scope():
         state = create_state(config)

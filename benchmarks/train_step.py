@@ -17,7 +17,7 @@ from typing import Literal
 
 from benchmarks import own_process
 from benchmarks.machine import processor
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 
 PROGRAM = "python -m benchmarks.train_step"
 
@@ -98,9 +98,9 @@ def measure(arguments: Arguments) -> dict[str, float]:
 
         from benchmarks import convolutions
         from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, RunConfig
+        from stargan_tf.runs.state import create_state
         from stargan_tf.training.distribution import create_strategy
         from stargan_tf.training.iteration import compile_iteration
-        from stargan_tf.training.state import create_state
 
         strategy = create_strategy(devices=1)
     model = ModelConfig(

@@ -17,7 +17,7 @@ from typing import Literal
 
 from benchmarks import own_process
 from benchmarks.machine import processor
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 
 PROGRAM = "python -m benchmarks.translate"
 

@@ -16,7 +16,7 @@ from typing import Literal
 from PIL import ImageColor
 
 from data_prep import files
-from data_prep.description import METADATA_FILES, describe
+from data_prep.dataset_info import METADATA_FILES, describe
 from data_prep.images import MOST_PIXELS, Encoding, Fit, ImageOptions
 from data_prep.manifest import MANIFEST_FILE
 from data_prep.outcome import Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
@@ -24,9 +24,9 @@ from data_prep.output_directory import check_output, complete_or_absent_anywhere
 from data_prep.shards import EXAMPLES_PER_SHARD
 from data_prep.sources import Source, SourceOptions, open_source
 from data_prep.verify import verify
-from stargan_tf import command_line
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import check_image_size
-from stargan_tf.errors import UserError
 
 PROGRAM = "python -m data_prep.images_to_tfrecords"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from data_prep import files
 from data_prep.shards import WrittenShard
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 MANIFEST_FILE = "manifest.json"
 

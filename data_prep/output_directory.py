@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data_prep import files
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 # Numbers of the Linux kernel's interface (fcntl.h, stdio.h).
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2

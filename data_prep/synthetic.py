@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw
 
 from data_prep.output_directory import complete_or_absent
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 
 DOMAINS = ("circle", "square", "triangle")
 TEXTURES = ("plain", "stripes", "checks")

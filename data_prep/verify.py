@@ -8,11 +8,11 @@ from tqdm import tqdm
 
 from data_prep import files
 from data_prep.manifest import MANIFEST_FILE, hash_file, read_manifest
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.images import UnreadableImage, decode_image
 from stargan_tf.data.records import IMAGE
 from stargan_tf.data.tfrecord import CorruptRecord, read_records
-from stargan_tf.errors import UserError
 
 
 def verify(directory: str) -> None:

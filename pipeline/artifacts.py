@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.output_directory import complete_or_absent
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 STATISTICS_FILE = "statistics.json"
 SCHEMA_FILE = "schema.json"

@@ -17,8 +17,8 @@ import yaml
 from pipeline import configuration
 from pipeline.configuration import STAGES, Settings, StageSettings
 from pipeline.input_fingerprint import fingerprint
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 
 PROGRAM = "python -m pipeline.compile"
 DESCRIPTION = "Writes the pipeline for Vertex AI (a .json file) or Kubeflow Pipelines (a .yaml file)."

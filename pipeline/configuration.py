@@ -21,9 +21,10 @@ from pipeline.anomalies import Thresholds
 from pipeline.components.evaluator import Measurement
 from pipeline.components.trainer import Settings as TrainerSettings
 from pipeline.decision import Limits
-from stargan_tf import command_line, config, export
+from stargan_tf import config, export
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import flatten, preset
-from stargan_tf.errors import UserError
 from stargan_tf.serving import deployment
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,48}[a-z0-9]")

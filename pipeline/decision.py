@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.evaluation.results import MEASURES
 from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
 

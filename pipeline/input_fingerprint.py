@@ -9,7 +9,7 @@ from pathlib import Path
 from data_prep import files
 from data_prep.manifest import hash_file
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 
 def fingerprint(place: str, known: Path | None = None) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 from pipeline import artifacts, configuration
 from pipeline.configuration import STAGES, Settings
 from pipeline.serving_directory import ServingDirectory
-from stargan_tf import command_line, run_directory
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
+from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m pipeline.lineage"
 DESCRIPTION = "Tells which images, schema, configuration, code and metrics a version of the served model came from."

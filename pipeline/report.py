@@ -15,8 +15,9 @@ from typing import Any
 
 from pipeline import artifacts, report_page
 from pipeline.report_page import Run, Stage
-from stargan_tf import command_line, run_directory
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
+from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m pipeline.report"
 DESCRIPTION = "Shows a run of the pipeline, complete or not, as one HTML page."

@@ -12,8 +12,8 @@ from pipeline.components.trainer import Stopped
 from pipeline.configuration import Settings
 from pipeline.input_fingerprint import fingerprint
 from pipeline.run_lock import locked
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 
 if TYPE_CHECKING:
     from ml_metadata.proto import metadata_store_pb2 as proto

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 _LOCK_FILE = "lock"
 

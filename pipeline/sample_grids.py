@@ -3,12 +3,12 @@
 import numpy as np
 from PIL import Image
 
-from stargan_tf import grids
 from stargan_tf.data import records
 from stargan_tf.data.images import evenly_spread
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
-from stargan_tf.translation import Translator
+from stargan_tf.inference import grids
+from stargan_tf.inference.translator import Translator
 
 
 class SampleGrids:

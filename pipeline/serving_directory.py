@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.model_fingerprint import fingerprint
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 RECORD_FILE = "pushed.json"
 _LOCK_FILE = ".push.lock"

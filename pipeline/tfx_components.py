@@ -31,7 +31,7 @@ from pipeline.components import (
 )
 from pipeline.configuration import EvaluatorSettings
 from pipeline.local_directories import delivered, fetched
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 
 # What TFX calls the properties of blessings; its resolver of the latest blessed model looks at them.
 BLESSED, CURRENT_MODEL = "blessed", "current_model_id"

@@ -11,13 +11,16 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf import command_line, face_geometry, face_overview, run_directory
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import UnreadableImage, evenly_spread
-from stargan_tf.errors import UserError
-from stargan_tf.face_detection import Face, Rejections, check_extent, find_faces, load_detector, read_picture
-from stargan_tf.face_geometry import NotAFace
-from stargan_tf.mean_landmarks import read_mean_landmarks, write_mean_landmarks
-from stargan_tf.sampling.inputs import REJECTED_FILE, find_images
+from stargan_tf.faces import geometry as face_geometry
+from stargan_tf.faces import overview as face_overview
+from stargan_tf.faces.detection import Face, Rejections, check_extent, find_faces, load_detector, read_picture
+from stargan_tf.faces.geometry import NotAFace
+from stargan_tf.faces.mean_landmarks import read_mean_landmarks, write_mean_landmarks
+from stargan_tf.inference.inputs import REJECTED_FILE, find_images
+from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m stargan_tf.align"
 DESCRIPTION = (

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stargan_tf import command_line, run_directory
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config, ModelConfig, check, preset
-from stargan_tf.errors import UserError
 from stargan_tf.interop import architecture, published, pytorch_adam, torch_files
+from stargan_tf.runs import run_directory
 
 if TYPE_CHECKING:
     from stargan_tf.interop.conversion import Weights

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 
 if TYPE_CHECKING:
     from stargan_tf.serving.served_model import ServedModel
@@ -90,7 +90,7 @@ def served(model: "ServedModel", host: str, port: int) -> Iterator[str]:
         UserError: the port is in use.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
-    from stargan_tf.serving.page import layout, scripts, theme
+    from stargan_tf.page import layout, scripts, theme
 
     port = _free_port(host, port)
     blocks = layout.build(model)

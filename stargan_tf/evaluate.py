@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from stargan_tf import cache_directory, command_line, run_directory
-from stargan_tf.errors import UserError
+from stargan_tf.base import cache_directory, command_line
+from stargan_tf.base.errors import UserError
+from stargan_tf.runs import run_directory
 
 if TYPE_CHECKING:
     from stargan_tf.data.records import DataDirectory
     from stargan_tf.evaluation.protocol import Evaluator
-    from stargan_tf.translation import Translator
+    from stargan_tf.inference.translator import Translator
 
 PROGRAM = "python -m stargan_tf.evaluate"
 DESCRIPTION = (
@@ -83,8 +84,8 @@ def run(arguments: Arguments) -> None:
         import tensorflow as tf
 
         from stargan_tf.data.records import open_data_directory
+        from stargan_tf.inference.translator import Translator
         from stargan_tf.metrics.known_factors import has_known_factors
-        from stargan_tf.translation import Translator
 
         if arguments.deterministic:
             tf.config.experimental.enable_op_determinism()

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from stargan_tf import command_line, run_directory
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
+from stargan_tf.runs import run_directory
 from stargan_tf.serving import deployment
 
 if TYPE_CHECKING:
-    from stargan_tf.translation import Translator
+    from stargan_tf.inference.translator import Translator
 
 PROGRAM = "python -m stargan_tf.export"
 DESCRIPTION = (
@@ -150,9 +151,9 @@ def load_translator(run: Path, precision: str, fused: bool | None = None, checkp
         UserError: it is not a run directory, or has no checkpoint yet.
     """
     from stargan_tf import networks
-    from stargan_tf.interop import face_network
-    from stargan_tf.training.checkpoints import load_ema
-    from stargan_tf.translation import Translator
+    from stargan_tf.inference.translator import Translator
+    from stargan_tf.runs import face_network
+    from stargan_tf.runs.checkpoints import load_ema
 
     config = run_directory.load_config(run)
     policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]

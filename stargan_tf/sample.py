@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-from stargan_tf import command_line
-from stargan_tf.sampling import cycle, interpolate, translate
+from stargan_tf.base import command_line
+from stargan_tf.inference import cycle, interpolate, translate
 
 PROGRAM = "python -m stargan_tf.sample"
 MODES = {"translate": translate, "cycle": cycle, "interpolate": interpolate}

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stargan_tf import command_line, run_directory
+from stargan_tf.base import command_line
 from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, flatten, preset
+from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m stargan_tf.train"
 DESCRIPTION = (

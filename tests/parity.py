@@ -28,13 +28,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf import losses, networks
+from stargan_tf import networks
 from stargan_tf.config import Config, LossConfig, ModelConfig, OptimizerConfig, RunConfig
 from stargan_tf.interop import pytorch
+from stargan_tf.losses import terms as losses
 from stargan_tf.networks import Networks, face_masks
 from stargan_tf.networks.face_alignment import IMAGE_SIDE, FaceAlignmentNetwork, landmarks
+from stargan_tf.runs.state import TrainingState, create_state, update_ema
 from stargan_tf.training import step as training_step
-from stargan_tf.training.state import TrainingState, create_state, update_ema
 
 OUTPUT_LIMIT = 1e-4
 GRADIENT_LIMIT = 1e-3

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stargan_tf import convert, networks, run_directory
+from stargan_tf import convert, networks
 from stargan_tf.config import ModelConfig
 from stargan_tf.interop import pytorch
-from stargan_tf.training.checkpoints import Checkpoints
-from stargan_tf.training.state import TrainingState, create_state
+from stargan_tf.runs import run_directory
+from stargan_tf.runs.checkpoints import Checkpoints
+from stargan_tf.runs.state import TrainingState, create_state
 
 SMALL = ModelConfig(
     image_size=16, num_domains=3, latent_dim=4, style_dim=6, hidden_dim=10, base_channels=4, max_channels=12

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 from stargan_tf.serving.client import Client, GrpcClient, RestClient
 from stargan_tf.serving.served_model import InvalidRequest, LocalModel, ServedModel, texts
 

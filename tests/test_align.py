@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from stargan_tf import align
-from stargan_tf.face_detection import as_square
+from stargan_tf.faces.detection import as_square
 from stargan_tf.interop import pytorch
 from stargan_tf.networks import face_alignment
 from tests.parity import draw_parameter

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from stargan_tf import run_directory, sample
+from stargan_tf import sample
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import preset
-from stargan_tf.errors import UserError
 from stargan_tf.interop import pytorch, torch_files
-from stargan_tf.training.checkpoints import Checkpoints, check_trainable, load_ema
-from stargan_tf.training.state import create_state
+from stargan_tf.runs import run_directory
+from stargan_tf.runs.checkpoints import Checkpoints, check_trainable, load_ema
+from stargan_tf.runs.state import create_state
 from tests.fixtures import TINY
 from tests.interop.test_torch_format import Command
 from tests.published_files import (

@@ -6,14 +6,15 @@ import keras
 import numpy as np
 import pytest
 
-from stargan_tf import export, networks, run_directory
+from stargan_tf import export, networks
 from stargan_tf.config import Config
 from stargan_tf.data.images import decode_image, to_array, to_image, to_png
-from stargan_tf.interop import face_network, pytorch
+from stargan_tf.inference.translator import Translator
+from stargan_tf.interop import pytorch
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.runs import face_network, run_directory
+from stargan_tf.runs.checkpoints import load_ema, save_ema
 from stargan_tf.serving.served_model import LocalModel, newest_version
-from stargan_tf.training.checkpoints import load_ema, save_ema
-from stargan_tf.translation import Translator
 from tests.fixtures import with_training
 from tests.published_files import FACES
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.kill_and_resume import compare
 from stargan_tf import train
-from stargan_tf.training.checkpoint_files import latest
+from stargan_tf.runs.checkpoint_files import latest
 from tests.fixtures import TINY, flags
 
 

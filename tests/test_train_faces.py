@@ -8,12 +8,13 @@ import pytest
 import tensorflow as tf
 
 from data_prep import images_to_tfrecords
-from stargan_tf import run_directory, train
-from stargan_tf.interop import face_network, pytorch
+from stargan_tf import train
+from stargan_tf.inference.translator import Translator
+from stargan_tf.interop import pytorch
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
 from stargan_tf.networks.face_masks import find_masks
-from stargan_tf.training.checkpoints import load_ema
-from stargan_tf.translation import Translator
+from stargan_tf.runs import face_network, run_directory
+from stargan_tf.runs.checkpoints import load_ema
 from tests.fixtures import TINY, flags
 
 

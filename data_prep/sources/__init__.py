@@ -12,10 +12,10 @@ from data_prep.sources.tables import CELEBA_FILE, CelebaSource, TableSource
 from data_prep.sources.tables import SUFFIXES as TABLE_SUFFIXES
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from data_prep.sources.tfds_source import TfdsSource, find_examples
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import check_domains
 from stargan_tf.data.tfrecord import HEADER_BYTES, CorruptRecord, check_data, record_bytes
-from stargan_tf.errors import UserError
 
 __all__ = [
     "ExampleFormat",

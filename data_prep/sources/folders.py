@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from data_prep import files
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import IMAGE_SUFFIXES
 from stargan_tf.data.records import SUBSETS
-from stargan_tf.errors import UserError
 
 ATTRIBUTES_FILE = "attributes.jsonl"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from data_prep import files
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 CELEBA_FILE = "list_attr_celeba"

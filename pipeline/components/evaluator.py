@@ -14,14 +14,15 @@ from data_prep.output_directory import check_output, complete_or_absent
 from pipeline import artifacts, decision
 from pipeline.decision import Limits
 from pipeline.model_fingerprint import fingerprint
-from stargan_tf import cache_directory, command_line, run_directory
-from stargan_tf.errors import UserError
+from stargan_tf.base import cache_directory, command_line
+from stargan_tf.base.errors import UserError
+from stargan_tf.runs import run_directory
 
 if TYPE_CHECKING:
     from stargan_tf.data.records import DataDirectory
+    from stargan_tf.inference.translator import Translator
     from stargan_tf.metrics.extractors import FeatureExtractor
     from stargan_tf.metrics.perceptual import PerceptualDistance
-    from stargan_tf.translation import Translator
 
 PROGRAM = "python -m pipeline.components.evaluator"
 DESCRIPTION = (
@@ -217,9 +218,9 @@ def _measure_with(arguments: Arguments, data: "DataDirectory", extractor, distan
 
 def _load(model: str, flag: str, batch_size: int) -> "Translator":
     """Loads the networks of a Model that are served: those of the run's best checkpoint, or of its latest."""
+    from stargan_tf.inference.translator import Translator
+    from stargan_tf.runs import best_checkpoint
     from stargan_tf.serving.model_card import CARD_FILE
-    from stargan_tf.training import best_checkpoint
-    from stargan_tf.translation import Translator
 
     path = Path(model) / artifacts.RUN
     served = artifacts.read_json(Path(model) / artifacts.SERVING_MODEL, CARD_FILE, flag).get("step")

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from data_prep.output_directory import complete_or_absent
 from pipeline import anomalies, artifacts
 from pipeline.anomalies import Thresholds
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 
 PROGRAM = "python -m pipeline.components.example_validator"
 DESCRIPTION = (

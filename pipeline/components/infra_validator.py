@@ -18,8 +18,8 @@ from typing import Any
 
 from pipeline import artifacts
 from pipeline.model_fingerprint import fingerprint
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 from stargan_tf.serving.served_model import invalid_request
 
 PROGRAM = "python -m pipeline.components.infra_validator"

@@ -15,8 +15,8 @@ from data_prep.output_directory import check_output, complete_or_absent
 from pipeline import artifacts
 from pipeline.model_fingerprint import fingerprint
 from pipeline.serving_directory import ServingDirectory
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 from stargan_tf.serving import deployment
 
 PROGRAM = "python -m pipeline.components.pusher"

@@ -13,7 +13,7 @@ from data_prep import metadata_protos
 from data_prep.output_directory import complete_or_absent
 from data_prep.statistics import EDGES
 from pipeline import artifacts
-from stargan_tf import command_line
+from stargan_tf.base import command_line
 from stargan_tf.data.records import SUBSETS, split_name
 
 PROGRAM = "python -m pipeline.components.schema_gen"

@@ -15,14 +15,14 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from data_prep import description
+from data_prep import dataset_info as description
 from data_prep.manifest import hash_file, read_manifest
 from data_prep.outcome import DUPLICATES_FILE, NEAR_DUPLICATES_FILE, REJECTED_FILE
 from data_prep.output_directory import complete_or_absent
 from data_prep.verify import verify
 from pipeline import artifacts
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 
 PROGRAM = "python -m pipeline.components.statistics_gen"
 DESCRIPTION = "Takes the statistics of a data directory out of it, checked against its manifest."

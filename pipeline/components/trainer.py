@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 from data_prep.output_directory import complete_or_absent
 from pipeline import artifacts
-from stargan_tf import command_line, export, train
+from stargan_tf import export, train
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, flatten, preset
-from stargan_tf.errors import UserError
 
 PROGRAM = "python -m pipeline.components.trainer"
 DESCRIPTION = (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data import augment, records, schedule
 from stargan_tf.data.augment import View
@@ -14,7 +15,6 @@ from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.record_files import Place, RecordFiles
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.tfrecord import CorruptRecord
-from stargan_tf.errors import UserError
 
 # What is called with each record that has to be skipped, and why; it raises UserError if that is one too many.
 Skip = Callable[[Place, str], None]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.record_files import Place
-from stargan_tf.errors import UserError
 
 
 class CorruptRecords:

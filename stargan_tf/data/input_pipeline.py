@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data import records
 from stargan_tf.data.batch_reader import BatchReader
@@ -18,7 +19,6 @@ from stargan_tf.data.reader_processes import read_in_processes
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.shutdown import awaited
 from stargan_tf.data.stored_images import StoredImages
-from stargan_tf.errors import UserError
 
 Value = TypeVar("Value")
 

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.batch_reader import BatchReader, Skip
 from stargan_tf.data.buffers import SharedBufferPool, open_shared
 from stargan_tf.data.record_files import Place
-from stargan_tf.errors import UserError
 
 # Batches that are asked for before they are needed, for each process: the one that it works on, and the next.
 _AHEAD = 2

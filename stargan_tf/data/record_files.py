@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from stargan_tf.data import files
+from stargan_tf.base import files
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.tfrecord import HEADER_BYTES, CorruptRecord, check_data, read_length, record_bytes
-from stargan_tf.errors import UserError
 
 # In place of the size of a record: its header is damaged; or it cannot be found, because of a damage before it.
 _DAMAGED, _HIDDEN = -1, -2
@@ -39,7 +39,7 @@ class RecordFiles:
     """The records of several TFRecord files, counted through; threads may share it.
 
     Args:
-        paths: the files, local or remote, see `stargan_tf.data.files`.
+        paths: the files, local or remote, see `stargan_tf.base.files`.
         lengths: how many records each of them has.
 
     Raises:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stargan_tf.data import files
+from stargan_tf.base import files
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import encode_example
-from stargan_tf.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -251,7 +251,7 @@ def check_data_directory(path: str | os.PathLike[str]) -> None:
     """Checks that a data directory is there; for a local path, without what takes seconds to import.
 
     Args:
-        path: the directory, local or of a file system that `stargan_tf.data.files` reads.
+        path: the directory, local or of a file system that `stargan_tf.base.files` reads.
 
     Raises:
         UserError: it is missing, or is not a data directory.
@@ -272,7 +272,7 @@ def open_data_directory(path: str | os.PathLike[str]) -> DataDirectory:
     """Reads the metadata of a data directory.
 
     Args:
-        path: the directory, local or of a file system that `stargan_tf.data.files` reads.
+        path: the directory, local or of a file system that `stargan_tf.base.files` reads.
 
     Returns:
         What is in it.

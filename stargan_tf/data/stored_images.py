@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data import scaling
 from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.record_files import CorruptRecord, RecordFiles
 from stargan_tf.data.records import DataDirectory
-from stargan_tf.errors import UserError
 
 
 class StoredImages:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stargan_tf.evaluation import whole_files
+from stargan_tf.base import whole_files
 from stargan_tf.evaluation.feature_summary import FeatureSummary
 from stargan_tf.evaluation.tasks import Task
 

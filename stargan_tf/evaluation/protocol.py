@@ -15,23 +15,23 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data import records
 from stargan_tf.data.images import evenly_spread
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
-from stargan_tf.errors import UserError
 from stargan_tf.evaluation.feature_summary import FeatureSummary
 from stargan_tf.evaluation.progress import TaskProgress, WorkDirectory
 from stargan_tf.evaluation.real_images import RealImages
 from stargan_tf.evaluation.settings import FEWEST_GENERATED, FEWEST_REAL, ProtocolSettings
 from stargan_tf.evaluation.tasks import LatentStyles, ReferenceStyles, Styles, Task, all_tasks
+from stargan_tf.inference.translator import Translator
 from stargan_tf.metrics.extractors import FeatureExtractor
 from stargan_tf.metrics.frechet import FewSamplesWarning, frechet_distance
 from stargan_tf.metrics.identity import identity
 from stargan_tf.metrics.kernel import kernel_distance
 from stargan_tf.metrics.neighbours import density_coverage, precision_recall
 from stargan_tf.metrics.perceptual import PerceptualDistance, mean_pairwise
-from stargan_tf.translation import Translator
 
 # Results of another version are not gone on with.
 _VERSION = 1

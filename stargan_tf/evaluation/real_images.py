@@ -5,10 +5,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from stargan_tf.base import whole_files
 from stargan_tf.data import records
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
-from stargan_tf.evaluation import whole_files
 from stargan_tf.evaluation.feature_summary import FeatureSummary
 from stargan_tf.metrics.extractors import FeatureExtractor
 

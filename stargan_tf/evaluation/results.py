@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stargan_tf import run_directory
-from stargan_tf.errors import UserError
-from stargan_tf.evaluation.whole_files import write_json
+from stargan_tf.base.errors import UserError
+from stargan_tf.base.whole_files import write_json
 from stargan_tf.metrics.frechet import ENOUGH_SAMPLES
+from stargan_tf.runs import run_directory
 
 DIRECTORY = "evaluation"
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 MODES = ("latent", "reference")
 

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.stored_images import StoredImages
-from stargan_tf.errors import UserError
-from stargan_tf.translation import Translator
+from stargan_tf.inference.translator import Translator
 
 # Reference images read at once.
 _BLOCK = 64

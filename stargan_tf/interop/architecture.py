@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import ModelConfig, check_model, log2_size
-from stargan_tf.errors import UserError
 
 State = Mapping[str, Mapping[str, np.ndarray]]
 

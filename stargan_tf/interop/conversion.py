@@ -9,17 +9,17 @@ import keras
 import numpy as np
 
 from stargan_tf import config as configuration
-from stargan_tf import run_directory
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
-from stargan_tf.errors import UserError
-from stargan_tf.interop import face_network, pytorch
+from stargan_tf.interop import pytorch
 from stargan_tf.interop.architecture import State
 from stargan_tf.interop.pytorch_adam import AdamState
 from stargan_tf.networks import Networks
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
-from stargan_tf.training.checkpoint_files import latest
-from stargan_tf.training.checkpoints import Checkpoints, holds_trained_networks, load_ema, save_ema
-from stargan_tf.training.state import TrainingState, build_ema, create_state
+from stargan_tf.runs import face_network, run_directory
+from stargan_tf.runs.checkpoint_files import latest
+from stargan_tf.runs.checkpoints import Checkpoints, holds_trained_networks, load_ema, save_ema
+from stargan_tf.runs.state import TrainingState, build_ema, create_state
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 FACE_NETWORK = "fan"
 DISCRIMINATOR = "discriminator"

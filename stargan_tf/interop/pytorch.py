@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.networks import Networks
-from stargan_tf.networks.blocks import AdainResidualBlock, ResidualBlock, Trunk
 from stargan_tf.networks.face_alignment import DEPTH, BatchNorm, FaceAlignmentNetwork
+from stargan_tf.networks.residual_blocks import AdainResidualBlock, ResidualBlock, Trunk
 
 State = Mapping[str, Mapping[str, np.ndarray]]
 

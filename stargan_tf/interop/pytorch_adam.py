@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import OptimizerConfig
-from stargan_tf.errors import UserError
 from stargan_tf.interop.architecture import State
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")

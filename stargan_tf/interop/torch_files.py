@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.interop import torch_format
 
 # Published files are nested five deep (an optimizer's groups); deeper ones, or ones that refer to the same list again

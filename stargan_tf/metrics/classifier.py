@@ -16,12 +16,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data import records, scaling
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
-from stargan_tf.errors import UserError
 from stargan_tf.metrics.identity import short_hash
 from stargan_tf.metrics.perceptual import squared_difference, unit_normalized
 

@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.records import DataDirectory
-from stargan_tf.errors import UserError
 
 
 class FeatureExtractor(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.metrics.extractors import FeatureExtractor
 
 # With fewer samples than InceptionV3 has features, covariances are singular and the distance is far too large.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.metrics.identity import short_hash
 from stargan_tf.metrics.preprocessing import Preprocessing
 

@@ -8,8 +8,8 @@ import itertools
 
 import numpy as np
 
-from stargan_tf.errors import UserError
-from stargan_tf.metrics.blocks import blocks
+from stargan_tf.base.errors import UserError
+from stargan_tf.metrics.pairwise_distances import blocks
 
 
 def kernel_distance(

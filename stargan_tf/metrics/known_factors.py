@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data import records
 from stargan_tf.data.input_pipeline import read_images
 from stargan_tf.data.records import DataDirectory
-from stargan_tf.errors import UserError
+from stargan_tf.inference.translator import Translator
 from stargan_tf.metrics.picture_reading import (
     OUTLINES,
     SHAPES,
@@ -23,7 +24,6 @@ from stargan_tf.metrics.picture_reading import (
     hue_spread,
     read,
 )
-from stargan_tf.translation import Translator
 
 # What `evaluate` needs to know of each image.
 FACTORS = frozenset({"x", "y", "radius", "hue", "texture", "outline"})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.metrics.onnx_network import OnnxNetwork
 from stargan_tf.metrics.perceptual import squared_difference, unit_normalized
 

@@ -7,8 +7,8 @@ own set; the measures count who is in whose balls. Distances are computed block 
 
 import numpy as np
 
-from stargan_tf.errors import UserError
-from stargan_tf.metrics.blocks import blocks, squared_distances
+from stargan_tf.base.errors import UserError
+from stargan_tf.metrics.pairwise_distances import blocks, squared_distances
 
 
 def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> dict[str, float]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.metrics.identity import short_hash
 from stargan_tf.metrics.preprocessing import Preprocessing
 

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.records import DataDirectory
-from stargan_tf.errors import UserError
 
 # Keeps the direction of a feature vector of zeros defined.
 _EPSILON = 1e-10

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import to_array, to_image
-from stargan_tf.errors import UserError
 
 
 @dataclass(frozen=True)

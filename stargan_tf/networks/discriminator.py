@@ -3,9 +3,9 @@
 import keras
 import tensorflow as tf
 
-from stargan_tf.networks.blocks import Trunk
 from stargan_tf.networks.convolution import SpectralConv2D, conv
 from stargan_tf.networks.layers import widen
+from stargan_tf.networks.residual_blocks import Trunk
 
 
 @keras.saving.register_keras_serializable(package="stargan_tf")

@@ -6,10 +6,10 @@ import keras
 import tensorflow as tf
 
 from stargan_tf.config import HIGH_PASS_SIDES, log2_size
-from stargan_tf.networks.blocks import AdainResidualBlock, ResidualBlock
 from stargan_tf.networks.convolution import conv
 from stargan_tf.networks.layers import high_pass, leaky_relu, shrink, track, widen
 from stargan_tf.networks.normalization import InstanceNorm
+from stargan_tf.networks.residual_blocks import AdainResidualBlock, ResidualBlock
 
 Masks = tuple[tf.Tensor, tf.Tensor]
 Features = dict[str, tf.Tensor]

@@ -2,8 +2,8 @@
 
 import keras
 
-from stargan_tf.networks.blocks import Trunk
 from stargan_tf.networks.layers import DomainDense, select_domain, widen
+from stargan_tf.networks.residual_blocks import Trunk
 
 
 @keras.saving.register_keras_serializable(package="stargan_tf")

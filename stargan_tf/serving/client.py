@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stargan_tf import command_line
-from stargan_tf.errors import UserError
-from stargan_tf.sampling import style_file
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
+from stargan_tf.inference import style_file
 from stargan_tf.serving.grpc_client import GrpcClient
 from stargan_tf.serving.remote_model import Client
 from stargan_tf.serving.rest_client import RestClient

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 # No number, so TF Serving takes it for no version.
 DIRECTORY = "serving"

@@ -8,9 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
+from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import portable
-from stargan_tf.translation import Translator
 
 
 def write(translator: Translator, directory: Path, card: Mapping[str, Any]) -> dict[str, float]:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stargan_tf import run_directory
 from stargan_tf.config import Config, flatten
 from stargan_tf.evaluate import RESULT_FILE
+from stargan_tf.runs import run_directory
 
 CARD_FILE = "model_card.json"
 README_FILE = "README.md"

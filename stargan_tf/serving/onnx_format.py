@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
+from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import portable
-from stargan_tf.translation import Translator
 
 # The newest that tf2onnx writes.
 OPSET = 18

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf.errors import UserError
-from stargan_tf.translation import Translator
+from stargan_tf.base.errors import UserError
+from stargan_tf.inference.translator import Translator
 
 # In images of [-1, 1] and in style codes. Other kernels add in another order, which gives a few times 1e-6 in the
 # published networks; a weight or an operation gone wrong gives far more.

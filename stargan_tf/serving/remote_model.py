@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.serving.served_model import InvalidRequest, ServedModel, ServerUnavailable, texts
 
 # The wait before the first further try, doubled before each of the next; half as long or half as long again by chance,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 # How TensorFlow wraps a sentence that the graph refuses a request with.
 _ASSERTION = re.compile(r"assertion failed: \[(.*?)(?:\](?=\s*(?:\[\[|\[?$))|$)", re.DOTALL)

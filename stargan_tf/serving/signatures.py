@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from stargan_tf.inference.translator import Translator, latents_of_seeds
 from stargan_tf.serving.decoding.images import decode_images
-from stargan_tf.translation import Translator, latents_of_seeds
 
 FORMATS = ("png", "jpeg")
 JPEG_QUALITY = 95

@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 import keras
 import tensorflow as tf
 
+from stargan_tf.losses.objectives import Batch, Metrics
 from stargan_tf.networks.generator import Masks
-from stargan_tf.training.objectives import Batch, Metrics
 
 
 def mean_over_parts(

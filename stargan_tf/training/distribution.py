@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 TF_CONFIG = "TF_CONFIG"
 

@@ -9,17 +9,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from stargan_tf import cache_directory, run_directory
+from stargan_tf.base import cache_directory
+from stargan_tf.base.disk import writing
 from stargan_tf.config import Config, RunConfig
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.evaluation import results
 from stargan_tf.evaluation.protocol import Evaluator, Interrupted, ProtocolSettings
+from stargan_tf.inference.translator import Translator
 from stargan_tf.metrics import extractors, perceptual
-from stargan_tf.training import best_checkpoint
-from stargan_tf.training.best_checkpoint import Best
-from stargan_tf.training.disk import writing
+from stargan_tf.runs import best_checkpoint, run_directory
+from stargan_tf.runs.best_checkpoint import Best
 from stargan_tf.training.summaries import Summaries
-from stargan_tf.translation import Translator
 
 
 def is_due(settings: RunConfig, step: int) -> bool:

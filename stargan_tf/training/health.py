@@ -7,9 +7,9 @@ import sys
 import keras
 import tensorflow as tf
 
-from stargan_tf.training.adam import Adam
+from stargan_tf.runs.adam import Adam
+from stargan_tf.runs.state import TrainingState
 from stargan_tf.training.measurements import NonFiniteError
-from stargan_tf.training.state import TrainingState
 
 
 def check_finite(state: TrainingState, step: int) -> None:

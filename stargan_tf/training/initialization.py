@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf import networks, run_directory
+from stargan_tf import networks
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
-from stargan_tf.errors import UserError
 from stargan_tf.interop import pytorch
 from stargan_tf.networks import Networks
-from stargan_tf.training.checkpoint_files import latest
-from stargan_tf.training.checkpoints import holds_trained_networks, load_ema
-from stargan_tf.training.state import TrainingState
+from stargan_tf.runs import run_directory
+from stargan_tf.runs.checkpoint_files import latest
+from stargan_tf.runs.checkpoints import holds_trained_networks, load_ema
+from stargan_tf.runs.state import TrainingState
 
 # Fields of the model that shape its weights, besides the number of domains.
 _SHAPES = ("size", "latent_dim", "style_dim", "hidden_dim", "full_resolution_channels", "max_channels", "spectral_norm")

@@ -11,8 +11,8 @@ from stargan_tf.config import Config
 from stargan_tf.data.scaling import scale_tensor
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
 from stargan_tf.networks.face_masks import find_masks
+from stargan_tf.runs.state import TrainingState, update_ema
 from stargan_tf.training.accumulation import masks_in_parts
-from stargan_tf.training.state import TrainingState, update_ema
 from stargan_tf.training.step import Batch, Metrics, diversity_weight, latent_codes, train_step
 
 # So far apart are the steps whose latent codes a run draws before and after it went back to a checkpoint.

@@ -7,28 +7,28 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from stargan_tf import config as configuration
-from stargan_tf import run_directory
 from stargan_tf.config import Config, RunConfig, check_replicas, resolve
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory, fingerprint
-from stargan_tf.interop import face_network as face_networks
+from stargan_tf.inference.translator import Translator
 from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
-from stargan_tf.run_directory import FACE_NETWORK_FILE, LOGS
+from stargan_tf.runs import face_network as face_networks
+from stargan_tf.runs import run_directory
+from stargan_tf.runs.checkpoint_files import find_latest
+from stargan_tf.runs.checkpoints import Checkpoints, check_trainable
+from stargan_tf.runs.run_directory import FACE_NETWORK_FILE, LOGS
+from stargan_tf.runs.state import TrainingState, create_state
 from stargan_tf.training import evaluation_schedule, health, initialization
-from stargan_tf.training.checkpoint_files import find_latest
-from stargan_tf.training.checkpoints import Checkpoints, check_trainable
 from stargan_tf.training.distribution import create_strategy, describe, distribute
 from stargan_tf.training.evaluation_schedule import EvaluationSchedule
 from stargan_tf.training.iteration import compile_steps
 from stargan_tf.training.measurements import Measurements, NonFiniteError
 from stargan_tf.training.profiling import Profiler
 from stargan_tf.training.rollback import roll_back
-from stargan_tf.training.state import TrainingState, create_state
 from stargan_tf.training.stop_signals import StopSignals
 from stargan_tf.training.summaries import Summaries
 from stargan_tf.training.workers import Workers
-from stargan_tf.translation import Translator
 
 # What the progress bar shows of the losses.
 _SHOWN = {"g_latent/total": "G", "d_latent/total": "D", "g_latent/cyc": "cyc", "g_latent/sty": "sty"}

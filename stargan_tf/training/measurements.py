@@ -5,8 +5,8 @@ import math
 import time
 from collections.abc import Iterator
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
-from stargan_tf.errors import UserError
 from stargan_tf.training.iteration import DATA_WAIT, StepMetrics
 
 

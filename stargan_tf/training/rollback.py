@@ -4,11 +4,11 @@ import sys
 import time
 from pathlib import Path
 
-from stargan_tf import run_directory
 from stargan_tf.config import Config
-from stargan_tf.training.checkpoints import Checkpoints
+from stargan_tf.runs import run_directory
+from stargan_tf.runs.checkpoints import Checkpoints
+from stargan_tf.runs.state import TrainingState
 from stargan_tf.training.measurements import NonFiniteError
-from stargan_tf.training.state import TrainingState
 
 
 def roll_back(

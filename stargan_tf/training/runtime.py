@@ -4,8 +4,8 @@ import os
 
 import tensorflow as tf
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import RunConfig
-from stargan_tf.errors import UserError
 
 
 def configure(settings: RunConfig) -> None:

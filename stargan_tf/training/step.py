@@ -6,8 +6,7 @@ import keras
 import tensorflow as tf
 
 from stargan_tf.config import Config, LossConfig
-from stargan_tf.training.accumulation import mean_over_parts
-from stargan_tf.training.objectives import (
+from stargan_tf.losses.objectives import (
     DISCRIMINATOR_TERMS,
     GENERATOR_TERMS,
     Batch,
@@ -19,7 +18,8 @@ from stargan_tf.training.objectives import (
     reference_guided_loss,
     reference_guided_translation,
 )
-from stargan_tf.training.state import TrainingState
+from stargan_tf.runs.state import TrainingState
+from stargan_tf.training.accumulation import mean_over_parts
 
 # What the latent-guided update of G moves.
 _MOVED = ("generator", "mapping_network", "style_encoder")

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf import grids, run_directory
+from stargan_tf.base.disk import writing
 from stargan_tf.config import Config
 from stargan_tf.data import records
 from stargan_tf.data.input_pipeline import read_images
 from stargan_tf.data.records import DataDirectory
-from stargan_tf.run_directory import LOGS
-from stargan_tf.training.disk import writing
-from stargan_tf.translation import Translator
+from stargan_tf.inference import grids
+from stargan_tf.inference.translator import Translator
+from stargan_tf.runs import run_directory
+from stargan_tf.runs.run_directory import LOGS
 
 SAMPLES = "samples"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.training.distribution import num_workers
 
 # What sysexits.h calls a temporary failure: the same command, started again everywhere, goes on.

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data import records
 from stargan_tf.data.corrupt_records import CorruptRecords
@@ -17,7 +18,6 @@ from stargan_tf.data.images import to_array
 from stargan_tf.data.input_pipeline import read_images, training_dataset
 from stargan_tf.data.record_files import Place, RecordFiles
 from stargan_tf.data.records import open_data_directory, serialize_example
-from stargan_tf.errors import UserError
 
 from .conftest import DOMAINS, IMAGE_SIZE, make_image
 from .test_input_pipeline import IMAGES, assert_equal, identify, take

@@ -6,11 +6,11 @@ import fsspec
 import pytest
 import tensorflow as tf
 
+from stargan_tf.base import files
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
-from stargan_tf.data import files
 from stargan_tf.data.input_pipeline import read_images, training_dataset
 from stargan_tf.data.records import check_data_directory, fingerprint, open_data_directory
-from stargan_tf.errors import UserError
 
 from .test_input_pipeline import assert_equal, take
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data.images import to_array
 from stargan_tf.data.input_pipeline import read_images, training_dataset
-from stargan_tf.errors import UserError
 
 from .conftest import SHARD_LENGTHS, make_image
 

@@ -10,12 +10,12 @@ import time
 import psutil
 import pytest
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data.batch_reader import BatchReader
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.reader_processes import read_in_processes
-from stargan_tf.errors import UserError
 
 from .test_corrupt_records import copy, flip_byte  # noqa: F401  # a fixture
 from .test_input_pipeline import assert_equal, take

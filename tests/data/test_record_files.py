@@ -1,9 +1,9 @@
 import pytest
 import tensorflow as tf
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.record_files import RecordFiles
 from stargan_tf.data.tfrecord import CorruptRecord
-from stargan_tf.errors import UserError
 
 HEADER, FOOTER = 12, 4
 RECORDS = [[b"first", b"", b"the third one"], [], [b"x" * 100, b"y" * 10]]

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import (
     SplitSummary,
@@ -17,7 +18,6 @@ from stargan_tf.data.records import (
     split_name,
     write_metadata,
 )
-from stargan_tf.errors import UserError
 
 
 @pytest.mark.parametrize(

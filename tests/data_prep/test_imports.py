@@ -8,9 +8,9 @@ from pathlib import Path
 import data_prep
 
 ALLOWED = {
-    "stargan_tf.command_line",
+    "stargan_tf.base.command_line",
     "stargan_tf.config",  # which image sizes the networks take
-    "stargan_tf.errors",
+    "stargan_tf.base.errors",
     "stargan_tf.data.colour_profiles",
     "stargan_tf.data.example_format",
     "stargan_tf.data.images",

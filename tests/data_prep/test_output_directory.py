@@ -1,7 +1,7 @@
 import pytest
 
 from data_prep.output_directory import check_output, complete_or_absent
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 
 def test_the_output_appears_only_when_complete(tmp_path):

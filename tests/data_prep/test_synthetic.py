@@ -8,7 +8,7 @@ from PIL import Image
 
 from data_prep import synthetic
 from data_prep.synthetic import DOMAINS, OUTLINES, TEXTURES, Arguments, Factors, draw, random_factors, write
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 PLAIN = Factors("circle", 0.3, "plain", "none", 0.5, 0.55, 0.25, 0.5, 0.0, 0.0)
 

@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pytest
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import evenly_spread
 from stargan_tf.data.input_pipeline import read_images
 from stargan_tf.data.records import fingerprint, open_data_directory
-from stargan_tf.errors import UserError
 from stargan_tf.evaluation.protocol import Evaluator, Interrupted, ProtocolSettings
 from stargan_tf.evaluation.tasks import LatentStyles, Task
+from stargan_tf.inference.translator import Translator
 from stargan_tf.metrics.frechet import Moments, frechet_distance
 from stargan_tf.metrics.neighbours import precision_recall
-from stargan_tf.translation import Translator
 from tests.evaluation.measures import PixelDistance, RandomFeatures
 
 SETTINGS = ProtocolSettings(outputs=4, seed=3)

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.evaluation import results
 
 MEASURED = {

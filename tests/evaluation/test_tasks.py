@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.records import open_data_directory
 from stargan_tf.data.stored_images import StoredImages
-from stargan_tf.errors import UserError
 from stargan_tf.evaluation.tasks import LatentStyles, ReferenceStyles, Task, all_tasks
-from stargan_tf.translation import Translator
+from stargan_tf.inference.translator import Translator
 
 TASK = Task("latent", "circle", "square")
 

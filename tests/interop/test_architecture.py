@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stargan_tf import networks
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import ModelConfig
-from stargan_tf.errors import UserError
 from stargan_tf.interop import pytorch
 from stargan_tf.interop.architecture import count_parameters, infer
 

@@ -9,12 +9,13 @@ import pytest
 import tensorflow as tf
 import torch
 
-from stargan_tf import networks, run_directory
+from stargan_tf import networks
 from stargan_tf.config import ModelConfig
-from stargan_tf.interop import face_network, pytorch, torch_files
-from stargan_tf.training.checkpoints import Checkpoints, load_ema
-from stargan_tf.training.state import create_state
-from stargan_tf.translation import Translator
+from stargan_tf.inference.translator import Translator
+from stargan_tf.interop import pytorch, torch_files
+from stargan_tf.runs import face_network, run_directory
+from stargan_tf.runs.checkpoints import Checkpoints, load_ema
+from stargan_tf.runs.state import create_state
 from tests.fixtures import TINY
 from tests.interop.test_torch_files import equal
 from tests.parity import draw, draw_parameter

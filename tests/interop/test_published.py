@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.interop import published
 
 TENSORS = {"b.weight": np.ones(2), "a.weight": np.zeros((1, 2)), "c.bias": np.zeros(3)}

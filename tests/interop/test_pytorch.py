@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from stargan_tf import networks
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import ModelConfig
-from stargan_tf.errors import UserError
 from stargan_tf.interop import pytorch
 
 REFERENCE = Path(__file__).parents[1] / "reference"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import OptimizerConfig
-from stargan_tf.errors import UserError
 from stargan_tf.interop import pytorch_adam
 from stargan_tf.interop.pytorch_adam import AdamState
 

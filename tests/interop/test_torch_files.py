@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.interop import torch_files
 
 FORMATS = {"zip": True, "legacy": False}

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.input_pipeline import read_images
 from stargan_tf.data.records import open_data_directory
-from stargan_tf.errors import UserError
 from stargan_tf.metrics import classifier
 from stargan_tf.metrics.classifier import ClassifierDistance, ClassifierFeatures
 from stargan_tf.metrics.identity import identity

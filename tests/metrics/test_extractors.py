@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.metrics import classifier
 from stargan_tf.metrics.extractors import load_extractor
 from stargan_tf.metrics.perceptual import load_distance

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.metrics.frechet import FewSamplesWarning, Moments, frechet_distance
 
 pytestmark = pytest.mark.filterwarnings("ignore::stargan_tf.metrics.frechet.FewSamplesWarning")

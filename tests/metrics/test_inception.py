@@ -9,7 +9,7 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 from PIL import Image
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.metrics import inception
 from stargan_tf.metrics.extractors import load_extractor
 

@@ -7,10 +7,10 @@ import pytest
 
 from stargan_tf.data.records import open_data_directory
 from stargan_tf.evaluation.results import MEASURES
+from stargan_tf.inference.translator import Translator
 from stargan_tf.metrics import known_factors
 from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
 from stargan_tf.metrics.picture_reading import OUTLINES, TEXTURES, read
-from stargan_tf.translation import Translator
 from tests.metrics.generated_pictures import pictures
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.metrics.lpips import Lpips
 from stargan_tf.metrics.perceptual import mean_pairwise
 from tests.metrics import onnx_files

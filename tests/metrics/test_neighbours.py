@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from stargan_tf.errors import UserError
-from stargan_tf.metrics import blocks
+from stargan_tf.base.errors import UserError
+from stargan_tf.metrics import pairwise_distances as blocks
 from stargan_tf.metrics.neighbours import density_coverage, precision_recall, radii
 
 

@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto
 from PIL import Image
 
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.metrics.onnx_network import OnnxFeatures, OnnxNetwork
 from tests.metrics import onnx_files
 from tests.metrics.onnx_files import layers, random_weights

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from stargan_tf import networks
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import ModelConfig
-from stargan_tf.errors import UserError
 
 NAMES = ("generator", "mapping_network", "style_encoder", "discriminator")
 WITH_MASKS = ModelConfig(

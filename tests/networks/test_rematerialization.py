@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stargan_tf import losses
+from stargan_tf.losses import terms as losses
 from stargan_tf.networks.discriminator import Discriminator
 from stargan_tf.networks.generator import Generator
 from stargan_tf.networks.rematerialization import rematerialize

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from pipeline.decision import Limits, decide
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 from stargan_tf.evaluation.results import MEASURES
 
 TASKS = ("cat2dog", "dog2cat")

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from pipeline.input_fingerprint import fingerprint
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 
 @pytest.fixture

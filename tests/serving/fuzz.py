@@ -28,9 +28,9 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from tqdm import tqdm
 
-from stargan_tf import command_line
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import decode_image
-from stargan_tf.errors import UserError
 from stargan_tf.serving import rest_client
 from stargan_tf.serving.served_model import invalid_request
 from tests import serving_double

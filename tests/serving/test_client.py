@@ -17,8 +17,8 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import to_png
-from stargan_tf.errors import UserError
 from stargan_tf.serving import remote_model
 from stargan_tf.serving.client import GrpcClient, RestClient, main
 from stargan_tf.serving.served_model import InvalidRequest, ServerUnavailable, texts

@@ -7,9 +7,9 @@ import onnx
 import pytest
 
 from stargan_tf import export
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
+from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import portable
-from stargan_tf.translation import Translator
 
 NAMES = {"translate_style", "encode_style", "map_latent"}
 

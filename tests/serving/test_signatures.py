@@ -12,9 +12,9 @@ import tensorflow as tf
 from PIL import Image
 
 from stargan_tf.data.images import decode_image, fit_image, to_array, to_image, to_png
+from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import warmup
 from stargan_tf.serving.served_model import InvalidRequest, invalid_request, texts
-from stargan_tf.translation import Translator
 
 DOMAINS = ("circle", "square", "triangle")
 TRANSLATIONS = (

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from stargan_tf import train
 from stargan_tf.config import Config, DataConfig, ModelConfig, OptimizerConfig, RunConfig
+from stargan_tf.runs.state import TrainingState, create_state
 from stargan_tf.training.distribution import create_strategy, distribute
 from stargan_tf.training.iteration import compile_iteration
-from stargan_tf.training.state import TrainingState, create_state
 from stargan_tf.training.workers import Workers
 
 STEPS = 5

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stargan_tf.losses.objectives import Batch
 from stargan_tf.training.accumulation import masks_in_parts, part_of
 from stargan_tf.training.distribution import create_strategy
-from stargan_tf.training.objectives import Batch
 from tests.training.fixed_batches import CONFIG, RATE, run_steps, weights
 
 LAZY = replace(CONFIG, losses=replace(CONFIG.losses, reg_every=2))

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
-from stargan_tf.errors import UserError
-from stargan_tf.training.checkpoint_files import find_latest
+from stargan_tf.runs.checkpoint_files import find_latest
+from stargan_tf.runs.state import create_state
 from stargan_tf.training.distribution import TF_CONFIG, create_strategy
-from stargan_tf.training.state import create_state
 from tests.fixtures import TINY, flags
 from tests.training.fixed_batches import CONFIG, RATE, STEPS, run_steps, weights
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stargan_tf import run_directory
 from stargan_tf.config import RunConfig
 from stargan_tf.data.records import fingerprint, open_data_directory
-from stargan_tf.training import best_checkpoint, evaluation_schedule
-from stargan_tf.training.checkpoint_files import find_latest, path_of, saved_steps
+from stargan_tf.inference.translator import Translator
+from stargan_tf.runs import best_checkpoint, run_directory
+from stargan_tf.runs.checkpoint_files import find_latest, path_of, saved_steps
+from stargan_tf.training import evaluation_schedule
 from stargan_tf.training.evaluation_schedule import EvaluationSchedule
 from stargan_tf.training.loop import train_and_evaluate
 from stargan_tf.training.summaries import Summaries
-from stargan_tf.translation import Translator
 from tests.evaluation.measures import write_onnx
 from tests.fixtures import TINY, with_training
 

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from stargan_tf.config import Config, OptimizerConfig
+from stargan_tf.runs.state import create_state
 from stargan_tf.training import health
 from stargan_tf.training.measurements import NonFiniteError
-from stargan_tf.training.state import create_state
 
 
 @pytest.fixture(scope="module")

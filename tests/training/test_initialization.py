@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from stargan_tf import config as configuration
-from stargan_tf import run_directory
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config, RunConfig
-from stargan_tf.errors import UserError
 from stargan_tf.interop import pytorch
+from stargan_tf.runs import run_directory
+from stargan_tf.runs.checkpoints import Checkpoints, check_trainable, save_ema
+from stargan_tf.runs.state import create_state
 from stargan_tf.training import initialization
-from stargan_tf.training.checkpoints import Checkpoints, check_trainable, save_ema
-from stargan_tf.training.state import create_state
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from stargan_tf import config as configuration
+from stargan_tf.base.errors import UserError
 from stargan_tf.config import RunConfig
 from stargan_tf.data.records import open_data_directory
-from stargan_tf.errors import UserError
 from stargan_tf.training import loop
 from stargan_tf.training.loop import train_and_evaluate
 from stargan_tf.training.measurements import NonFiniteError

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from stargan_tf.config import Config, DataConfig, LossConfig, OptimizerConfig
+from stargan_tf.runs.state import create_state
 from stargan_tf.training import step as training_step
-from stargan_tf.training.state import create_state
 from stargan_tf.training.step import Batch, diversity_weight, latent_codes
 
 LAMBDA_DS = tf.constant(1.0)

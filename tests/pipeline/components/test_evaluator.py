@@ -9,8 +9,8 @@ from PIL import Image
 from pipeline.components import evaluator
 from pipeline.decision import Limits
 from pipeline.model_fingerprint import fingerprint
-from stargan_tf import run_directory
-from stargan_tf.training.checkpoints import load_ema, save_ema
+from stargan_tf.runs import run_directory
+from stargan_tf.runs.checkpoints import load_ema, save_ema
 
 # One mode, few outputs: as much as a test has time for.
 FLAGS = [

@@ -10,7 +10,7 @@ import pytest
 from pipeline import artifacts
 from pipeline.components import pusher
 from pipeline.model_fingerprint import fingerprint
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 ROOT = Path(__file__).parents[3]
 

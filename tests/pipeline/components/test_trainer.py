@@ -4,7 +4,7 @@ import pytest
 
 from pipeline import artifacts
 from pipeline.components import trainer
-from stargan_tf.errors import UserError
+from stargan_tf.base.errors import UserError
 
 
 def test_nothing_is_trained_on_data_with_blocking_anomalies(data_path, tmp_path):

@@ -1,0 +1,102 @@
+"""What stands beside the shards of a data directory: the lists, statistics, schema, metadata and the manifest."""
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from data_prep import files, metadata_protos
+from data_prep.images import ImageOptions
+from data_prep.manifest import write_manifest
+from data_prep.outcome import Outcome, work_folder, write_lists
+from data_prep.shards import Shard, write_shard
+from data_prep.sources import Source
+from stargan_tf.base import command_line
+from stargan_tf.data.records import SUBSETS, SplitSummary, shard_file, split_name, write_metadata
+
+STATISTICS_FILE = "statistics.json"
+STATISTICS_PROTO_FILE = "statistics.binpb"  # A DatasetFeatureStatisticsList.
+SCHEMA_FILE = "schema.pbtxt"
+METADATA_FILES = ("features.json", "dataset_info.json")  # Without which nobody takes a directory for complete.
+
+
+def describe(
+    outcome: Outcome, source: Source, options: ImageOptions, settings: Mapping[str, Any], directory: str
+) -> None:
+    """Makes a directory of shards a data directory: lists, statistics, schema, metadata and manifest.
+
+    Args:
+        outcome: what came of all images; shards without examples are added to it.
+        source: where they came from.
+        options: how they were stored.
+        settings: what else decided what was written, for the manifest.
+        directory: the directory; what is no part of the data is removed from it.
+    """
+    splits, labels = _summarize_splits(source, outcome, directory)
+    expected = {shard_file(*shard) for shard in outcome.shards}
+    # Lists for workers, and shards that a worker left behind when its runner gave it up.
+    files.delete_folder(work_folder(directory))
+    files.delete([files.join(directory, name) for name in files.list_files(directory) if name not in expected])
+    write_lists(outcome, directory)
+    statistics = {split: outcome.statistics[split] for split in splits}
+    summary = {
+        "num_images": outcome.num_written + len(outcome.rejected) + len(outcome.duplicates),
+        "num_written": outcome.num_written,
+        "num_rejected": len(outcome.rejected),
+        "num_duplicates": len(outcome.duplicates),
+        "num_near_duplicates": len(outcome.near_duplicates),
+        "rejected_by_reason": dict(sorted(Counter(entry["reason"] for entry in outcome.rejected).items())),
+        "ignored": dict(sorted(source.ignored.items())),
+        "domains": list(source.domains),
+        "splits": {split: values.summary() for split, values in statistics.items()},
+    }
+    files.write(
+        files.join(directory, STATISTICS_FILE), f"{json.dumps(summary, indent=1, ensure_ascii=False)}\n".encode()
+    )
+    raw = options.encoding == "raw"
+    files.write(
+        files.join(directory, SCHEMA_FILE),
+        metadata_protos.schema(source.domains, options.image_size, raw).encode(),
+    )
+    files.write(files.join(directory, STATISTICS_PROTO_FILE), metadata_protos.statistics(statistics, labels))
+    with tempfile.TemporaryDirectory() as local, command_line.quiet_start():
+        # TensorFlow Datasets writes to local directories and a few others, Beam to many more. It looks at the names of
+        # the shards, not into them.
+        shard_files = {shard_file(*shard) for shard in outcome.shards}
+        for name in shard_files:
+            (Path(local) / name).touch()
+        write_metadata(local, source.domains, options.image_size, splits, decoded=raw)
+        for file in sorted(Path(local).iterdir()):
+            if file.name not in shard_files:
+                files.write(files.join(directory, file.name), file.read_bytes())
+    settings = {**asdict(options), **settings}
+    write_manifest(directory, {shard_file(*shard): written for shard, written in outcome.shards.items()}, settings)
+
+
+def _summarize_splits(
+    source: Source, outcome: Outcome, directory: str
+) -> tuple[dict[str, SplitSummary], dict[str, tuple[int, str]]]:
+    """Describes every split that has examples, in the order of subsets and domains; gives labels and domains too."""
+    splits, labels = {}, {}
+    for subset in SUBSETS:
+        for label, domain in enumerate(source.domains):
+            split = split_name(subset, domain)
+            num_shards = next((shard.num_shards for shard in outcome.shards if shard.split == split), 0)
+            if not outcome.count_written(split):
+                continue
+            shards = [Shard(split, index, num_shards) for index in range(num_shards)]
+            for shard in shards:
+                if shard not in outcome.shards:  # No key fell here; readers expect the file.
+                    outcome.shards[shard] = write_shard(shard, [], directory)
+            splits[split] = SplitSummary(
+                shard_lengths=tuple(outcome.shards[shard].num_examples for shard in shards),
+                num_bytes=sum(outcome.shards[shard].num_bytes for shard in shards),
+            )
+            labels[split] = (label, domain)
+    # Splits of which every image was rejected leave no file.
+    for shard in [shard for shard in outcome.shards if shard.split not in splits]:
+        del outcome.shards[shard]
+    return splits, labels

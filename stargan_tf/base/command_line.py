@@ -1,0 +1,247 @@
+"""Typed command lines from dataclasses: flags, `--config FILE.yaml`, help, and errors of one sentence."""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, get_args, get_origin
+
+from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
+
+from stargan_tf.base.errors import UserError
+
+Arguments = TypeVar("Arguments")
+
+USER_ERROR_EXIT_CODE = 2
+INTERRUPTED_EXIT_CODE = 130  # what shells report for SIGINT
+
+# How the types of fields are called in errors.
+_TYPES = {
+    r", tuple\[int, int\]": " or [height, width]",
+    r"^tuple\[int, int\]": "two whole numbers in brackets, like [1, 2]",
+    r"\btuple with 2 elements\b": "two values in brackets, like [1, 2]",
+    r"\blist\[int\]": "whole numbers, like 1 2 3",
+    r"\blist\[float\]": "numbers, like 0.5 1",
+    r"\bint\b": "a whole number",
+    r"\bfloat\b": "a number",
+    r"\bbool\b": "true or false",
+    r", NoneType\b": " or null",
+}
+
+
+def main(
+    arguments_type: type[Arguments],
+    command: Callable[[Arguments], int | None],
+    program: str,
+    description: str | None = None,
+    argv: Sequence[str] | None = None,
+    defaults: Callable[[Arguments], Mapping[str, Any]] | None = None,
+) -> int:
+    """Runs a command: parses its arguments, and tells a user's mistake in one sentence.
+
+    Args:
+        arguments_type: a dataclass with the command's arguments.
+        command: does the work; may return an exit code.
+        program: the name shown in help and errors.
+        description: the text shown in the help.
+        argv: the arguments without the program's name; by default those of the process.
+        defaults: gives values by dotted field name, weaker than files and flags, that depend on the arguments.
+
+    Returns:
+        The exit code: what `command` returned, 2 for a user's mistake, 130 after Ctrl-C.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters to a user is raised, not logged
+    try:
+        values = {}
+        if defaults is not None:
+            # Printing must wait until the defaults are known.
+            to_parse = [argument for argument in argv if not argument.startswith("--print_config")]
+            values = defaults(parse(arguments_type, to_parse, program, description))
+        return command(parse(arguments_type, argv, program, description, values)) or 0
+    except UserError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return INTERRUPTED_EXIT_CODE
+
+
+def parse(
+    arguments_type: type[Arguments],
+    argv: Sequence[str],
+    program: str,
+    description: str | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Arguments:
+    """Turns a command line into an instance of a dataclass.
+
+    Fields may be dataclasses themselves; their fields are set with dotted flags (`--model.style_dim 32`). The order of
+    precedence, weakest first: defaults of the dataclass, `defaults`, files given with `--config`, flags.
+
+    Args:
+        arguments_type: a dataclass; its docstring's `Args:` section becomes the help.
+        argv: the arguments, without the program's name.
+        program: the name shown in the help.
+        description: the text shown in the help.
+        defaults: values by dotted field name.
+
+    Returns:
+        An instance of `arguments_type`.
+
+    Raises:
+        UserError: an unknown flag, a value of the wrong type, a missing value, or an unreadable configuration file.
+        SystemExit: after `--help` and `--print_config`, which print and are done.
+    """
+    parser = ArgumentParser(prog=program, description=description, exit_on_error=False)
+    parser.add_argument("--config", action=ActionConfigFile, help="YAML file with values for any of the flags.")
+    parser.add_class_arguments(arguments_type)
+    try:
+        if defaults:
+            parser.set_defaults(dict(defaults))
+        values = parser.parse_args(
+            _bracketed_lists(_complete_switches(_underscored(argv), arguments_type), arguments_type)
+        )
+    except ArgumentError as error:
+        message = _one_sentence(str(error))
+        if message.startswith(("Problems parsing config", "Unexpected config")):  # jsonargparse leaves out which
+            message += f" ({', '.join(_config_files(argv))})"
+        raise UserError(f"{message}; `{program} --help` lists the flags") from error
+    del values["config"]
+    _check_sections(arguments_type, values, argv)
+    return arguments_type(**vars(parser.instantiate(values)))
+
+
+def check_at_least(name: str, value: int, least: int) -> None:
+    """Raises UserError if a flag's value is too small."""
+    if value < least:
+        raise UserError(f"--{name} is {value}; it must be at least {least}")
+
+
+def check_psi(psi: float) -> None:
+    """Raises UserError if this is no truncation."""
+    if not 0 <= psi <= 1:
+        raise UserError(f"--psi is {psi}; it must be between 0 and 1")
+
+
+@contextlib.contextmanager
+def quiet_start() -> Iterator[None]:
+    """Hides what libraries written in C++ print while they start, unless they fail.
+
+    TensorFlow writes several lines to the process's standard error when it is imported and when it first looks for
+    devices, whatever its log level; between a user and an error of one sentence they are in the way.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as hidden, contextlib.ExitStack() as stack:
+        stderr = os.dup(2)
+        stack.callback(os.close, stderr)
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            hidden.seek(0)
+            os.write(stderr, hidden.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+
+
+def _underscored(argv: Sequence[str]) -> list[str]:
+    """Lets `--mean-landmarks` stand for `--mean_landmarks`."""
+    flags = [argument.partition("=") for argument in argv]
+    return [
+        "--" + name[2:].replace("-", "_") + equals + value if name.startswith("--") else argument
+        for argument, (name, equals, value) in zip(argv, flags, strict=True)
+    ]
+
+
+def _complete_switches(argv: Sequence[str], arguments_type: type) -> list[str]:
+    """Lets `--overwrite` stand for `--overwrite true`."""
+    switches = {f"--{name}" for name in _bool_fields(arguments_type)}
+    return [
+        f"{argument}=true" if argument in switches and (not rest or rest[0].startswith("-")) else argument
+        for argument, rest in ((argument, argv[index + 1 :]) for index, argument in enumerate(argv))
+    ]
+
+
+def _bracketed_lists(argv: Sequence[str], arguments_type: type) -> list[str]:
+    """Lets `--psi 0.5 0.7` stand for `--psi [0.5, 0.7]`, and for lists of text `--style a.json` for `["a.json"]`."""
+    items = {f"--{name}": item for name, item in _list_fields(arguments_type)}
+    apart = []
+    for argument in argv:
+        name, equals, value = argument.partition("=")
+        apart += [name, value] if name in items and equals else [argument]
+    complete, flag = [], None
+    for is_flag, group in itertools.groupby(apart, key=lambda argument: argument.startswith("--")):
+        words = list(group)
+        if is_flag or flag not in items or words[0].startswith("[") or words == ["null"]:
+            complete += words
+        else:
+            numbers = items[flag] in (int, float)
+            complete.append(f"[{', '.join(words if numbers else map(json.dumps, words))}]")
+        flag = words[-1]
+    return complete
+
+
+def _list_fields(arguments_type: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the names of fields that are lists, or tuples of any length, with the type of their items."""
+    for field in dataclasses.fields(arguments_type):
+        if dataclasses.is_dataclass(field.type):
+            yield from _list_fields(field.type, f"{prefix}{field.name}.")
+            continue
+        for option in (field.type, *get_args(field.type)):
+            if get_origin(option) is list or (get_origin(option) is tuple and get_args(option)[1:] == (...,)):
+                yield prefix + field.name, get_args(option)[0]
+
+
+def _config_files(argv: Sequence[str]) -> list[str]:
+    """Returns the files that `--config` names."""
+    apart = [value for flag, value in itertools.pairwise(argv) if flag == "--config"]
+    return apart + [flag.removeprefix("--config=") for flag in argv if flag.startswith("--config=")]
+
+
+def _bool_fields(arguments_type: type, prefix: str = "") -> Iterator[str]:
+    for field in dataclasses.fields(arguments_type):
+        if dataclasses.is_dataclass(field.type):
+            yield from _bool_fields(field.type, f"{prefix}{field.name}.")
+        elif field.type is bool:
+            yield prefix + field.name
+
+
+def _check_sections(arguments_type: type, values: Namespace, argv: Sequence[str]) -> None:
+    """Raises UserError where a file has one value in place of several by name, which jsonargparse lets pass."""
+    for field in dataclasses.fields(arguments_type):
+        if dataclasses.is_dataclass(field.type) and not isinstance(values[field.name], Namespace):
+            names = [inner.name for inner in dataclasses.fields(field.type)]
+            raise UserError(
+                f"{field.name} is {json.dumps(values[field.name])} in {', '.join(_config_files(argv))}; it must be a "
+                f"section with any of {', '.join(names)}"
+            )
+
+
+def _one_sentence(message: str) -> str:
+    """Says in a user's words, on one line, what jsonargparse says in a list for programmers."""
+    message = " ".join(message.split()).rstrip(".")
+    message = re.sub(r"<class '(\w+)'>", r"\1", message)
+    key = re.match(r'Parser key "([\w.]+)": (.*)', message)
+    if key is None:
+        return message
+    name, problem = key.groups()
+    if union := re.search(r"Subtypes: \[(.*?)\] Errors: .* Given value: (.*)", problem):
+        expected, value = union[1], union[2]
+    elif single := re.match(r"Expected an? (.*?)\. Got value: (.*)", problem):
+        expected, value = single[1], single[2]
+        if literal := re.fullmatch(r"typing\.Literal\[(.*)\]", expected):
+            expected = "one of " + literal[1].replace("'", "")
+    elif section := re.match(r"Unable to load config [\"'](.*?)[\"'](?: - |$)", problem):
+        expected, value = "a section, or a file with one", section[1]
+    else:
+        return f"--{name}: {problem}"
+    for type_name, meaning in _TYPES.items():
+        expected = re.sub(type_name, meaning, expected)
+    return f"--{name} is {value!r}; it must be {expected}"

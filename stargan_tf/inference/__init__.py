@@ -1,0 +1,1 @@
+"""Translating with trained networks: styles, grids, interpolation, video."""

@@ -1,0 +1,141 @@
+"""Images that a user names: found, read as the data job reads them, and listed where they cannot be read."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stargan_tf.base.errors import UserError
+from stargan_tf.data.images import (
+    IMAGE_SUFFIXES,
+    UnreadableImage,
+    decode_image,
+    evenly_spread,
+    fit_image,
+    image_files,
+    to_array,
+)
+
+REJECTED_FILE = "rejected.jsonl"
+
+
+def find_images(folder: Path, flag: str) -> list[Path]:
+    """Finds images in a folder and its folders, sorted; hidden files and folders are left out.
+
+    Args:
+        folder: where to look.
+        flag: the flag that named the folder, for errors.
+
+    Returns:
+        The paths, at least one.
+
+    Raises:
+        UserError: there is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {str(folder)!r} ({flag})")
+    paths = sorted(image_files(folder))
+    if not paths:
+        raise UserError(f"there is no image in {str(folder)!r} ({flag}); looked for {', '.join(IMAGE_SUFFIXES)}")
+    return paths
+
+
+def find_sources(path: Path, flag: str = "--source") -> list[Path]:
+    """Returns the image that a path names, or finds the images in the folder that it names.
+
+    Args:
+        path: a file, whatever its ending, or a folder.
+        flag: the flag that named it, for errors.
+
+    Returns:
+        The paths, sorted, at least one.
+
+    Raises:
+        UserError: there is no such file or folder, or no image in the folder.
+    """
+    if not path.exists():
+        raise UserError(f"there is no file or folder {str(path)!r} ({flag})")
+    return find_images(path, flag) if path.is_dir() else [path]
+
+
+def find_references(path: Path, domains: Sequence[str], count: int) -> dict[str, list[Path]]:
+    """Finds reference images of domains.
+
+    Args:
+        path: a folder with a folder for each domain, by its name; for one domain also an image, or a folder of images.
+        domains: names of the domains wanted.
+        count: images taken of each domain, at most, evenly spread over those found.
+
+    Returns:
+        By domain the paths, sorted, at least one.
+
+    Raises:
+        UserError: a domain has none, or it cannot be told which domain the images are of.
+    """
+    if len(domains) == 1 and not (path / domains[0]).is_dir():
+        return {domains[0]: evenly_spread(find_sources(path, "--reference"), count)}
+    if path.is_file():
+        raise UserError(
+            f"{str(path)!r} (--reference) is one image; say of which domain with --domain, one of {', '.join(domains)}"
+        )
+    return {domain: evenly_spread(find_images(path / domain, "--reference"), count) for domain in domains}
+
+
+class ImageReader:
+    """Reads images as the data job does, and lists those that it cannot read.
+
+    Args:
+        image_size: height and width to fit them to.
+        rejected_file: where unreadable images are listed, a JSON object a line.
+    """
+
+    def __init__(self, image_size: tuple[int, int], rejected_file: Path):
+        self.rejected = 0
+        self._image_size = image_size
+        self.rejected_file = rejected_file
+
+    def read(self, paths: Sequence[Path]) -> list[tuple[Path, np.ndarray]]:
+        """Returns the readable images with their paths, float32 [H, W, 3] in [-1, 1]."""
+        images = []
+        for path in paths:
+            try:
+                images.append((path, to_array(fit_image(decode_image(path.read_bytes()), self._image_size))))
+            except (OSError, UnreadableImage) as error:
+                self.rejected += 1
+                with self.rejected_file.open("a") as file:
+                    file.write(json.dumps({"path": str(path), "reason": str(error)}) + "\n")
+        return images
+
+    def read_references(self, references: dict[str, list[Path]]) -> dict[str, list[tuple[Path, np.ndarray]]]:
+        """Reads the references of every domain; see `read`.
+
+        Raises:
+            UserError: none of a domain can be read.
+        """
+        images = {domain: self.read(paths) for domain, paths in references.items()}
+        for domain, readable in images.items():
+            if not readable:
+                raise UserError(f"none of the references of domain {domain!r} can be read; see {self.rejected_file}")
+        return images
+
+    def batches(self, paths: Sequence[Path], batch_size: int) -> Iterator[list[tuple[Path, np.ndarray]]]:
+        """Reads images a batch at a time, as `read` does; a batch of which nothing can be read is empty."""
+        for start in range(0, len(paths), batch_size):
+            yield self.read(paths[start : start + batch_size])
+
+    def report(self) -> None:
+        """Tells the user of images that could not be read."""
+        if self.rejected:
+            print(f"{self.rejected} images could not be read; they are listed in {self.rejected_file}")
+
+
+def flat_name(path: Path, source: Path) -> str:
+    """Returns a file name without ending for what is made of a source: unique, and telling where it lay.
+
+    Args:
+        path: of the source image.
+        source: the folder that it was found in, or the image itself.
+    """
+    inside = path.relative_to(source if source != path else path.parent)
+    return "__".join(inside.with_suffix("").parts) + path.suffix.replace(".", "_").lower()

@@ -1,0 +1,120 @@
+"""Videos written frame by frame: MP4, animated WebP and GIF."""
+
+import contextlib
+import importlib.util
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stargan_tf.base.errors import UserError
+
+FORMATS = (".mp4", ".webp", ".gif")
+
+# Of H.264: visually lossless (0 would be lossless, 23 is the encoder's default).
+_MP4_QUALITY = 16
+_WEBP_QUALITY = 90
+# GIF counts time in hundredths of a second, and players show frames of less than two of them slowly.
+_MAX_GIF_FPS = 50
+
+
+def check_format(path: Path, fps: int) -> None:
+    """Checks that a video can be written, before its frames are made.
+
+    Args:
+        path: of the video; its ending says the format.
+        fps: frames a second.
+
+    Raises:
+        UserError: the ending is none of `FORMATS`, the format has no such rate, or the encoder is not installed.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise UserError(f"--output is {str(path)!r}; a video must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+    if suffix == ".gif" and fps > _MAX_GIF_FPS:
+        raise UserError(f"--fps is {fps}; a GIF has at most {_MAX_GIF_FPS} frames a second")
+    if suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise UserError(
+            "writing MP4 needs the package imageio-ffmpeg: pip install '.[video]'; .webp and .gif need nothing"
+        )
+
+
+def write_video(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool = True) -> int:
+    """Writes a video under a temporary name, and renames it when it is complete.
+
+    MP4 (H.264) is encoded as the frames come; of WebP and GIF all frames are held in memory until the last is there.
+
+    Args:
+        frames: uint8 [H, W, 3], all of one size, at least one.
+        path: of the video; see `check_format`.
+        fps: frames a second.
+        loop: whether WebP and GIF ask the viewer to repeat them for ever; for MP4 that is the player's choice.
+
+    Returns:
+        The number of frames.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    suffix = path.suffix.lower()
+    unfinished = path.with_name(f".{path.stem}.unfinished{suffix}")
+    try:
+        count = (
+            _write_mp4(frames, unfinished, fps) if suffix == ".mp4" else _write_animation(frames, unfinished, fps, loop)
+        )
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return count
+
+
+def _write_mp4(frames: Iterable[np.ndarray], path: Path, fps: int) -> int:
+    import imageio_ffmpeg
+
+    count = 0
+    with contextlib.ExitStack() as stack:
+        writer = None
+        for frame in _with_even_sides(frames):
+            if writer is None:
+                size = (frame.shape[1], frame.shape[0])
+                # One thread, so that the same frames give the same bytes on every machine; and no scaling to multiples
+                # of 16, which is what the package does by default.
+                writer = imageio_ffmpeg.write_frames(
+                    str(path),
+                    size,
+                    fps=fps,
+                    codec="libx264",
+                    quality=None,
+                    macro_block_size=2,
+                    ffmpeg_log_level="error",
+                    output_params=["-crf", str(_MP4_QUALITY), "-threads", "1", "-movflags", "+faststart"],
+                )
+                stack.callback(writer.close)
+                writer.send(None)
+            writer.send(np.ascontiguousarray(frame))
+            count += 1
+    return count
+
+
+def _with_even_sides(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Repeats the last row or column where needed, since colours of MP4 are stored at half the resolution."""
+    for frame in frames:
+        yield np.pad(frame, [(0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)], "edge")
+
+
+def _write_animation(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool) -> int:
+    pictures = [Image.fromarray(frame) for frame in frames]
+    is_gif = path.suffix.lower() == ".gif"
+    tick = 10 if is_gif else 1  # milliseconds
+    # Rounded from the beginning of the video, not frame by frame, so that it is as long as it should be.
+    times = [round(index * 1000 / fps / tick) * tick for index in range(len(pictures) + 1)]
+    durations = [after - before for before, after in itertools.pairwise(times)]
+    if is_gif:
+        # Each frame in the 256 colours that suit it best; without dithering, whose grain would flicker.
+        pictures = [picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for picture in pictures]
+        # Without the field a GIF is shown once; 0 is for ever.
+        options = {"loop": 0} if loop else {}
+    else:
+        options = {"loop": 0 if loop else 1, "quality": _WEBP_QUALITY, "method": 4}
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, **options)
+    return len(pictures)

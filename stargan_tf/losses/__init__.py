@@ -1,0 +1,1 @@
+"""Every term of the objective, the objectives made of them, and differentiable augmentation."""

@@ -1,0 +1,137 @@
+"""The files of a run's checkpoints: which there are, whether they are whole, which to delete."""
+
+import functools
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from stargan_tf.base.errors import UserError
+
+DIRECTORY = "checkpoints"
+PREFIX = "step"
+
+_INDEX = re.compile(rf"{PREFIX}-(\d+)\.index")
+_DAMAGED = "damaged-"
+
+
+def path_of(run: Path, step: int) -> Path:
+    """Returns the path of the checkpoint of a step, as TensorFlow names it: without the endings of its files."""
+    return run / DIRECTORY / f"{PREFIX}-{step}"
+
+
+def saved_steps(run: Path) -> list[int]:
+    """Returns the steps of which there are checkpoints, whole or damaged, newest first."""
+    found = (_INDEX.fullmatch(path.name) for path in (run / DIRECTORY).glob(f"{PREFIX}-*.index"))
+    return sorted((int(match[1]) for match in found if match), reverse=True)
+
+
+def find_latest(run: Path) -> Path | None:
+    """Returns the path of a run's newest checkpoint that can be read, or None if it has no checkpoint.
+
+    A damaged one is passed over, which is told on the standard error.
+
+    Raises:
+        UserError: the run has checkpoints, but all are damaged.
+    """
+    steps = saved_steps(run)
+    for step in steps:
+        path = path_of(run, step)
+        problem = find_damage(path)
+        if problem is None:
+            return path
+        _tell_once(f"the checkpoint {str(path)!r} is damaged ({problem}) and passed over")
+    if steps:
+        raise UserError(f"all checkpoints of the run {str(run)!r} are damaged (steps {', '.join(map(str, steps))})")
+    return None
+
+
+def latest(run: Path) -> Path:
+    """Returns the path of a run's newest checkpoint that can be read.
+
+    Raises:
+        UserError: the run has no checkpoint, or only damaged ones.
+    """
+    path = find_latest(run)
+    if path is None:
+        raise UserError(f"the run {str(run)!r} has no checkpoint yet; train it first")
+    return path
+
+
+def find_damage(path: Path) -> str | None:
+    """Reads a checkpoint completely, which compares its content with the checksums that were written with it.
+
+    Args:
+        path: as `path_of` gives it.
+
+    Returns:
+        What is wrong with it, or None.
+    """
+    return _find_damage(path, tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files(path)))
+
+
+@functools.lru_cache(maxsize=64)  # a command asks several times, and a large checkpoint takes seconds
+def _find_damage(path: Path, stamp: tuple) -> str | None:
+    del stamp
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
+        return str(getattr(error, "message", error)).splitlines()[0]
+    return None
+
+
+def files(path: Path) -> list[Path]:
+    """Returns the files of a checkpoint."""
+    return sorted([*path.parent.glob(f"{path.name}.index"), *path.parent.glob(f"{path.name}.data-*")])
+
+
+def set_aside_after(run: Path, step: int) -> None:
+    """Renames the checkpoints of later steps, which are damaged, so that new ones do not write over them."""
+    for later in saved_steps(run):
+        if later > step:
+            for file in files(path_of(run, later)):
+                file.replace(file.with_name(_DAMAGED + file.name))
+
+
+def prune(run: Path, keep: int) -> None:
+    """Deletes all but the newest checkpoints, and notes for other programs of TensorFlow which they are.
+
+    Args:
+        run: the run directory.
+        keep: how many to keep.
+    """
+    steps = saved_steps(run)
+    _note(run, steps[:keep])
+    for step in steps[keep:]:
+        for file in reversed(files(path_of(run, step))):  # the index last: without it the rest is no checkpoint
+            file.unlink()
+
+
+def remove_unfinished(run: Path) -> None:
+    """Deletes what a save left that was killed or failed; no other process may be saving."""
+    directory = run / DIRECTORY
+    for path in directory.glob(f"{PREFIX}-*_temp"):
+        shutil.rmtree(path)
+    whole = {path_of(run, step).name for step in saved_steps(run)}
+    for path in directory.glob(f"{PREFIX}-*.data-*"):
+        if path.name.partition(".")[0] not in whole:
+            path.unlink()
+
+
+def _note(run: Path, steps: Sequence[int]) -> None:
+    """Writes the file in which `tf.train.latest_checkpoint` looks; here, nothing depends on it."""
+    names = [path_of(run, step).name for step in reversed(steps)]
+    lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names)]
+    temporary = run / DIRECTORY / "checkpoint.new"
+    temporary.write_text("\n".join(lines) + "\n")
+    temporary.replace(run / DIRECTORY / "checkpoint")
+
+
+@functools.cache
+def _tell_once(sentence: str) -> None:
+    print(f"note: {sentence}", file=sys.stderr, flush=True)

@@ -1,0 +1,186 @@
+"""Checkpoints of a run: saved, restored, and read for inference."""
+
+import contextlib
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+import tensorflow as tf
+
+from stargan_tf.base.disk import WRITE_ERRORS, reason
+from stargan_tf.base.errors import UserError
+from stargan_tf.config import Config, differences, flatten
+from stargan_tf.networks import Networks
+from stargan_tf.runs import best_checkpoint
+from stargan_tf.runs import checkpoint_files as files
+from stargan_tf.runs.state import TrainingState, build_ema
+
+# Where a checkpoint keeps what _Record serializes.
+_RECORD = "record/.ATTRIBUTES/py_state"
+
+
+class SaveError(UserError):
+    """A checkpoint could not be written; those before are as they were."""
+
+
+class _Record(tf.train.experimental.PythonState):
+    """Keeps configuration and domain names inside the checkpoint, so that it explains itself without its run."""
+
+    def __init__(self, config: Config, noise: tf.Variable | None = None):
+        self._values = json.loads(json.dumps(flatten(config)))
+        self._noise = noise
+
+    def serialize(self) -> str:
+        return json.dumps(self._values | {"noise": 0 if self._noise is None else int(self._noise.numpy())})
+
+    def deserialize(self, string_value: bytes | str) -> None:
+        if self._noise is not None:
+            self._noise.assign(json.loads(string_value).get("noise", 0))
+
+
+class Checkpoints:
+    """Saves a training state into a run directory and restores it.
+
+    A file under a checkpoint's final name is complete: TensorFlow writes to temporary files and renames them.
+
+    Args:
+        state: what is saved; restoring changes it in place.
+        config: resolved; saved along.
+        run: the run directory.
+        writes: whether this process may write; of several that train together only one may.
+    """
+
+    def __init__(self, state: TrainingState, config: Config, run: Path, writes: bool = True):
+        self._state = state
+        self._config = config
+        self._run = run
+        self._writes = writes
+        self._checkpoint = tf.train.Checkpoint(
+            networks=dict(state.networks.items()),
+            ema=dict(state.ema.items()),
+            optimizers=state.optimizers,
+            step=state.step,
+            record=_Record(config, state.noise),
+        )
+        self.saved_step: int | None = None
+
+    def restore_latest(self) -> int:
+        """Restores the newest checkpoint that is not damaged, if there is one.
+
+        Returns:
+            The number of finished steps: 0 if there was none.
+
+        Raises:
+            UserError: it belongs to another run, or there are damaged ones only.
+        """
+        path = files.find_latest(self._run)
+        if path is None:
+            return 0
+        _check_record(path, self._config)
+        self._checkpoint.restore(str(path)).assert_consumed()
+        self.saved_step = int(self._state.step.numpy())
+        if self._writes:
+            files.set_aside_after(self._run, self.saved_step)
+        return self.saved_step
+
+    def save(self) -> None:
+        """Saves the state, unless this very step has been saved or another process writes.
+
+        Raises:
+            SaveError: there is no room, or the directory cannot be written; older checkpoints are as they were.
+        """
+        step = int(self._state.step.numpy())
+        if step == self.saved_step or not self._writes:
+            return
+        try:
+            files.remove_unfinished(self._run)
+            _write(self._checkpoint, self._run, step)
+            files.prune(self._run, self._config.training.keep_checkpoints)
+        except WRITE_ERRORS as error:
+            with contextlib.suppress(OSError):
+                files.remove_unfinished(self._run)
+            older = (
+                "there is none before it" if self.saved_step is None else f"that of step {self.saved_step} is as it was"
+            )
+            raise SaveError(
+                f"the checkpoint of step {step} could not be written to {str(self._run)!r} ({reason(error)}); {older}"
+            ) from error
+        self.saved_step = step
+
+
+def holds_trained_networks(path: Path) -> bool:
+    """Returns whether a checkpoint holds more than averaged networks, so that training can go on from it."""
+    return any(name.startswith("networks/") for name, _ in tf.train.list_variables(str(path)))
+
+
+def check_trainable(run: Path) -> None:
+    """Checks that a run, if it has a checkpoint, can be trained on.
+
+    Raises:
+        UserError: its newest checkpoint holds averaged networks only.
+    """
+    path = files.find_latest(run)
+    if path is not None and not holds_trained_networks(path):
+        raise UserError(
+            f"the run {str(run)!r} holds averaged networks for inference but no discriminator and no optimizers, so "
+            f"training cannot go on from it; start a new run from its weights: --run DIR --init_from {run}"
+        )
+
+
+def save_ema(averages: Networks, step: int, config: Config, run: Path) -> None:
+    """Saves averaged networks alone, from which a run can be used but not trained on.
+
+    Args:
+        averages: G, F and E.
+        step: number of steps they were trained for.
+        config: the run's.
+        run: the run directory.
+    """
+    checkpoint = tf.train.Checkpoint(
+        ema=dict(averages.items()), step=tf.Variable(step, dtype=tf.int64), record=_Record(config)
+    )
+    _write(checkpoint, run, step)
+    files.prune(run, keep=1)
+
+
+def load_ema(config: Config, run: Path, checkpoint: str = "latest") -> tuple[Networks, int]:
+    """Loads the averaged networks of a run's checkpoint, for inference.
+
+    Args:
+        config: the run's; arithmetic and length of training may be others.
+        run: the run directory.
+        checkpoint: `latest` for the newest that is not damaged, or `best` by the evaluations during training.
+
+    Returns:
+        G, F and E, and the number of steps they were trained for.
+
+    Raises:
+        UserError: the run has no such checkpoint, only damaged ones, or one of other networks or domains.
+    """
+    path = best_checkpoint.path(run) if checkpoint == "best" else files.latest(run)
+    _check_record(path, config, sections=("domains", "model"))
+    networks = build_ema(config.model, config.training.precision)
+    step = tf.Variable(0, dtype=tf.int64)
+    saved = tf.train.Checkpoint(ema=dict(networks.items()), step=step)
+    saved.restore(str(path)).assert_existing_objects_matched().expect_partial()
+    return networks, int(step.numpy())
+
+
+def _write(checkpoint: tf.train.Checkpoint, run: Path, step: int) -> None:
+    (run / files.DIRECTORY).mkdir(parents=True, exist_ok=True)
+    _ = checkpoint.save_counter  # makes it, for restoring asks for it
+    checkpoint.write(str(files.path_of(run, step)))
+
+
+def _check_record(path: Path, config: Config, sections: Collection[str] = ()) -> None:
+    """Checks that a checkpoint was made with a configuration, or with these sections of it."""
+    saved = json.loads(tf.train.load_checkpoint(str(path)).get_tensor(_RECORD))
+    values = {
+        name: value for name, value in flatten(config).items() if not sections or name.partition(".")[0] in sections
+    }
+    changed = differences(saved, values)
+    if changed:
+        raise UserError(
+            f"the checkpoint {str(path)!r} belongs to another configuration ({'; '.join(changed)}); the "
+            "configuration beside it was changed, or the checkpoint comes from another run"
+        )

@@ -1,1 +1,0 @@
-"""The modes of `python -m stargan_tf.sample`, and what they are made of."""

@@ -1,0 +1,311 @@
+import os
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+import yaml
+
+from stargan_tf.base import command_line
+from stargan_tf.base.errors import UserError
+
+
+@dataclass(frozen=True)
+class Inner:
+    """Nested.
+
+    Args:
+        width: of the thing, in furlongs.
+        ratio: of it.
+        limits: low and high.
+        deep: a nested switch.
+    """
+
+    width: int = 3
+    ratio: float = 0.5
+    limits: tuple[float, float] = (0.0, 1.0)
+    deep: bool = False
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a command takes.
+
+    Args:
+        path: where.
+        count: how many.
+        size: side, or height and width.
+        names: of all.
+        form: which.
+        overwrite: a switch.
+        inner: more.
+        row_height: of each row.
+        shares: some numbers.
+    """
+
+    path: str
+    count: int = 1
+    size: int | tuple[int, int] | None = None
+    names: tuple[str, ...] | None = None
+    form: Literal["round", "square"] = "round"
+    overwrite: bool = False
+    inner: Inner = field(default_factory=Inner)
+    row_height: int = 1
+    shares: list[float] = field(default_factory=list)
+
+
+def parse(*argv, **options):
+    return command_line.parse(Arguments, [str(argument) for argument in argv], "program", **options)
+
+
+# ---------------------------------------------------------------------- values
+
+
+def test_defaults():
+    assert parse("--path", "x") == Arguments("x")
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--count", "5"], Arguments("x", count=5)),
+        (["--count=-5"], Arguments("x", count=-5)),
+        (["--size", "64"], Arguments("x", size=64)),
+        (["--size", "[32, 48]"], Arguments("x", size=(32, 48))),
+        (["--size", "null"], Arguments("x")),
+        (["--names", "[cat, big dog]"], Arguments("x", names=("cat", "big dog"))),
+        (["--form", "square"], Arguments("x", form="square")),
+        (["--inner.width", "7"], Arguments("x", inner=Inner(width=7))),
+        (["--inner.ratio", "1e-4"], Arguments("x", inner=Inner(ratio=1e-4))),
+        (["--inner.ratio", "2"], Arguments("x", inner=Inner(ratio=2.0))),
+        (["--inner.limits", "[0.25, 2]"], Arguments("x", inner=Inner(limits=(0.25, 2.0)))),
+        (["--path", "123"], Arguments("123")),
+    ],
+)
+def test_values_have_the_types_of_their_fields(argv, expected):
+    parsed = parse("--path", "x", *argv)
+    assert parsed == expected
+    assert isinstance(parsed.inner, Inner)
+    assert type(parsed.inner.ratio) is float and type(parsed.inner.limits) is tuple and type(parsed.path) is str
+
+
+@pytest.mark.parametrize(
+    ("argv", "overwrite", "deep"),
+    [
+        ([], False, False),
+        (["--overwrite"], True, False),
+        (["--overwrite", "--count", "2"], True, False),
+        (["--overwrite", "true"], True, False),
+        (["--overwrite", "false"], False, False),
+        (["--overwrite=false"], False, False),
+        (["--inner.deep"], False, True),
+        (["--inner.deep", "--overwrite"], True, True),
+    ],
+)
+def test_switches(argv, overwrite, deep):
+    parsed = parse("--path", "x", *argv)
+    assert (parsed.overwrite, parsed.inner.deep) == (overwrite, deep)
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--shares", "0.5", "1", "-2"], Arguments("x", shares=[0.5, 1.0, -2.0])),
+        (["--shares", "0.5", "--count", "5"], Arguments("x", shares=[0.5], count=5)),
+        (["--shares=0.5"], Arguments("x", shares=[0.5])),
+        (["--shares", "[0.5, 1]"], Arguments("x", shares=[0.5, 1.0])),
+        (["--shares=[0.5,1]"], Arguments("x", shares=[0.5, 1.0])),
+        (["--names", "it's: a cat", "12", "b,c"], Arguments("x", names=("it's: a cat", "12", "b,c"))),
+        (["--names", "null"], Arguments("x")),
+    ],
+)
+def test_lists_may_be_written_as_words(argv, expected):
+    parsed = parse("--path", "x", *argv)
+    assert parsed == expected and all(type(share) is float for share in parsed.shares)
+
+
+def test_flags_may_be_written_with_dashes():
+    assert parse("--path", "a-b", "--row-height", 3) == Arguments("a-b", row_height=3)
+    assert parse("--path=a-b", "--row-height=4") == Arguments("a-b", row_height=4)
+
+
+def test_precedence_is_defaults_then_file_then_flags(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("path: from file\ncount: 5\nsize: [32, 48]\ninner:\n  width: 50\n  limits: [1, 2]\n")
+    defaults = {"count": 4, "inner.width": 40, "inner.ratio": 0.25, "form": "square"}
+
+    assert parse("--config", file) == Arguments("from file", 5, (32, 48), inner=Inner(50, limits=(1.0, 2.0)))
+    assert parse("--path", "x", defaults=defaults) == Arguments("x", 4, form="square", inner=Inner(40, 0.25))
+    assert parse("--config", file, "--inner.width", "6", defaults=defaults) == Arguments(
+        "from file", 5, (32, 48), form="square", inner=Inner(6, 0.25, (1.0, 2.0))
+    )
+
+
+def test_a_later_file_overrides_an_earlier_one(tmp_path):
+    (tmp_path / "a.yaml").write_text("path: a\ncount: 5\n")
+    (tmp_path / "b.yaml").write_text("path: b\n")
+    assert parse("--config", tmp_path / "a.yaml", "--config", tmp_path / "b.yaml") == Arguments("b", 5)
+
+
+def test_help_is_taken_from_the_docstrings(capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse("--help", description="Does it all.")
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "Does it all." in text and "--inner.width" in text and "in furlongs" in text
+
+
+# ---------------------------------------------------------------------- mistakes
+
+
+def fails(capsys, *argv) -> str:
+    """Runs a command that must refuse its arguments; returns the one line that it prints."""
+    calls = []
+    assert command_line.main(Arguments, calls.append, "program", argv=[str(argument) for argument in argv]) == 2
+    assert calls == []
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1 and captured.err.endswith("\n")
+    assert captured.err.startswith("program: error: ")
+    return captured.err.removeprefix("program: error: ").rstrip()
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        (["--colour", "red"], ["--colour"]),
+        (["--inner.colour", "red"], ["--inner.colour"]),
+        (["--count"], ["--count"]),
+        (["stray"], ["stray"]),
+    ],
+)
+def test_a_flag_that_is_wrong_is_named(argv, named, capsys):
+    message = fails(capsys, "--path", "x", *argv)
+    assert all(name in message for name in named)
+    assert "`program --help` lists the flags" in message
+
+
+@pytest.mark.parametrize(
+    ("argv", "start"),
+    [
+        (["--count", "many"], "--count is 'many'; it must be a whole number"),
+        (["--count", "1.5"], "--count is '1.5'; it must be a whole number"),
+        (["--inner.width", "wide"], "--inner.width is 'wide'; it must be a whole number"),
+        (["--inner.ratio", "half"], "--inner.ratio is 'half'; it must be a number"),
+        (["--overwrite", "maybe"], "--overwrite is 'maybe'; it must be true or false"),
+        (["--form", "oval"], "--form is 'oval'; it must be one of round, square"),
+        (["--size", "large"], "--size is 'large'; it must be a whole number or [height, width] or null"),
+    ],
+)
+def test_a_value_that_is_wrong_is_named_with_what_would_be_right(argv, start, capsys):
+    assert fails(capsys, "--path", "x", *argv).startswith(start + "; ")
+
+
+@pytest.mark.parametrize("value", ["[1]", "[1, 2, 3]", "[a, b]", "0.5"])
+def test_a_pair_that_is_wrong_is_named(value, capsys):
+    message = fails(capsys, "--path", "x", "--inner.limits", value)
+    assert "--inner.limits" in message and value.strip("[]").split(",")[0] in message
+
+
+def test_what_is_missing_is_named(capsys):
+    assert "path" in fails(capsys, "--count", "3")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("colour: red\n", ["colour"]),
+        ("inner: {colour: red}\n", ["colour"]),
+        ("count: many\n", ["count", "many", "a whole number"]),
+        ("inner: {ratio: half}\n", ["inner.ratio", "half", "a number"]),
+        ("form: oval\n", ["form", "oval", "round, square"]),
+        ("count: [1\n", ["config.yaml"]),
+        ("just words\n", ["just words", "config.yaml"]),
+        ("inner: 3\n", ["inner is 3 in", "config.yaml", "section", "width"]),
+        ("inner: [1, 2]\n", ["inner is [1, 2]", "section"]),
+        ("inner: null\n", ["inner is null", "section"]),
+        ("inner: words\n", ["inner is 'words'", "section"]),
+    ],
+)
+def test_a_mistake_in_a_file_is_named(text, named, tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(text)
+    message = fails(capsys, "--path", "x", "--config", tmp_path / "config.yaml")
+    assert [name for name in named if name not in message] == []
+
+
+def test_a_file_that_is_missing_is_named(tmp_path, capsys):
+    assert "nowhere.yaml" in fails(capsys, "--path", "x", "--config", tmp_path / "nowhere.yaml")
+
+
+# ---------------------------------------------------------------------- running
+
+
+@pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (130, 130)])
+def test_the_exit_code_is_what_the_command_returns(returned, code, capsys):
+    seen = []
+
+    def command(arguments):
+        seen.append(arguments)
+        return returned
+
+    assert command_line.main(Arguments, command, "program", argv=["--path", "x"]) == code
+    assert seen == [Arguments("x")]
+    assert capsys.readouterr().err == ""
+
+
+def test_defaults_may_depend_on_the_arguments():
+    seen = []
+    command_line.main(
+        Arguments,
+        seen.append,
+        "program",
+        argv=["--path", "x", "--inner.width", "9"],
+        defaults=lambda arguments: {"form": "square", "names": (arguments.path,), "inner.width": 8},
+    )
+    assert seen == [Arguments("x", form="square", names=("x",), inner=Inner(9))]
+
+
+def test_a_users_mistake_in_the_command_is_one_line(capsys):
+    def command(arguments):
+        raise UserError(f"there is no {arguments.path!r}")
+
+    assert command_line.main(Arguments, command, "program", argv=["--path", "x"]) == 2
+    assert capsys.readouterr().err == "program: error: there is no 'x'\n"
+
+
+def test_a_mistake_of_ours_keeps_its_traceback():
+    def command(arguments):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        command_line.main(Arguments, command, "program", argv=["--path", "x"])
+
+
+def test_a_quiet_start_hides_what_libraries_print(capfd):
+    with command_line.quiet_start():
+        os.write(2, b"noise\n")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+@pytest.mark.parametrize("exception", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_start_that_fails_shows_it(exception, capfd):
+    with pytest.raises(exception), command_line.quiet_start():
+        os.write(2, b"noise\n")
+        raise exception
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "noise\nafter\n"
+
+
+def test_the_printed_configuration_has_defaults_that_depend_on_the_arguments(capsys):
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(
+            Arguments,
+            lambda arguments: pytest.fail("nothing may run"),
+            program="thing",
+            argv=["--path", "x", "--print_config", "--count", "7"],
+            defaults=lambda arguments: {"inner.width": 8},
+        )
+    assert stop.value.code == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["inner"]["width"] == 8
+    assert printed["count"] == 7

@@ -1,0 +1,30 @@
+from stargan_tf.runs import run_directory
+
+
+def test_data_is_noted_once(tmp_path):
+    assert run_directory.recorded_data(tmp_path) == []
+    first, second = {"step": 0, "fingerprint": "a"}, {"step": 5, "fingerprint": "b"}
+    for entry in (first, {"step": 3, "fingerprint": "a"}, second):
+        run_directory.record_data(tmp_path, entry)
+    assert run_directory.recorded_data(tmp_path) == [first, second]
+
+
+def test_measurements_are_cut_back(tmp_path):
+    run_directory.cut_metrics(tmp_path, 3)  # nothing to cut
+    path = tmp_path / run_directory.METRICS_FILE
+    lines = [f'{{"step": {step}, "loss": {step / 2}}}\n' for step in (1, 2, 3, 4)]
+    path.write_text("".join(lines) + '{"step": 5, "lo')
+    run_directory.cut_metrics(tmp_path, 3)
+    assert path.read_text() == "".join(lines[:3])
+    path.write_text("".join(lines[:2]) + '{"step": 3, "loss": 1.5}')  # torn just before its end
+    run_directory.cut_metrics(tmp_path, 3)
+    assert path.read_text() == "".join(lines[:2])
+
+
+def test_an_occupied_path(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    assert not run_directory.is_occupied(tmp_path / "missing")
+    assert not run_directory.is_occupied(tmp_path / "empty")
+    assert run_directory.is_occupied(tmp_path / "file")
+    assert run_directory.is_occupied(tmp_path)
