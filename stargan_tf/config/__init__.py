@@ -130,8 +130,6 @@ class DataConfig:
 
     Args:
         batch_size: source images of one step, over all devices together.
-        reader_processes: processes that read and augment images; 0 does it in threads of the training process, which
-            share an interpreter.
         max_corrupt_records: how many damaged records may be skipped, each counted once, before it is an error.
         crop_probability: share of images that are cropped at random.
         crop_area: smallest and largest share of the area that a random crop keeps.
@@ -140,7 +138,6 @@ class DataConfig:
     """
 
     batch_size: int = 8
-    reader_processes: int = 0
     max_corrupt_records: int = 0
     crop_probability: float = 0.5
     crop_area: tuple[float, float] = (0.8, 1.0)
@@ -262,7 +259,6 @@ PRESETS: dict[str, Config] = {
 _MAY_CHANGE_ON_RESUME = frozenset(
     [
         "model.fused",
-        "input.reader_processes",
         "input.max_corrupt_records",
         *(
             f"training.{name}"
@@ -298,7 +294,7 @@ _MAY_CHANGE_ON_RESUME = frozenset(
 
 # Fields that older versions wrote into the configurations of runs, and why they are gone.
 _REMOVED = {
-    "input.shuffle_buffer": "records are read in a random order without a buffer",
+    "input.reader_processes": "threads read as fast",
 }
 # Whose removed fields were told; commands read the configuration of a run more than once.
 _noted: set[Path] = set()
@@ -448,7 +444,6 @@ def check(config: Config) -> None:
         ("losses.lambda_ds", losses.lambda_ds),
         ("losses.lambda_cyc", losses.lambda_cyc),
         ("optimizers.l2", optimizers.l2),
-        ("input.reader_processes", data.reader_processes),
         ("input.max_corrupt_records", data.max_corrupt_records),
         ("training.eval_every", run.eval_every),
     ):

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -10,7 +11,6 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data import augment, records, schedule
 from stargan_tf.data.augment import View
-from stargan_tf.data.buffers import BufferPool
 from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.record_files import Place, RecordFiles
 from stargan_tf.data.records import DataDirectory
@@ -21,7 +21,7 @@ Skip = Callable[[Place, str], None]
 
 
 class BatchReader:
-    """Reads one worker's rows of any step; threads share it, and other processes get it pickled.
+    """Reads one worker's rows of any step; threads may share it.
 
     Args:
         data: the data directory.
@@ -41,19 +41,9 @@ class BatchReader:
             if count < 2:
                 raise UserError(f"domain {domain!r} of {data.path} has {count} training image(s); it needs at least 2")
         self._domains = [RecordFiles(data.shards(split), data.shard_lengths[split]) for split in splits]
-        self._make_room()
-
-    def __getstate__(self) -> dict:
-        return {name: getattr(self, name) for name in ("_data", "_config", "_seed", "_rows", "_domains")}
-
-    def __setstate__(self, state: dict) -> None:
-        vars(self).update(state)
-        self._make_room()
-
-    def _make_room(self) -> None:
         # Of each domain the orders of this epoch and of the next, as sources and as references: 16 bytes an image.
         self._epoch_order = functools.lru_cache(maxsize=4 * len(self._domains))(schedule.epoch_order)
-        self._record_memory = BufferPool((max(files.largest for files in self._domains),))
+        self._thread = threading.local()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,7 +51,7 @@ class BatchReader:
         return (3, len(self._rows), *self._data.image_size, 3)
 
     def skip_damaged(self, skip: Skip) -> None:
-        """Tells of the records that headers show to be lost, before their turn comes."""
+        """Passes to `skip` the records that headers show to be lost, before their turn comes."""
         for files in self._domains:
             for number in files.damaged():
                 try:
@@ -69,16 +59,16 @@ class BatchReader:
                 except CorruptRecord as error:
                     skip(files.place(number), str(error))
 
-    def read(self, step: int, images: np.ndarray, skip: Skip) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, step: int, skip: Skip) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Reads the rows of one step.
 
         Args:
-            step: which.
-            images: array of `shape`, uint8, to be filled.
-            skip: is told of records that cannot be read; the next ones in their domain's order take their place.
+            step: number of the step.
+            skip: called with each record that cannot be read; the next one in its domain's order takes its place.
 
         Returns:
-            The domains of the sources and of the references, [rows] int32 each.
+            Images, [(source, reference, reference_2), rows, height, width, 3] uint8, and the domains of the sources
+            and of the references, [rows] int32 each.
 
         Raises:
             UserError: too few images of a domain can be read, or more have to be skipped than are allowed.
@@ -93,7 +83,8 @@ class BatchReader:
         words = words.reshape(shape)[self._rows.start : self._rows.stop].reshape(-1, augment.WORDS_PER_IMAGE)
         views = augment.random_views(words, self._data.image_size, self._config)
         views = itertools.starmap(View, zip(*(values.tolist() for values in views), strict=True))
-        memory = memoryview(self._record_memory.take())
+        images = np.empty(self.shape, np.uint8)
+        memory = self._record_memory()
         for row in range(len(self._rows)):
             drawn = itertools.chain(
                 self._draw(schedule.SOURCES, int(source_domain[row]), int(source_turns[row]), 1, memory, skip),
@@ -101,7 +92,13 @@ class BatchReader:
             )
             for pixels, output in zip(drawn, images[:, row], strict=True):
                 augment.show(pixels, next(views), output)
-        return source_domain, target_domain
+        return images, source_domain, target_domain
+
+    def _record_memory(self) -> memoryview:
+        """Returns this thread's memory for one record, used again: fresh pages take longer than reading a large one."""
+        if not hasattr(self._thread, "memory"):
+            self._thread.memory = memoryview(bytearray(max(files.largest for files in self._domains)))
+        return self._thread.memory
 
     def _draw(
         self, stream: int, domain: int, turn: int, count: int, memory: memoryview, skip: Skip

@@ -1,9 +1,12 @@
 """Batches for training, forever; and plain arrays of images for looking at."""
 
+import atexit
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,15 +15,10 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data import records
 from stargan_tf.data.batch_reader import BatchReader
-from stargan_tf.data.buffers import BufferPool
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.example_format import decode_example
-from stargan_tf.data.reader_processes import read_in_processes
 from stargan_tf.data.records import DataDirectory
-from stargan_tf.data.shutdown import awaited
 from stargan_tf.data.stored_images import StoredImages
-
-Value = TypeVar("Value")
 
 # Bytes that tf.data may fill with batches that are being made or wait to be taken.
 _MEMORY = 2 * 2**30
@@ -79,12 +77,24 @@ def training_dataset(
     share = config.batch_size // num_workers
     reader = BatchReader(data, config, seed, range(worker * share, (worker + 1) * share))
     reader.skip_damaged(corrupt.add)
-    images, domains = tf.TensorSpec(reader.shape[1:], tf.uint8), tf.TensorSpec((share,), tf.int32)
-    signature = _batch((images, images, images), domains, domains)
-    if config.reader_processes:
-        batches = _read_in_processes(reader, config.reader_processes, start_step, corrupt, signature)
-    else:
-        batches = _read_in_threads(reader, start_step, corrupt, signature)
+
+    def read_step(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        with _ended_before_python(), corrupt.kept_errors():
+            return reader.read(int(step), corrupt.add)
+
+    def read(step: tf.Tensor) -> dict[str, tf.Tensor]:
+        images, source_domain, target_domain = tf.numpy_function(read_step, [step], [tf.uint8, tf.int32, tf.int32])
+        source, reference, reference_2 = tf.unstack(tf.ensure_shape(images, reader.shape))
+        return {
+            "source": source,
+            "source_domain": tf.ensure_shape(source_domain, (share,)),
+            "reference": reference,
+            "reference_2": reference_2,
+            "target_domain": tf.ensure_shape(target_domain, (share,)),
+        }
+
+    steps = tf.data.Dataset.range(start_step, np.iinfo(np.int64).max)
+    batches = steps.map(read, num_parallel_calls=tf.data.AUTOTUNE)
     options = tf.data.Options()
     options.deterministic = True
     options.autotune.enabled = True
@@ -92,52 +102,40 @@ def training_dataset(
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
-def _read_in_threads(
-    reader: BatchReader, start_step: int, corrupt: CorruptRecords, signature: dict[str, tf.TensorSpec]
-) -> tf.data.Dataset:
-    """Reads side by side, as many steps as tf.data sees fit."""
-    buffers = BufferPool(reader.shape)
-
-    def read_step(step: np.ndarray) -> tuple[np.ndarray, ...]:
-        with awaited(), corrupt.kept_errors():
-            images = buffers.take()
-            return tuple(_batch(images, *reader.read(int(step), images, corrupt.add)).values())
-
-    def read(step: tf.Tensor) -> dict[str, tf.Tensor]:
-        values = tf.numpy_function(read_step, [step], [spec.dtype for spec in signature.values()])
-        return {
-            name: tf.ensure_shape(value, spec.shape)
-            for (name, spec), value in zip(signature.items(), values, strict=True)
-        }
-
-    return tf.data.Dataset.range(start_step, np.iinfo(np.int64).max).map(read, num_parallel_calls=tf.data.AUTOTUNE)
+# Kept by hand: while anything refers to a dataset's iterator, such as a module's variable or the traceback of an error,
+# tf.data's threads call Python ahead of need, and a call that comes while the interpreter is taken down hangs
+# the process or aborts it ("terminate called without an active exception"). TensorFlow has no means against it.
+_calls = threading.Condition()
+_running = 0
+_exiting = False
 
 
-def _read_in_processes(
-    reader: BatchReader, count: int, start_step: int, corrupt: CorruptRecords, signature: dict[str, tf.TensorSpec]
-) -> tf.data.Dataset:
-    """Reads in processes, which each iterator of the dataset starts and ends."""
+@contextlib.contextmanager
+def _ended_before_python() -> Iterator[None]:
+    """Makes the interpreter's end wait for what runs inside, and refuses to run it after that."""
+    global _running
+    with _calls:
+        _running += 1
+        _calls.notify()
+    try:
+        if _exiting:
+            raise RuntimeError("the process is ending")
+        yield
+    finally:
+        with _calls:
+            _running -= 1
+            _calls.notify()
 
-    def read() -> Iterator[dict[str, np.ndarray]]:
-        with contextlib.closing(read_in_processes(reader, count, start_step, corrupt.add)) as batches:
-            while True:
-                with awaited(), corrupt.kept_errors():
-                    batch = _batch(*next(batches))
-                yield batch
 
-    return tf.data.Dataset.from_generator(read, output_signature=signature)
-
-
-def _batch(images: Iterable[Value], source_domain: Value, target_domain: Value) -> dict[str, Value]:
-    """Names the parts of what a `BatchReader` reads."""
-    source, reference, reference_2 = images
-    return {
-        "source": source,
-        "source_domain": source_domain,
-        "reference": reference,
-        "reference_2": reference_2,
-        "target_domain": target_domain,
-    }
+@atexit.register
+def _refuse_calls() -> None:
+    """Lets calls fail at once, which fills tf.data's queues, and waits until none has come for 0.2 s, 10 s at most."""
+    global _exiting
+    end = time.monotonic() + 10
+    with _calls:
+        _exiting = True
+        while time.monotonic() < end and (_calls.wait(0.2) or _running):
+            pass
 
 
 def read_images(

@@ -146,22 +146,22 @@ def test_a_field_of_an_older_version_is_left_out_with_one_note(tmp_path, capsys)
     save(COMPLETE, path)
     expected = load(path)
     old = yaml.safe_load(path.read_text())
-    old["input"]["shuffle_buffer"] = 2000
+    old["input"]["reader_processes"] = 2
     path.write_text(yaml.safe_dump(old))
     assert load(path) == expected == load(path)
     notes = capsys.readouterr().err
     assert notes.count("\n") == 1 and f"note: {path} is of an older version" in notes
-    assert "input.shuffle_buffer (records are read in a random order without a buffer)" in notes
+    assert "input.reader_processes (threads read as fast)" in notes
 
 
 def test_other_unknown_fields_stay_errors_beside_an_old_one(tmp_path):
     path = tmp_path / "config.yaml"
-    path.write_text("input: {shuffle_buffer: 2000, shuffle_buffers: 7}\n")
-    with pytest.raises(UserError, match=r"shuffle_buffers") as raised:
+    path.write_text("input: {reader_processes: 2, reader_process: 7}\n")
+    with pytest.raises(UserError, match=r"reader_process\b") as raised:
         load(path)
     assert str(path) in str(raised.value)
-    path.write_text("model: {shuffle_buffer: 2000}\n")
-    with pytest.raises(UserError, match=r"shuffle_buffer"):
+    path.write_text("model: {reader_processes: 2}\n")
+    with pytest.raises(UserError, match=r"reader_processes"):
         load(path)
     for text in ("", "- input\n", "input: [\n"):  # nothing to remove in these; the parser tells
         path.write_text(text)
@@ -314,7 +314,6 @@ def test_sizes_that_the_high_pass_skip_does_not_take(size):
         ("optimizers.ema_decay", 1.0),
         ("optimizers.ema_decay", -0.001),
         ("input.batch_size", 0),
-        ("input.reader_processes", -1),
         ("input.max_corrupt_records", -1),
         ("losses.differentiable_augmentation", ("color", "color")),
         ("losses.differentiable_augmentation", ("colour",)),

@@ -184,3 +184,18 @@ def test_read_images_in_order(data):
 def test_read_images_of_an_unknown_split(data):
     with pytest.raises(UserError, match="no split 'val_zebra'"):
         read_images(data, "val_zebra")
+
+
+def test_a_process_that_still_refers_to_an_iterator_ends_in_order(data_path):
+    """Unguarded, calls from tf.data's threads hang or abort the interpreter when it is taken down."""
+    code = (
+        "import sys\n"
+        "from stargan_tf.config import DataConfig\n"
+        "from stargan_tf.data.input_pipeline import training_dataset\n"
+        "from stargan_tf.data.records import open_data_directory\n"
+        "batches = iter(training_dataset(open_data_directory(sys.argv[1]), DataConfig(batch_size=4), seed=7))\n"
+        "next(batches)\n"
+        "sys.exit(3)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(data_path)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3 and "terminate" not in done.stderr
