@@ -20,7 +20,7 @@ from data_prep.dataset_info import METADATA_FILES, describe
 from data_prep.images import MOST_PIXELS, Encoding, Fit, ImageOptions
 from data_prep.manifest import MANIFEST_FILE
 from data_prep.outcome import Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
-from data_prep.output_directory import check_output, complete_or_absent_anywhere
+from data_prep.output_directory import check_output, complete_or_absent
 from data_prep.shards import EXAMPLES_PER_SHARD
 from data_prep.sources import Source, SourceOptions, open_source
 from data_prep.verify import verify
@@ -142,7 +142,7 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
     options = check(arguments)
     check_output(arguments.output, arguments.overwrite)
     last = (MANIFEST_FILE, *METADATA_FILES)
-    with complete_or_absent_anywhere(arguments.output, arguments.overwrite, last) as directory:
+    with complete_or_absent(arguments.output, arguments.overwrite, last) as directory:
         work = work_folder(directory)
         source = open_source(arguments.input, _source_options(arguments), work)
         num_images = _write_lists_of_images(source, work)

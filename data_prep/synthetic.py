@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw
 
-from data_prep.output_directory import complete_or_absent
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_directory
 
 DOMAINS = ("circle", "square", "triangle")
 TEXTURES = ("plain", "stripes", "checks")
@@ -206,7 +206,7 @@ def write(arguments: Arguments) -> None:
     for name, least in {"image_size": 16, "train_per_domain": 1, "val_per_domain": 1, "seed": 0}.items():
         if getattr(arguments, name) < least:
             raise UserError(f"--{name} {getattr(arguments, name)} is too small; the least is {least}")
-    with complete_or_absent(arguments.output) as directory:
+    with whole_directory(arguments.output) as directory:
         for split in ("train", "val"):
             for domain in DOMAINS:
                 (directory / split / domain).mkdir(parents=True)

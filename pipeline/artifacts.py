@@ -20,8 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.output_directory import complete_or_absent
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_directory
 
 STATISTICS_FILE = "statistics.json"
 SCHEMA_FILE = "schema.json"
@@ -80,7 +80,7 @@ def write_blessing(output: str | Path, reasons: Sequence[str], facts: Mapping[st
     Returns:
         Whether the model is blessed.
     """
-    with complete_or_absent(output) as directory:
+    with whole_directory(output) as directory:
         write_json(directory / REASONS_FILE, {"blessed": not reasons, "reasons": list(reasons), **facts})
         (directory / (NOT_BLESSED if reasons else BLESSED)).touch()
     return not reasons

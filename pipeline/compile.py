@@ -19,6 +19,7 @@ from pipeline.configuration import STAGES, Settings, StageSettings
 from pipeline.input_fingerprint import fingerprint
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import write_text
 
 PROGRAM = "python -m pipeline.compile"
 DESCRIPTION = "Writes the pipeline for Vertex AI (a .json file) or Kubeflow Pipelines (a .yaml file)."
@@ -52,11 +53,8 @@ def run(arguments: Arguments) -> None:
         if getattr(arguments.kubeflow, name) is None:
             raise UserError(f"kubeflow.{name} is missing; python -m pipeline.compile needs it")
     job = compile_job(arguments)
-    output.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(job, indent=1) if output.suffix == ".json" else yaml.safe_dump(job["pipelineSpec"])
-    temporary = output.with_name(f".{output.name}.new")
-    temporary.write_text(f"{text}\n")
-    temporary.replace(output)
+    write_text(output, f"{text}\n")
     print(f"{'Vertex AI' if output.suffix == '.json' else 'Kubeflow Pipelines'}: {output}")
 
 

@@ -24,6 +24,7 @@ from pipeline.decision import Limits
 from stargan_tf import config, export
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import write_text
 from stargan_tf.config import flatten, preset
 from stargan_tf.serving import deployment
 
@@ -322,6 +323,5 @@ def _prefixed(prefix: str) -> Iterator[None]:
 
 def save(settings: Settings, path: Path) -> None:
     """Writes settings as a file that `load` reads."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     plain = json.loads(json.dumps(dataclasses.asdict(settings)))  # Tuples become lists.
-    path.write_text(yaml.safe_dump(plain, sort_keys=False))
+    write_text(path, yaml.safe_dump(plain, sort_keys=False))

@@ -10,6 +10,7 @@ from data_prep import files
 from data_prep.manifest import hash_file
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import write_text
 
 
 def fingerprint(place: str, known: Path | None = None) -> str:
@@ -65,9 +66,7 @@ def _local_contents(place: str, known: Path | None) -> dict[str, str]:
         except OSError:
             found[path] = (state, "unreadable")
     if known is not None and found != remembered:
-        temporary = known.with_name(f"{known.name}.new")
-        temporary.write_text(json.dumps(found))
-        temporary.replace(known)
+        write_text(known, json.dumps(found))
     return {path.removeprefix(place): content for path, (_, content) in found.items()}
 
 

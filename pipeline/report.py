@@ -6,7 +6,6 @@ one blessed before, what was published or why not. Whatever a run did not come t
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pipeline import artifacts, report_page
 from pipeline.report_page import Run, Stage
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import write_text
 from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m pipeline.report"
@@ -62,10 +62,7 @@ def run(arguments: Arguments) -> None:
     """
     page = report_page.build(read(arguments))
     output = Path(arguments.output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(output)
+    write_text(output, page)
     print(f"report: {output}")
 
 

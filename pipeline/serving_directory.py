@@ -15,11 +15,11 @@ from typing import Any
 
 from pipeline.model_fingerprint import fingerprint
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import is_temporary, whole_directory, write_text
 
 RECORD_FILE = "pushed.json"
 _LOCK_FILE = ".push.lock"
-# No numbers, so a server takes neither for a version.
-_NEW, _OLD = ".push_", ".removed_"
+_OLD = ".removed_"  # no number, so a server does not take it for a version
 
 
 class ServingDirectory:
@@ -57,8 +57,9 @@ class ServingDirectory:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # The system gives it back when a process is killed.
             except BlockingIOError:
                 raise UserError(f"another process is publishing in {str(self.path)!r}; try again later") from None
-            for left in [child for child in self.path.iterdir() if child.name.startswith((_NEW, _OLD))]:
-                shutil.rmtree(left)
+            for child in list(self.path.iterdir()):
+                if child.name.startswith(_OLD) or is_temporary(child):
+                    shutil.rmtree(child)
             yield
 
     def publish(self, model: Path) -> tuple[int, bool]:
@@ -122,16 +123,11 @@ class ServingDirectory:
     def _add(self, model: Path, record: dict[str, Any]) -> int:
         """Copies a model beside the versions, and gives it the next number when all of it is on the disk."""
         version = max(self.versions(), default=0) + 1
-        new = self.path / f"{_NEW}{version}"
-        try:
-            shutil.copytree(model, new)
-            (new / RECORD_FILE).write_text(json.dumps(record) + "\n")
+        with whole_directory(self.path / str(version)) as new:
+            shutil.copytree(model, new, dirs_exist_ok=True)
+            write_text(new / RECORD_FILE, json.dumps(record) + "\n")
             for path in [new, *new.rglob("*")]:
                 _synchronize(path)
-            new.rename(self.path / str(version))
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
-            raise
         _synchronize(self.path)
         return version
 

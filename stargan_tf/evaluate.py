@@ -1,13 +1,12 @@
 """Evaluates a run by the published protocol and known factors: `python -m stargan_tf.evaluate --run DIR --data DIR`."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from stargan_tf.base import cache_directory, command_line
+from stargan_tf.base import cache_directory, command_line, writing
 from stargan_tf.base.errors import UserError
 from stargan_tf.runs import run_directory
 
@@ -133,7 +132,7 @@ def _measure_known_factors(arguments: Arguments, translator: "Translator", data:
     sources = 50 if arguments.sources is None else arguments.sources
     result = known_factors.evaluate(translator, data, sources, arguments.styles, arguments.seed)
     written = {"step": translator.step, **result}
-    (Path(arguments.run) / RESULT_FILE).write_text(json.dumps(written, indent=2) + "\n")
+    writing.write_json(Path(arguments.run) / RESULT_FILE, written)
 
     print(f"\n{'':34}" + "".join(f"{title:>18}" for _, title in _COLUMNS))
     for measure, (title, form, _) in FACTOR_MEASURES.items():

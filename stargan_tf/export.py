@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_directory
 from stargan_tf.runs import run_directory
 from stargan_tf.serving import deployment
 
@@ -92,16 +93,13 @@ def run(arguments: Arguments) -> None:
         arguments.licence,
         limits,
     )
-    model.mkdir(parents=True, exist_ok=True)
     # A server takes a directory whose name is a number as complete, so the version gets its name last.
-    with tempfile.TemporaryDirectory(prefix=f".new_{version}_", dir=model) as directory:
-        temporary = Path(directory) / "version"
+    with whole_directory(target) as temporary:
         if arguments.format == "saved_model":
             _write_saved_model(translator, card, arguments, temporary)
         else:
             _write_portable(translator, card, arguments.format, temporary)
         model_card.write(card, temporary)
-        temporary.rename(target)
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     print(f"version {version} of {model.name}: {target}, {size / 1e6:.1f} MB")
     if arguments.format == "saved_model":
@@ -213,7 +211,6 @@ def _write_saved_model(translator: "Translator", card: dict[str, Any], arguments
 def _write_portable(translator: "Translator", card: dict[str, Any], format: str, version: Path) -> None:
     from stargan_tf.serving import litert_format, onnx_format
 
-    version.mkdir()
     (version / "labels.txt").write_text("".join(f"{domain}\n" for domain in translator.domains))
     write = {"onnx": onnx_format.write, "litert": litert_format.write}[format]
     for name, difference in write(translator, version, card).items():

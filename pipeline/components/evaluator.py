@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_prep.output_directory import check_output, complete_or_absent
+from data_prep.output_directory import check_output
 from pipeline import artifacts, decision
 from pipeline.decision import Limits
 from pipeline.model_fingerprint import fingerprint
 from stargan_tf.base import cache_directory, command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_directory
 from stargan_tf.runs import run_directory
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _evaluate(
         "limits": asdict(arguments.limits),
         "reasons": reasons,
     }
-    with complete_or_absent(arguments.evaluation) as directory:
+    with whole_directory(arguments.evaluation) as directory:
         artifacts.write_json(directory / artifacts.EVALUATION_FILE, written)
         for model, of_model in pictures.items():
             for mode, picture in of_model.items():

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from data_prep.output_directory import complete_or_absent
 from pipeline import anomalies, artifacts
 from pipeline.anomalies import Thresholds
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_directory
 
 PROGRAM = "python -m pipeline.components.example_validator"
 DESCRIPTION = (
@@ -56,7 +56,7 @@ def run(arguments: Arguments) -> None:
     schema = arguments.schema and artifacts.read_json(arguments.schema, artifacts.SCHEMA_FILE, "schema")
     found = anomalies.find(statistics, schema, arguments.thresholds)
     blocking = [anomaly["reason"] for anomaly in found if anomaly["blocking"]]
-    with complete_or_absent(arguments.output) as directory:
+    with whole_directory(arguments.output) as directory:
         artifacts.write_json(
             directory / artifacts.ANOMALIES_FILE,
             {"blocking": bool(blocking), "compared_with_schema": schema is not None, "anomalies": found},

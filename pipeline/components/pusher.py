@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.output_directory import check_output, complete_or_absent
+from data_prep.output_directory import check_output
 from pipeline import artifacts
 from pipeline.model_fingerprint import fingerprint
 from pipeline.serving_directory import ServingDirectory
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_directory
 from stargan_tf.serving import deployment
 
 PROGRAM = "python -m pipeline.components.pusher"
@@ -132,7 +133,7 @@ def _read_blessings(arguments: Arguments) -> tuple[list[str], list[int]]:
 
 def _write_result(arguments: Arguments, content: dict[str, Any]) -> None:
     if arguments.output is not None:
-        with complete_or_absent(arguments.output) as directory:
+        with whole_directory(arguments.output) as directory:
             artifacts.write_json(directory / artifacts.PUSHED_FILE, content)
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_prep import metadata_protos
-from data_prep.output_directory import complete_or_absent
 from data_prep.statistics import EDGES
 from pipeline import artifacts
 from stargan_tf.base import command_line
+from stargan_tf.base.writing import whole_directory
 from stargan_tf.data.records import SUBSETS, split_name
 
 PROGRAM = "python -m pipeline.components.schema_gen"
@@ -43,7 +43,7 @@ def run(arguments: Arguments) -> None:
         UserError: no statistics, or an output that is not empty.
     """
     statistics = artifacts.read_json(arguments.statistics, artifacts.STATISTICS_FILE, "statistics")
-    with complete_or_absent(arguments.output) as directory:
+    with whole_directory(arguments.output) as directory:
         artifacts.write_json(directory / artifacts.SCHEMA_FILE, describe(statistics))
         (directory / artifacts.SCHEMA_PROTO_FILE).write_text(
             metadata_protos.schema(

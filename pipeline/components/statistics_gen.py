@@ -18,11 +18,11 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from data_prep import dataset_info as description
 from data_prep.manifest import hash_file, read_manifest
 from data_prep.outcome import DUPLICATES_FILE, NEAR_DUPLICATES_FILE, REJECTED_FILE
-from data_prep.output_directory import complete_or_absent
 from data_prep.verify import verify
 from pipeline import artifacts
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_directory
 
 PROGRAM = "python -m pipeline.components.statistics_gen"
 DESCRIPTION = "Takes the statistics of a data directory out of it, checked against its manifest."
@@ -57,7 +57,7 @@ def run(arguments: Arguments) -> None:
         verify(examples)
     for name in (description.STATISTICS_FILE, description.STATISTICS_PROTO_FILE, *_LISTS):
         _check_file(Path(examples) / name, manifest)
-    with complete_or_absent(arguments.output) as directory:
+    with whole_directory(arguments.output) as directory:
         artifacts.write_json(directory / artifacts.STATISTICS_FILE, _collect(Path(examples), manifest))
         _write_protos(Path(examples) / description.STATISTICS_PROTO_FILE, directory)
     print(f"statistics: {arguments.output}")

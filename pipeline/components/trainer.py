@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from data_prep.output_directory import complete_or_absent
 from pipeline import artifacts
 from stargan_tf import export, train
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_directory
 from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, flatten, preset
 
 PROGRAM = "python -m pipeline.components.trainer"
@@ -135,7 +135,7 @@ def run(arguments: Arguments) -> None:
     shutil.rmtree(work / "models", ignore_errors=True)  # Of an attempt that was killed after training.
     export.run(to_export)
     (version,) = [child for child in model.iterdir() if child.name.isdigit()]
-    with complete_or_absent(arguments.output) as directory:
+    with whole_directory(arguments.output) as directory:
         # Linked, so that `work` stays whole for another attempt without taking twice the room: nothing writes into
         # the files of a run that is done.
         for source, name in ((training, artifacts.RUN), (version, artifacts.SERVING_MODEL)):

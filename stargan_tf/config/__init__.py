@@ -12,6 +12,7 @@ import yaml
 
 from stargan_tf.base.command_line import parse
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import write_text
 
 MIN_IMAGE_SIDE = 16
 # The sides of feature maps, in pixels, that the high-pass skip carries over to the decoder.
@@ -327,7 +328,7 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 def save(config: Config, path: Path) -> None:
     """Writes a configuration as YAML."""
     plain = yaml.safe_load(yaml.dump(dataclasses.asdict(config), Dumper=_PlainDumper, sort_keys=False))
-    path.write_text(yaml.safe_dump(plain, sort_keys=False))
+    write_text(path, yaml.safe_dump(plain, sort_keys=False))
 
 
 class _PlainDumper(yaml.SafeDumper):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stargan_tf.base import whole_files
+from stargan_tf.base import writing
 from stargan_tf.evaluation.feature_summary import FeatureSummary
 from stargan_tf.evaluation.tasks import Task
 
@@ -59,12 +59,12 @@ class WorkDirectory:
         """Keeps the result of a task, in place of its progress."""
         if self._path is None:
             return
-        whole_files.write_json(self._file(task, "json"), result)
+        writing.write_json(self._file(task, "json"), result)
         self._file(task, "npz").unlink(missing_ok=True)
 
     def progress(self, task: Task) -> TaskProgress | None:
         """Returns the progress of a task that was begun."""
-        arrays = None if self._path is None else whole_files.read_arrays(self._file(task, "npz"))
+        arrays = None if self._path is None else writing.read_arrays(self._file(task, "npz"))
         if arrays is None:
             return None
         return TaskProgress(FeatureSummary.from_arrays(arrays), int(arrays["done"]), float(arrays["distances"]))
@@ -74,7 +74,7 @@ class WorkDirectory:
         if self._path is None or not (now or time.monotonic() >= self._saved + self._save_seconds):
             return
         state = {"done": np.array(progress.done), "distances": np.array(progress.distances)}
-        whole_files.write_arrays(self._file(task, "npz"), progress.generated.to_arrays() | state)
+        writing.write_arrays(self._file(task, "npz"), progress.generated.to_arrays() | state)
         self._saved = time.monotonic()
 
     def _file(self, task: Task, ending: str) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stargan_tf.base import whole_files
+from stargan_tf.base import writing
 from stargan_tf.data import records
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
@@ -57,12 +57,12 @@ class RealImages:
             key = f"{_VERSION} {self._fingerprint} {split} {self._extractor.hash} {self._extractor.dim} {self._limit}"
             name = f"{split}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
             path = self._cache / "real_features" / name
-            arrays = whole_files.read_arrays(path)
+            arrays = writing.read_arrays(path)
             if arrays is not None:
                 return FeatureSummary.from_arrays(arrays)
         summary = self._computed(domain, StoredImages(self._data, split))
         if path is not None:
-            whole_files.write_arrays(path, summary.to_arrays())
+            writing.write_arrays(path, summary.to_arrays())
         return summary
 
     def _computed(self, domain: str, images: StoredImages) -> FeatureSummary:

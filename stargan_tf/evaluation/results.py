@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.whole_files import write_json
+from stargan_tf.base.writing import write_json
 from stargan_tf.metrics.frechet import ENOUGH_SAMPLES
 from stargan_tf.runs import run_directory
 

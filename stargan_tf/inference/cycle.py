@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import write_text
 from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.inference import command, grids
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, flat_name
@@ -108,7 +109,7 @@ def there_and_back(translator: "Translator", paths: list[Path], arguments: Argum
         raise UserError(f"none of the {len(paths)} sources can be read; see {output / REJECTED_FILE}")
     errors = _means(entries)
     result = {"step": translator.step, "networks": translator.fingerprint, "errors": errors, "images": entries}
-    (output / RESULT_FILE).write_text(json.dumps(result, indent=1) + "\n")
+    write_text(output / RESULT_FILE, json.dumps(result, indent=1) + "\n")
     for pair, error in errors.items():
         print(f"{pair:32} {error:.4f}")
     print(f"mean absolute difference of source and reconstruction, in values from -1 to 1; pictures in {output}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import write_text
 
 if TYPE_CHECKING:
     from stargan_tf.inference.translator import Translator
@@ -83,9 +84,8 @@ def write(style: Style, path: Path, translator: "Translator", run: str) -> None:
         "networks": translator.fingerprint,
         "style": style.code.tolist(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]  # a line each, lists as well
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def read(path: Path, translator: "Translator", other_networks: bool = False) -> Style:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_file
 
 FORMATS = (".mp4", ".webp", ".gif")
 
@@ -55,17 +56,10 @@ def write_video(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool =
     Returns:
         The number of frames.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = path.suffix.lower()
-    unfinished = path.with_name(f".{path.stem}.unfinished{suffix}")
-    try:
-        count = (
-            _write_mp4(frames, unfinished, fps) if suffix == ".mp4" else _write_animation(frames, unfinished, fps, loop)
-        )
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return count
+    with whole_file(path) as temporary:
+        if path.suffix.lower() == ".mp4":
+            return _write_mp4(frames, temporary, fps)
+        return _write_animation(frames, temporary, fps, loop)
 
 
 def _write_mp4(frames: Iterable[np.ndarray], path: Path, fps: int) -> int:

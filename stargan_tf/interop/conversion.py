@@ -1,6 +1,5 @@
 """Runs made from published weights, and published weights taken out of runs."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from stargan_tf import config as configuration
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_directory
 from stargan_tf.config import Config
 from stargan_tf.interop import pytorch
 from stargan_tf.interop.architecture import State
@@ -66,10 +66,7 @@ def write_run(weights: Weights, config: Config, run: Path, files: Mapping[str, s
             _assign_adam(state, weights.adam)
         state.step.assign(weights.step)
 
-    run.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{run.name}.", dir=run.parent) as work:
-        new = Path(work) / run.name
-        new.mkdir()
+    with whole_directory(run) as new:
         configuration.save(config, new / run_directory.CONFIG_FILE)
         if weights.face_network is not None:
             face_network.save(weights.face_network, new)
@@ -77,7 +74,6 @@ def write_run(weights: Weights, config: Config, run: Path, files: Mapping[str, s
             save_ema(averages, weights.step, config, new)
         else:
             Checkpoints(state, config, new).save()
-        new.rename(run)
 
 
 def read_run(run: Path, with_training: bool) -> tuple[Config, Weights]:

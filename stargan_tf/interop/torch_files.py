@@ -1,12 +1,12 @@
 """PyTorch files read into NumPy arrays, and written from them."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import whole_file
 from stargan_tf.interop import torch_format
 
 # Published files are nested five deep (an optimizer's groups); deeper ones, or ones that refer to the same list again
@@ -49,18 +49,8 @@ def write(path: Path, tree: Any, overwrite: bool = False) -> None:
     """
     check_target(path, overwrite)
     torch = _import_torch()
-    # Renamed when complete: a crash must not leave half a file.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                torch.save(_to_tensors(tree, torch), file, _use_new_zipfile_serialization=False)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        torch.save(_to_tensors(tree, torch), file, _use_new_zipfile_serialization=False)
 
 
 def check_target(path: Path, overwrite: bool) -> None:

@@ -5,7 +5,6 @@ numbers compare runs on the same data, and nothing else.
 """
 
 import json
-import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data import records, scaling
@@ -185,13 +185,11 @@ def _train_into(directory: Path, data: DataDirectory, settings: Settings) -> Non
     """Trains a classifier and writes it, complete or not at all."""
     network = build(data.image_size, len(data.domains), settings)
     _fit(network, data, settings)
-    new = directory.with_name(directory.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)  # of an attempt that was interrupted
-    new.mkdir(parents=True)
-    np.savez(new / _WEIGHTS_FILE, **{f"{index:03}": weight for index, weight in enumerate(network.get_weights())})
     facts = {"accuracies": _accuracies(network, data), "settings": asdict(settings), "domains": list(data.domains)}
-    (new / _FACTS_FILE).write_text(json.dumps(facts, indent=2) + "\n")
-    new.rename(directory)
+    weights = {f"{index:03}": weight for index, weight in enumerate(network.get_weights())}
+    with writing.whole_directory(directory) as new:
+        writing.write_arrays(new / _WEIGHTS_FILE, weights)
+        writing.write_json(new / _FACTS_FILE, facts)
 
 
 def build(image_size: tuple[int, int], num_domains: int, settings: Settings) -> keras.Model:

@@ -11,6 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
 from stargan_tf.runs import checkpoint_files as files
 
@@ -92,9 +93,8 @@ def keep(run: Path, candidate: Best, higher_is_better: bool) -> bool:
     directory = run / files.DIRECTORY
     for file in files.files(files.path_of(run, candidate.step)):
         shutil.copyfile(file, directory / (name + file.name[file.name.index(".") :]))
-    temporary = directory / (_RECORD + ".new")
-    temporary.write_text(json.dumps(dataclasses.asdict(dataclasses.replace(candidate, checkpoint=name))) + "\n")
-    temporary.replace(directory / _RECORD)
+    record = dataclasses.asdict(dataclasses.replace(candidate, checkpoint=name))
+    writing.write_text(directory / _RECORD, json.dumps(record) + "\n")
     _remove_all_but(run, name)
     return True
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
 
 DIRECTORY = "checkpoints"
@@ -121,15 +122,15 @@ def remove_unfinished(run: Path) -> None:
     for path in directory.glob(f"{PREFIX}-*.data-*"):
         if path.name.partition(".")[0] not in whole:
             path.unlink()
+    for path in filter(writing.is_temporary, directory.glob(".*")):
+        path.unlink()
 
 
 def _note(run: Path, steps: Sequence[int]) -> None:
     """Writes the file in which `tf.train.latest_checkpoint` looks; here, nothing depends on it."""
     names = [path_of(run, step).name for step in reversed(steps)]
     lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names)]
-    temporary = run / DIRECTORY / "checkpoint.new"
-    temporary.write_text("\n".join(lines) + "\n")
-    temporary.replace(run / DIRECTORY / "checkpoint")
+    writing.write_text(run / DIRECTORY / "checkpoint", "\n".join(lines) + "\n")
 
 
 @functools.cache

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from stargan_tf.base.disk import WRITE_ERRORS, reason
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import reason, write_errors
 from stargan_tf.config import Config, differences, flatten
 from stargan_tf.networks import Networks
 from stargan_tf.runs import best_checkpoint
@@ -96,7 +96,7 @@ class Checkpoints:
             files.remove_unfinished(self._run)
             _write(self._checkpoint, self._run, step)
             files.prune(self._run, self._config.training.keep_checkpoints)
-        except WRITE_ERRORS as error:
+        except write_errors() as error:
             with contextlib.suppress(OSError):
                 files.remove_unfinished(self._run)
             older = (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
 from stargan_tf.interop import pytorch
@@ -96,10 +97,8 @@ def save(tensors: Mapping[str, np.ndarray], run: Path) -> None:
         UserError: tensors are missing, unknown or of another shape; nothing is written.
     """
     _build(tensors, run, "float32")
-    # Renamed when complete: a crash must not leave half a file.
-    temporary = run / ("new_" + FACE_NETWORK_FILE)
-    np.savez(temporary, **{name: np.asarray(tensor, np.float32) for name, tensor in tensors.items()})
-    temporary.replace(run / FACE_NETWORK_FILE)
+    arrays = {name: np.asarray(tensor, np.float32) for name, tensor in tensors.items()}
+    writing.write_arrays(run / FACE_NETWORK_FILE, arrays)
 
 
 def load_for(config: Config, run: Path) -> FaceAlignmentNetwork | None:

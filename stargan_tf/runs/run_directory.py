@@ -5,14 +5,16 @@ data.jsonl (what it was trained on)  events.jsonl (what went wrong and was mende
 face_network.npz (with the high-pass skip)
 """
 
+import contextlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stargan_tf import config as configuration
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import is_occupied, reason, write_errors, write_text
 from stargan_tf.config import Config
 
 CONFIG_FILE = "config.yaml"
@@ -21,11 +23,6 @@ DATA_FILE = "data.jsonl"
 METRICS_FILE = "metrics.jsonl"
 LOGS = "logs"
 EVENTS_FILE = "events.jsonl"
-
-
-def is_occupied(path: Path) -> bool:
-    """Returns whether something is there that a command must not write over: a file, or a directory with content."""
-    return path.exists() and (not path.is_dir() or any(path.iterdir()))
 
 
 def is_run(run: Path) -> bool:
@@ -58,11 +55,23 @@ def open_for_training(run: Path, config: Config) -> None:
         configuration.check_same_run(load_config(run), config, run)
     elif is_occupied(run):
         raise UserError(f"{str(run)!r} exists and is not a run directory; choose another for --run")
-    run.mkdir(parents=True, exist_ok=True)
-    # Renamed when complete: a crash must not leave half a configuration.
-    temporary = run / (CONFIG_FILE + ".new")
-    configuration.save(config, temporary)
-    temporary.replace(run / CONFIG_FILE)
+    configuration.save(config, run / CONFIG_FILE)
+
+
+@contextlib.contextmanager
+def writing(run: Path) -> Iterator[None]:
+    """Tells in a sentence that a run directory cannot be written; put it around nothing that computes.
+
+    Raises:
+        UserError: it cannot: the disk is full, for example.
+    """
+    try:
+        yield
+    except write_errors() as error:
+        raise UserError(
+            f"the run directory {str(run)!r} cannot be written ({reason(error)}); its checkpoints are as they were, "
+            "and the same command goes on from the newest"
+        ) from error
 
 
 def record_data(run: Path, entry: Mapping[str, Any]) -> None:
@@ -91,9 +100,7 @@ def cut_metrics(run: Path, step: int) -> None:
     lines = path.read_text().splitlines(keepends=True)
     kept = [line for line in lines if line.endswith("\n") and _step_of(line) <= step]
     if len(kept) < len(lines):
-        temporary = run / (METRICS_FILE + ".new")
-        temporary.write_text("".join(kept))
-        temporary.replace(path)
+        write_text(path, "".join(kept))
 
 
 def record_event(run: Path, entry: Mapping[str, Any]) -> None:

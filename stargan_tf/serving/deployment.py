@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import write_text
 
 # No number, so TF Serving takes it for no version.
 DIRECTORY = "serving"
@@ -78,7 +79,7 @@ def write(directory: Path, model_name: str, version: int, allowed_batch_sizes: S
     }
     for name in TEMPLATES:
         if name != MODELS_CONFIG and not (serving / name).exists():
-            _write(serving / name, _fill(name, values))
+            write_text(serving / name, _fill(name, values))
     return _list_version(serving / MODELS_CONFIG, model_name, version)
 
 
@@ -110,7 +111,7 @@ def _versions_in(text: str) -> list[int]:
 
 def _list_version(path: Path, model_name: str, version: int) -> list[str]:
     if not path.exists():
-        _write(path, models_config(model_name, [version], version, version))
+        write_text(path, models_config(model_name, [version], version, version))
         return []
     found = path.read_bytes().decode(errors="replace")
     versions = _versions_in(found)
@@ -125,7 +126,7 @@ def _list_version(path: Path, model_name: str, version: int) -> list[str]:
             "its model_version_policy"
         ]
     # What no label points to is given up: each listed version is in memory.
-    _write(path, models_config(model_name, sorted({*labels.values(), version}), **labels))
+    write_text(path, models_config(model_name, sorted({*labels.values(), version}), **labels))
     return [
         f"{path} lists version {version} now, so a running server loads it within {POLL_SECONDS} s; when it is "
         f"AVAILABLE, write its number below `canary` there (now {labels['canary']}), and to promote it below `stable` "
@@ -136,10 +137,3 @@ def _list_version(path: Path, model_name: str, version: int) -> list[str]:
 def _fill(name: str, values: dict[str, str | int]) -> str:
     template = resources.files("stargan_tf.serving").joinpath("templates", name).read_text(encoding="utf-8")
     return _Template(template).substitute(values)
-
-
-def _write(path: Path, text: str) -> None:
-    # A server that polls must never see half a file. Not by `tempfile`, whose files only their owner may read.
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(text.encode())
-    temporary.replace(path)

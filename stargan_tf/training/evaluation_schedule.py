@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stargan_tf.base import cache_directory
-from stargan_tf.base.disk import writing
 from stargan_tf.config import Config, RunConfig
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.evaluation import results
@@ -19,6 +18,7 @@ from stargan_tf.inference.translator import Translator
 from stargan_tf.metrics import extractors, perceptual
 from stargan_tf.runs import best_checkpoint, run_directory
 from stargan_tf.runs.best_checkpoint import Best
+from stargan_tf.runs.run_directory import writing
 from stargan_tf.training.summaries import Summaries
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf.base.disk import writing
 from stargan_tf.config import Config
 from stargan_tf.data import records
 from stargan_tf.data.input_pipeline import read_images
@@ -14,7 +13,7 @@ from stargan_tf.data.records import DataDirectory
 from stargan_tf.inference import grids
 from stargan_tf.inference.translator import Translator
 from stargan_tf.runs import run_directory
-from stargan_tf.runs.run_directory import LOGS
+from stargan_tf.runs.run_directory import LOGS, writing
 
 SAMPLES = "samples"
 

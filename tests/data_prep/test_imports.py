@@ -9,8 +9,9 @@ import data_prep
 
 ALLOWED = {
     "stargan_tf.base.command_line",
-    "stargan_tf.config",  # which image sizes the networks take
     "stargan_tf.base.errors",
+    "stargan_tf.base.writing",
+    "stargan_tf.config",  # which image sizes the networks take
     "stargan_tf.data.colour_profiles",
     "stargan_tf.data.example_format",
     "stargan_tf.data.images",
@@ -25,7 +26,7 @@ def imported_modules():
             if isinstance(node, ast.Import):
                 yield from (name.name for name in node.names)
             elif isinstance(node, ast.ImportFrom):
-                package = node.module == "stargan_tf"
+                package = node.module in ("stargan_tf", "stargan_tf.base")
                 yield from (f"{node.module}.{name.name}" if package else node.module for name in node.names)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 from dataclasses import replace
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_it_is_kept_for_the_same_data_wherever_it_lies(trained_classifier, strip
 def test_the_same_seed_gives_the_same_classifier(trained_classifier, striped_data, classifier_cache, tmp_path):
     """Even where an attempt before was interrupted."""
     (kept,) = classifier_cache.iterdir()
-    torn = tmp_path / (kept.name + ".new")
+    torn = tmp_path / f".{kept.name}.partial-{socket.gethostname()}-{2**30}"  # of a process that is no more
     torn.mkdir()
     (torn / "weights.npz").write_bytes(b"half")
     again = classifier.load_or_train(striped_data, tmp_path, SETTINGS)

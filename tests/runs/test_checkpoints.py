@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stargan_tf.base.disk import writing
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config, LossConfig, RunConfig
 from stargan_tf.runs.checkpoint_files import DIRECTORY, find_latest
 from stargan_tf.runs.checkpoints import Checkpoints, SaveError, load_ema
+from stargan_tf.runs.run_directory import writing
 from stargan_tf.runs.state import create_state
 from stargan_tf.training.distribution import create_strategy
 

@@ -160,11 +160,11 @@ def test_a_killed_push_is_completed_by_the_next_one(point, models, serving):
         while not over.wait(0.001):
             for path in serving.iterdir():
                 try:
-                    if path.name.isdigit() and fingerprint(path, without=["pushed.json"]) not in contents:
-                        incomplete.append(path.name)
+                    complete = not path.name.isdigit() or fingerprint(path, without=["pushed.json"]) in contents
                 except FileNotFoundError:
-                    if path.exists():  # Else it was removed as a whole while we were looking.
-                        incomplete.append(path.name)
+                    complete = False
+                if not complete and path.exists():  # else it was removed as a whole while we were looking
+                    incomplete.append(path.name)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
