@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from data_prep import files, metadata_protos
+from data_prep import metadata_protos
 from data_prep.images import ImageOptions
 from data_prep.manifest import write_manifest
 from data_prep.outcome import Outcome, work_folder, write_lists
 from data_prep.shards import Shard, write_shard
 from data_prep.sources import Source
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, files
 from stargan_tf.data.records import SUBSETS, SplitSummary, shard_file, split_name, write_metadata
 
 STATISTICS_FILE = "statistics.json"
@@ -63,8 +63,7 @@ def describe(
     )
     files.write(files.join(directory, STATISTICS_PROTO_FILE), metadata_protos.statistics(statistics, labels))
     with tempfile.TemporaryDirectory() as local, command_line.quiet_start():
-        # TensorFlow Datasets writes to local directories and a few others, Beam to many more. It looks at the names of
-        # the shards, not into them.
+        # TensorFlow Datasets writes to fewer file systems than fsspec. It looks at names of shards, not into them.
         shard_files = {shard_file(*shard) for shard in outcome.shards}
         for name in shard_files:
             (Path(local) / name).touch()

@@ -15,16 +15,15 @@ from typing import Literal
 
 from PIL import ImageColor
 
-from data_prep import files
 from data_prep.dataset_info import METADATA_FILES, describe
 from data_prep.images import MOST_PIXELS, Encoding, Fit, ImageOptions
 from data_prep.manifest import MANIFEST_FILE
-from data_prep.outcome import Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
+from data_prep.outcome import LIST_PREFIX, Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
 from data_prep.output_directory import check_output, complete_or_absent
 from data_prep.shards import EXAMPLES_PER_SHARD
 from data_prep.sources import Source, SourceOptions, open_source
 from data_prep.verify import verify
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import check_image_size
 
@@ -176,8 +175,8 @@ def check(arguments: Arguments) -> ImageOptions:
         raise UserError("--input is missing; name the images to prepare")
     if arguments.image_size is None:
         raise UserError("--image_size is missing; name the side in pixels, 256 for instance")
-    if set(arguments.output) & set("*?[]{}"):
-        raise UserError(f"--output {arguments.output} has one of * ? [ ] {{ }}, which Beam takes for patterns")
+    if files.is_remote(arguments.output) and set(arguments.output) & set("*?[]{}"):
+        raise UserError(f"--output {arguments.output} has one of * ? [ ] {{ }}, which stores take for patterns")
     size = arguments.image_size
     height, width = (size, size) if isinstance(size, int) else size
     check_image_size((height, width))
@@ -237,7 +236,7 @@ def _write_lists_of_images(source: Source, work: str) -> int:
     def flush() -> None:
         nonlocal num_lists
         if lines:
-            name = f"list-{num_lists:06d}.jsonl"
+            name = f"{LIST_PREFIX}{num_lists:06d}.jsonl"
             files.write(files.join(work, name), "".join(f"{line}\n" for line in lines).encode())
             num_lists += 1
             lines.clear()

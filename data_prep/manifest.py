@@ -5,8 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from data_prep import files
 from data_prep.shards import WrittenShard
+from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 
 MANIFEST_FILE = "manifest.json"

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from data_prep import files
 from data_prep.shards import Shard, WrittenShard
 from data_prep.statistics import SplitStatistics
+from stargan_tf.base import files
 from stargan_tf.data.records import SUBSETS, split_name
 
-OUTCOME_PREFIX = "outcome"  # Of the files that workers write.
+LIST_PREFIX = "list-"  # of the files with images that workers read
+OUTCOME_FILES = 16  # that workers write
 REJECTED_FILE = "rejected.jsonl"
 DUPLICATES_FILE = "duplicates.jsonl"
 NEAR_DUPLICATES_FILE = "near_duplicates.jsonl"
@@ -55,6 +56,11 @@ def work_folder(directory: str) -> str:
     return files.join(directory, "work")
 
 
+def outcome_file(number: int) -> str:
+    """Returns the name of a file with lines on what came of images."""
+    return f"outcome-{number:02d}.jsonl"
+
+
 def keys_file(directory: str, is_val: bool, label: int, shard: int) -> str:
     """Returns the file with the keys of a shard, in the order of its examples."""
     return files.join(work_folder(directory), f"keys-{int(is_val)}-{label}-{shard}.json")
@@ -77,9 +83,8 @@ def read_outcome(directory: str, domains: Sequence[str]) -> Outcome:
         "duplicate": outcome.duplicates,
         "conflict": outcome.conflicts,
     }
-    for name in files.list_files(work):
-        if not name.startswith(OUTCOME_PREFIX):
-            continue
+    written = {outcome_file(number) for number in range(OUTCOME_FILES)}
+    for name in written.intersection(files.list_files(work)):
         for line in files.read(files.join(work, name)).decode().splitlines():
             entry = json.loads(line)
             kind = entry.pop("kind")

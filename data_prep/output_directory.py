@@ -1,4 +1,4 @@
-"""A directory that appears complete or not at all, on any file system that Beam knows."""
+"""A directory that appears complete or not at all, on any file system that fsspec knows."""
 
 import contextlib
 import os
@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data_prep import files
+from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import is_occupied, whole_directory
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from data_prep import files
 from data_prep.shards import count_shards
+from stargan_tf.base import files
 
 _POLL_SECONDS = 2.0
 

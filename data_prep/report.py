@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data_prep import files, report_page
+from data_prep import report_page
 from data_prep.dataset_info import STATISTICS_FILE
 from data_prep.manifest import read_manifest
 from data_prep.outcome import DUPLICATES_FILE, NEAR_DUPLICATES_FILE, REJECTED_FILE
 from data_prep.report_page import Sample
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import IMAGE, KEY, SUBSETS, split_name

@@ -2,11 +2,10 @@
 
 import contextlib
 import hashlib
-import uuid
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from data_prep import files
+from stargan_tf.base import files
 from stargan_tf.data.records import shard_file
 from stargan_tf.data.tfrecord import frame
 
@@ -113,11 +112,8 @@ def open_shard(shard: Shard, directory: str) -> Iterator[ShardWriter]:
     Yields:
         The writer; examples must come in the order of their keys.
     """
-    path = files.join(directory, shard_file(*shard))
-    partial = f"{path}.partial-{uuid.uuid4().hex}"
-    with files.create(partial) as file:
+    with files.create(files.join(directory, shard_file(*shard))) as file:
         yield ShardWriter(shard, file)
-    files.rename(partial, path)
 
 
 def write_shard(shard: Shard, examples: Iterable[tuple[str, bytes]], directory: str) -> WrittenShard:

@@ -9,6 +9,7 @@ to wait in a shuffle. Every input ends as one example or one line of JSON; all l
 
 import hashlib
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,15 +19,14 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import AsDict, TaggedOutput
 
-from data_prep import files, fingerprints, progress
+from data_prep import fingerprints, progress
 from data_prep.images import ImageOptions, RejectedImage, check_header, prepare_image
-from data_prep.outcome import OUTCOME_PREFIX, keys_file
+from data_prep.outcome import LIST_PREFIX, OUTCOME_FILES, keys_file, outcome_file
 from data_prep.shards import Shard, assign_shard, count_shards, open_shard, salted_hash
 from data_prep.sources import ExampleFormat, SourceImage, find_examples, read_image
 from data_prep.statistics import SplitStatistics
+from stargan_tf.base import files
 from stargan_tf.data.records import serialize_example, split_name
-
-LIST_PATTERN = "list-*.jsonl"
 
 _REJECTED, _CONFLICTS = "rejected", "conflicts"  # Among the counts, whose other names are those of splits.
 
@@ -70,8 +70,10 @@ def build(pipeline: beam.Pipeline, options: JobOptions, work: str) -> None:
     """
     inspected = (
         pipeline
-        | "Find lists" >> beam.Create([files.join(work, LIST_PATTERN)])
-        | "Read lists" >> beam.io.ReadAllFromText()
+        | "Work" >> beam.Create([work])
+        | "Find lists" >> beam.FlatMap(find_lists)
+        | "Spread lists" >> beam.Reshuffle()
+        | "Read lists" >> beam.FlatMap(read_lines)
         | "Find images" >> beam.FlatMap(find_images, options.example_format)
         | "Inspect images" >> beam.FlatMap(inspect, options).with_outputs("rejected", main="images")
     )
@@ -100,8 +102,29 @@ def build(pipeline: beam.Pipeline, options: JobOptions, work: str) -> None:
     (
         (inspected.rejected, decided.dropped, decided.conflicts, written.shards, written.rejected, near)
         | "All lines" >> beam.Flatten()
-        | "Write lines" >> beam.io.WriteToText(files.join(work, OUTCOME_PREFIX))
+        # Not by Beam's sinks, whose last step fails when a runner repeats it: it looks for files that were renamed.
+        | "Deal lines" >> beam.WithKeys(lambda line: zlib.crc32(line.encode()) % OUTCOME_FILES)
+        | "Group lines" >> beam.GroupByKey()
+        | "Write lines" >> beam.Map(write_lines, work)
     )
+
+
+def find_lists(work: str) -> Iterator[str]:
+    """Gives the paths of the lists of images."""
+    for name in files.list_files(work):
+        if name.startswith(LIST_PREFIX):
+            yield files.join(work, name)
+
+
+def read_lines(path: str) -> list[str]:
+    """Gives the lines of a list."""
+    return files.read(path).decode().splitlines()
+
+
+def write_lines(group: tuple[int, Iterable[str]], work: str) -> None:
+    """Writes lines of the outcome."""
+    with files.create(files.join(work, outcome_file(group[0]))) as file:
+        file.writelines(f"{line}\n".encode() for line in group[1])
 
 
 def find_images(line: str, example_format: ExampleFormat | None) -> Iterator[str]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from data_prep import files
 from data_prep.manifest import MANIFEST_FILE, hash_file, read_manifest
+from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.images import UnreadableImage, decode_image

@@ -15,14 +15,14 @@ from typing import Any, Literal
 
 import yaml
 
-from data_prep import files, images_to_tfrecords
+from data_prep import images_to_tfrecords
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from pipeline.anomalies import Thresholds
 from pipeline.components.evaluator import Measurement
 from pipeline.components.trainer import Settings as TrainerSettings
 from pipeline.decision import Limits
 from stargan_tf import config, export
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_text
 from stargan_tf.config import flatten, preset

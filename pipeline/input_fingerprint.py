@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from data_prep import files
 from data_prep.manifest import hash_file
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
+from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_text
 
@@ -17,9 +17,9 @@ def fingerprint(place: str, known: Path | None = None) -> str:
     """Hashes the names and contents of all files of a source.
 
     Args:
-        place: a folder or a file, on any file system that Beam knows, or `tfds:NAME`, of which the name decides.
+        place: a folder or a file, on any file system that fsspec knows, or `tfds:NAME`, of which the name decides.
         known: a file to remember hashes in: of local files whose size, time of change and inode are as remembered, the
-            content is not read again. Files elsewhere are told apart by size and time alone, which need no reading.
+            content is not read again. Files elsewhere are told apart by what their store says of them.
 
     Returns:
         16 hexadecimal digits.
@@ -29,21 +29,13 @@ def fingerprint(place: str, known: Path | None = None) -> str:
     """
     if place.startswith(TFDS_PREFIX):
         return hashlib.sha256(place.encode()).hexdigest()[:16]
-    states = dict(_remote_states(place)) if files.is_remote(place) else _local_contents(place, known)
+    states = files.remote_states(place) if files.is_remote(place) else _local_contents(place, known)
     if not states:
         raise UserError(f"example_gen.input {place} does not exist, or is empty")
     whole = hashlib.sha256()
     for name, state in sorted(states.items()):
         whole.update(f"{state}  {name}\n".encode(errors="surrogateescape"))
     return whole.hexdigest()[:16]
-
-
-def _remote_states(place: str) -> Iterator[tuple[str, str]]:
-    from apache_beam.io.filesystems import FileSystems
-
-    (match,) = FileSystems.match([f"{place.rstrip('/')}/**" if files.is_folder(place) else place])
-    for entry in match.metadata_list:
-        yield entry.path, f"{entry.size_in_bytes} {entry.last_updated_in_seconds}"
 
 
 def _local_contents(place: str, known: Path | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep import files
+from stargan_tf.base import files
 
 
 @contextlib.contextmanager
@@ -17,7 +17,7 @@ def fetched(address: str) -> Iterator[str]:
     """Gives a local directory with the content of an artifact.
 
     Args:
-        address: of the artifact, on any file system that Beam knows.
+        address: of the artifact, on any file system that fsspec knows.
 
     Yields:
         The directory; a copy is removed afterwards.
@@ -38,7 +38,7 @@ def delivered(address: str) -> Iterator[str]:
     """Gives a local directory whose content becomes that of an artifact when the block ends without an exception.
 
     Args:
-        address: of the artifact, on any file system that Beam knows.
+        address: of the artifact, on any file system that fsspec knows.
 
     Yields:
         The directory, empty or not yet there.

@@ -16,7 +16,6 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
-from data_prep import files
 from pipeline import anomalies as anomaly_search
 from pipeline import artifacts
 from pipeline.components import (
@@ -31,7 +30,7 @@ from pipeline.components import (
 )
 from pipeline.configuration import EvaluatorSettings
 from pipeline.local_directories import delivered, fetched
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, files
 
 # What TFX calls the properties of blessings; its resolver of the latest blessed model looks at them.
 BLESSED, CURRENT_MODEL = "blessed", "current_model_id"

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data_prep import files
 from data_prep.sources.archives import SUFFIXES as ARCHIVE_SUFFIXES
 from data_prep.sources.archives import ArchiveSource, read_member
 from data_prep.sources.base import ExampleFormat, Location, Source, SourceImage
@@ -12,6 +11,7 @@ from data_prep.sources.tables import CELEBA_FILE, CelebaSource, TableSource
 from data_prep.sources.tables import SUFFIXES as TABLE_SUFFIXES
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from data_prep.sources.tfds_source import TfdsSource, find_examples
+from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import check_domains
@@ -67,7 +67,10 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
     Raises:
         UserError: nothing usable is there.
     """
-    source = _open(place, options, work)
+    try:
+        source = _open(place, options, work)
+    except OSError as error:
+        raise UserError(f"--input {place} cannot be read: {error.strerror or error}") from error
     if options.domain and CELEBA_FILE not in files.name_of(place):
         raise UserError(f"--domain is for {CELEBA_FILE}.txt, and --input is {place}")
     if not source.domains:

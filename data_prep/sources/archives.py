@@ -11,9 +11,9 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 
-from data_prep import files
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.folders import ATTRIBUTES_FILE, Layout, place_image, read_attributes
+from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 
 _ZIP_SUFFIXES = (".zip",)

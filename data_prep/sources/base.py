@@ -14,7 +14,7 @@ class Location:
     """Where the bytes of an image are.
 
     Args:
-        path: a file, on any file system that Beam knows.
+        path: a file, on any file system that fsspec knows.
         packing: how they lie in it: the whole "file"; a piece of an archive, "stored" as it is or "deflated"; the data
             of one record of a TFRecord file, a serialized "example"; "examples" is a whole TFRecord file, of which the
             records are still to be found.

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from data_prep import files
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
+from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import IMAGE_SUFFIXES
 from stargan_tf.data.records import SUBSETS

@@ -9,8 +9,8 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from data_prep import files
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
+from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 
 SUFFIXES = (".csv", ".tsv", ".parquet")

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from data_prep import files
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.tfrecord import HEADER_BYTES, CorruptRecord, read_length, record_bytes

@@ -1,16 +1,35 @@
-"""Reads files of any file system that TensorFlow or fsspec knows: local paths, gs://, s3://, hdfs://.
+"""Reads and writes by path on any file system that fsspec knows: local paths, gs://, s3://, abfs://, hdfs://, hf://.
 
-Local files go past both, which is many times faster, and needs neither: a mistyped path is told at once. Paths are
-text, since a `Path` would spoil "gs://". The Beam job writes by Beam's file systems, see `data_prep.files`.
+Local files go past fsspec, through which opening one takes longer than reading a small image. fsspec keeps one client
+for each store as long as the process lives. Paths are text, since a `Path` would spoil "gs://".
 """
 
 import contextlib
+import hashlib
 import os
+import shutil
+import stat
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
+
+# Extras of this package that bring what fsspec needs.
+_EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gcs"),
+    **dict.fromkeys(("abfs", "abfss", "adl", "az"), "azure"),
+    "hdfs": "hdfs",
+    "hf": "hub",
+}
+_PIECE = 1 << 16  # bytes that are read at a time
+
+
+class TooLarge(OSError):
+    """A file with more bytes than allowed."""
 
 
 def is_remote(path: str) -> bool:
@@ -18,80 +37,166 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
-def join(folder: str, name: str) -> str:
-    """Returns the path of a file in a folder."""
-    return f"{folder.rstrip('/')}/{name}" if is_remote(folder) else str(Path(folder) / name)
+def join(folder: str, *names: str) -> str:
+    """Joins a folder and names below it."""
+    return "/".join([folder.rstrip("/") if folder != "/" else "", *names])
 
 
 def name_of(path: str) -> str:
     """Returns the last part of a path."""
-    return path.rpartition("/")[2]
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def folder_of(path: str) -> str:
+    """Returns what stands before the last part of a path; "." if nothing does."""
+    return path.rstrip("/").rpartition("/")[0] or ("/" if path.startswith("/") else ".")
 
 
 def is_folder(path: str) -> bool:
-    """Returns whether a folder is there; in a store without folders, whether a file's path begins with this one.
-
-    Raises:
-        UserError: nothing here can read that file system.
-        OSError: it does not answer.
-    """
+    """Returns whether a folder is there; in a store without folders, whether any file's name begins with this one's."""
     if not is_remote(path):
-        return Path(path).is_dir()
-    with _system(path) as (gfile, other):
-        return gfile.isdir(path) if gfile else other.isdir(path)
+        return os.path.isdir(path)  # noqa: PTH112
+    with _client(path) as client:
+        return client.isdir(path)
 
 
-def list_names(folder: str) -> list[str]:
-    """Returns the names of what is in a remote folder; raises as `is_folder` does."""
-    with _system(folder) as (gfile, other):
-        if gfile:
-            return [name.rstrip("/") for name in gfile.listdir(folder)]
-        return [name_of(name.rstrip("/")) for name in other.ls(folder, detail=False)]
-
-
-def is_file(path: str) -> bool:
-    """Returns whether a file is there; raises as `is_folder` does."""
+def exists(path: str) -> bool:
+    """Returns whether a file or a folder is there; a local link that leads nowhere is, too."""
     if not is_remote(path):
-        return Path(path).is_file()
-    with _system(path) as (gfile, other):
-        return gfile.exists(path) and not gfile.isdir(path) if gfile else other.isfile(path)
+        return os.path.lexists(path)
+    with _client(path) as client:
+        return client.exists(path)
 
 
 def size(path: str) -> int:
-    """Returns the number of bytes of a file; raises as `open_file` does."""
+    """Returns the number of bytes of a file."""
     if not is_remote(path):
         return Path(path).stat().st_size
-    with _system(path) as (gfile, other):
-        return gfile.stat(path).length if gfile else other.size(path)
+    with _client(path) as client:
+        return client.size(path)
 
 
-@contextlib.contextmanager
-def open_file(path: str, buffered: bool = True) -> Iterator[BinaryIO]:
-    """Opens a file for reading.
+def list_files(folder: str, ignored: dict[str, int] | None = None) -> Iterator[str]:
+    """Lists all files below a folder, so that memory does not grow with their number, in stores with that of a folder.
+
+    Args:
+        folder: where to look.
+        ignored: counts what is left out, by a description: hidden files and folders, and links to folders, which are
+            not followed, since they may lead in a circle.
+
+    Yields:
+        Paths relative to `folder`, with forward slashes, in no particular order; of a remote folder that is not there,
+        none.
+
+    Raises:
+        OSError: a local folder is not there, or one cannot be read.
+    """
+    ignored = {} if ignored is None else ignored
+
+    def count(kind: str) -> None:
+        ignored[kind] = ignored.get(kind, 0) + 1
+
+    entries = _remote_entries if is_remote(folder) else _local_entries
+    pending = [""]
+    while pending:
+        parent = pending.pop()
+        for name, kind in entries(join(folder, parent) if parent else folder):
+            path = f"{parent}/{name}" if parent else name
+            if name.startswith("."):
+                count("hidden files and folders")
+            elif kind == "folder":
+                pending.append(path)
+            elif kind == "link to a folder":
+                count("links to folders")
+            else:
+                yield path
+
+
+def _local_entries(folder: str) -> Iterator[tuple[str, str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield entry.name, "folder"
+            elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112  # false for a link to itself
+                yield entry.name, "link to a folder"
+            else:
+                yield entry.name, "file"
+
+
+def _remote_entries(folder: str) -> list[tuple[str, str]]:
+    with _client(folder) as client:
+        try:
+            found = client.ls(folder, detail=True)
+        except FileNotFoundError:
+            return []
+        this = client._strip_protocol(folder).rstrip("/")
+        # Some programs make objects that stand for folders; their listing names them themselves.
+        return [
+            (name_of(entry["name"]), "folder" if entry["type"] == "directory" else "file")
+            for entry in found
+            if entry["name"].rstrip("/") != this
+        ]
+
+
+def remote_states(place: str) -> dict[str, str]:
+    """Returns what tells other contents apart without reading them.
+
+    Args:
+        place: a folder or a file of a store.
+
+    Returns:
+        By the path of each file, a hash of what the store says of it: size, time of change, its own checksum.
+    """
+    with _client(place) as client:
+        found = client.find(place, detail=True)
+    return {path: hashlib.sha256(repr(sorted(known.items())).encode()).hexdigest() for path, known in found.items()}
+
+
+def open_file(path: str, buffered: bool = True) -> BinaryIO:
+    """Opens a file for reading, as it is, compressed or not.
 
     Args:
         path: the file.
         buffered: whether a local file is read ahead; for a few bytes here and there that is a waste.
 
-    Yields:
+    Returns:
         The open file; it can seek.
 
     Raises:
-        UserError: nothing here can read that file system.
-        OSError: the file is not there, or cannot be read.
+        UserError: there is no such file system, or what reads it is not installed.
+        OSError: the file is not there, or not an ordinary one: opening a pipe would wait forever.
     """
     if not is_remote(path):
-        with Path(path).open("rb", buffering=-1 if buffered else 0) as file:
-            yield file
-        return
-    with _system(path) as (gfile, other), gfile.GFile(path, "rb") if gfile else other.open(path, "rb") as file:
-        yield file
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+            raise OSError("not an ordinary file")
+        return open(path, "rb", buffering=-1 if buffered else 0)  # type: ignore[return-value]  # noqa: PTH123
+    with _client(path) as client:
+        return client.open(path, "rb")
 
 
-def read(path: str) -> bytes:
-    """Returns the content of a file; raises as `open_file` does."""
+def read(path: str, max_bytes: int | None = None) -> bytes:
+    """Reads a whole file.
+
+    Args:
+        path: the file.
+        max_bytes: the most that is read.
+
+    Returns:
+        Its content.
+
+    Raises:
+        TooLarge: it has more than `max_bytes`.
+        UserError, OSError: as `open_file`.
+    """
+    pieces, count = [], 0
     with open_file(path) as file:
-        return file.read()
+        # In pieces, since a file that is asked for `max_bytes` may make room for as many before it reads any.
+        while piece := file.read(_PIECE):
+            pieces.append(piece)
+            count += len(piece)
+            if max_bytes is not None and count > max_bytes:
+                raise TooLarge(f"more than {max_bytes:,} bytes")
+    return b"".join(pieces)
 
 
 def read_range(path: str, offset: int, count: int, memory: memoryview) -> memoryview:
@@ -107,13 +212,11 @@ def read_range(path: str, offset: int, count: int, memory: memoryview) -> memory
         A read-only view of them, which holds as long as `memory` is not used again; fewer if the file ends before.
 
     Raises:
-        UserError: nothing here can read that file system.
-        OSError: the file is not there, or cannot be read.
+        UserError, OSError: as `open_file`.
     """
     if is_remote(path):
-        with open_file(path) as file:
-            file.seek(offset)
-            return memoryview(file.read(count))
+        with _client(path) as client:
+            return memoryview(client.cat_file(path, start=offset, end=offset + count))
     # Opening costs 10 microseconds, and no number of files can then exceed what the system allows to be open.
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -124,25 +227,117 @@ def read_range(path: str, offset: int, count: int, memory: memoryview) -> memory
 
 
 @contextlib.contextmanager
-def _system(path: str) -> Iterator[tuple]:
-    """Yields what reads a remote path: TensorFlow's `gfile` and None, or None and one of fsspec's file systems."""
-    import tensorflow as tf
+def create(path: str) -> Iterator[BinaryIO]:
+    """Opens a file for writing, piece by piece; it gets its name when the block ends without an exception.
+
+    Runners may do a piece of work twice at the same time: each then writes a file of its own, and the last one stays.
+    Folders are made, and a file that is there is replaced.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The open file.
+    """
+    partial = f"{path}.partial-{uuid.uuid4().hex}"
+    try:
+        with _open_new(partial) as file:
+            yield file
+        rename(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError, UserError):
+            delete([partial])
+        raise
+
+
+def _open_new(path: str) -> BinaryIO:
+    if is_remote(path):
+        with _client(path) as client:
+            return client.open(path, "wb")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return Path(path).open("wb")
+
+
+def write(path: str, data: bytes) -> None:
+    """Writes a file whole or not at all; folders are made, and a file that is there is replaced."""
+    if is_remote(path):
+        with _client(path) as client:
+            client.pipe_file(path, data)  # of which a store shows no half
+    else:
+        writing.write_bytes(Path(path), data)
+
+
+def rename(source: str, destination: str) -> None:
+    """Gives a file another name; a file that has it is replaced. Stores copy and delete."""
+    if is_remote(source):
+        from fsspec import AbstractFileSystem
+
+        with _client(source) as client:
+            if type(client).mv is AbstractFileSystem.mv:  # which asks what there is first, more often than it acts
+                client.cp_file(source, destination)
+                client.rm_file(source)
+            else:
+                client.mv(source, destination)
+    else:
+        Path(source).replace(destination)
+
+
+def delete(paths: list[str]) -> None:
+    """Deletes files, all local or all of one store."""
+    if paths and is_remote(paths[0]):
+        with _client(paths[0]) as client:
+            client.rm(paths)  # in one request where the store can
+    else:
+        for path in paths:
+            Path(path).unlink()
+
+
+def delete_folder(folder: str) -> None:
+    """Deletes a folder and everything in it; a remote one may be missing."""
+    if is_remote(folder):
+        with _client(folder) as client, contextlib.suppress(FileNotFoundError):
+            client.rm(folder, recursive=True)
+    else:
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _client(path: str) -> Iterator[Any]:
+    """Gives the file system of fsspec that knows a remote path.
+
+    Raises:
+        UserError: there is none, its package is missing, or it cannot be reached. What its packages raise as an OSError
+            stays that: a file that is not there, or may not be read.
+    """
+    import fsspec
+    from fsspec.dircache import DirCache
 
     scheme = path.partition("://")[0]
-    if scheme in tf.io.gfile.get_registered_schemes():
-        try:
-            yield tf.io.gfile, None
-        except tf.errors.OpError as error:
-            raise OSError(error.message or type(error).__name__) from error
-        return
-    import fsspec
-
     try:
-        system, _ = fsspec.url_to_fs(path)
-    except (ImportError, ValueError) as error:  # a package for it is missing; or there is no such protocol
-        known = ", ".join(f"{name}://" for name in sorted(tf.io.gfile.get_registered_schemes()) if name)
+        client, _ = fsspec.url_to_fs(path)
+    except ImportError as error:
+        extra = _EXTRAS.get(scheme)
+        advice = f"pip install 'stargan-tf[{extra}]'" if extra else error
+        raise UserError(f"{path} needs a package that is not installed: {advice}") from error
+    except ValueError as error:
+        known = ", ".join(f"{name}://" for name in ("s3", "gs", "abfs", "hdfs", "hf"))
         raise UserError(
-            f"nothing here can read {path} ({error}); TensorFlow knows {known}, and fsspec what its packages "
-            "(s3fs, adlfs ...) add"
+            f"{path} cannot be read or written: {error}; what fsspec knows can be used, {known} for example"
         ) from error
-    yield None, system
+    except Exception as error:
+        raise _unreachable(path, error) from error
+    if isinstance(client.dircache, DirCache):
+        client.dircache.use_listings_cache = False  # other processes write, too
+    try:
+        yield client
+    except (OSError, UserError):
+        raise
+    except Exception as error:
+        raise _unreachable(path, error) from error
+
+
+def _unreachable(path: str, error: Exception) -> Exception:
+    """Returns a sentence for whatever a package says of missing credentials, a wrong address, a lost connection."""
+    if isinstance(error, OSError):
+        return error
+    return UserError(f"{path} cannot be reached: {str(error).partition(chr(10))[0] or type(error).__name__}")

@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -75,7 +76,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         WriteError: the file cannot be written; every OSError in the block is taken for that.
     """
-    temporary = _beside(path, _PARTIAL, path.suffix)
+    # Threads may write the same file at the same time, too: the last one stays.
+    temporary = _beside(path, _PARTIAL, f"-{threading.get_ident()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

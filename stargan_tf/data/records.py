@@ -262,7 +262,7 @@ def check_data_directory(path: str | os.PathLike[str]) -> None:
         if not files.is_folder(path):
             raise UserError(f"data directory {path} does not exist; {advice}")
         for name in _METADATA:
-            if not files.is_file(files.join(path, name)):
+            if not files.exists(files.join(path, name)):
                 raise UserError(f"{path} is not a data directory, since it has no {name}; {advice}")
     except OSError as error:
         raise UserError(f"data directory {path} cannot be read ({error.strerror or error})") from error
@@ -322,7 +322,7 @@ def _local_metadata(path: str) -> Iterator[str]:
         yield path
         return
     with tempfile.TemporaryDirectory() as directory:
-        for name in files.list_names(path):
+        for name in files.list_files(path):
             if name in _METADATA or name.endswith(".labels.txt"):
                 (Path(directory) / name).write_bytes(files.read(files.join(path, name)))
         yield directory

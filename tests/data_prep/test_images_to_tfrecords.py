@@ -1,5 +1,7 @@
+import errno
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from data_prep import steps
+from data_prep.shards import ShardWriter
 from tests.data_prep.jobs import noise, read_examples, read_lines, run
 
 
@@ -273,3 +276,14 @@ def test_help_and_mistakes_answer_at_once():
     assert done.returncode == 2 and b"/none/such" in done.stderr
     assert b" tensorflow\n" not in done.stderr and b" apache_beam\n" not in done.stderr
     assert time.monotonic() - start < 10
+
+
+def test_a_full_disk_is_one_sentence(source, tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ShardWriter, "write", full)
+    assert run(source, tmp_path / "output", "--max_rejected", "0.2") == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith(f"error: '{tmp_path / 'output'}' cannot be written: no space left on the device")
+    assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ import data_prep
 ALLOWED = {
     "stargan_tf.base.command_line",
     "stargan_tf.base.errors",
+    "stargan_tf.base.files",
     "stargan_tf.base.writing",
     "stargan_tf.config",  # which image sizes the networks take
     "stargan_tf.data.colour_profiles",

@@ -1,49 +1,80 @@
+import fsspec
 import pytest
 
 from data_prep.images_to_tfrecords import main
-from tests.data_prep import object_store
+from stargan_tf.base import files
 from tests.data_prep.jobs import noise, run
+from tests.stores import objects, s3_server, store, upload  # noqa: F401  # fixtures
 
 
-@pytest.fixture
-def store(tmp_path):
-    """The folder and the address of a store with images of two domains."""
-    local = tmp_path / "images"
-    local.mkdir()
-    (tmp_path / "store").mkdir()
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A folder with images of two domains."""
+    folder = tmp_path_factory.mktemp("images")
     for domain in ("cat", "dog"):
-        (local / domain).mkdir()
+        (folder / domain).mkdir()
         for index in range(3):
-            file = local / domain / f"{index}.png"
-            noise(20, 24, index + 10 * (domain == "cat")).save(file)
-            (tmp_path / "store" / f"images%2F{domain}%2F{index}.png").write_bytes(file.read_bytes())
-    return tmp_path / "store", object_store.address(tmp_path / "store")
+            noise(20, 24, index + 10 * (domain == "cat")).save(folder / domain / f"{index}.png")
+    return folder
 
 
-def test_from_store_to_store(store, tmp_path):
-    folder, address = store
+@pytest.fixture(scope="module")
+def address(store, images):  # noqa: F811
+    """The address of a store with these images."""
+    upload(images, f"{store}/images")
+    return store
+
+
+def test_from_store_to_store(address, images, tmp_path):
     assert run(f"{address}/images", f"{address}/data", "--verify") == 0
-    assert run(tmp_path / "images", tmp_path / "data") == 0
-    expected = {f"data/{file.name}": file.read_bytes() for file in (tmp_path / "data").iterdir()}
-    objects = object_store.objects(folder)
-    assert {name: content for name, content in objects.items() if not name.startswith("images/")} == expected
+    assert run(images, tmp_path / "data") == 0
+    expected = {file.name: file.read_bytes() for file in (tmp_path / "data").iterdir()}
+    assert objects(f"{address}/data") == expected
+    assert {name.split("/")[0] for name in objects(address)} == {"images", "data"}
     assert main(["--output", f"{address}/data", "--verify"]) == 0
 
 
-def test_an_earlier_output_is_kept_or_replaced_as_a_whole(store, capsys):
-    folder, address = store
+def test_workers_that_are_processes_have_clients_of_their_own(address, images, tmp_path):
+    if address.startswith("memory"):
+        pytest.skip("other processes do not see it")
+    flags = ("--", "--direct_num_workers=2", "--direct_running_mode=multi_processing")
+    assert run(f"{address}/images", f"{address}/by_two", *flags) == 0
+    assert run(images, tmp_path / "data") == 0
+    assert objects(f"{address}/by_two") == {file.name: file.read_bytes() for file in (tmp_path / "data").iterdir()}
+
+
+def test_an_earlier_output_is_kept_or_replaced_as_a_whole(address, capsys):
+    output = f"{address}/kept"
     for name in ("old", "manifest.json"):
-        (folder / f"data%2F{name}").write_text("old")
-    earlier = object_store.objects(folder)
-    assert run(f"{address}/images", f"{address}/data") == 2
-    assert "/data exists and is not empty" in capsys.readouterr().err
-    assert run(f"{address}/images", f"{address}/data", "--overwrite", "--max_rejected", "0", "--min_side", "99") == 2
+        files.write(f"{output}/{name}", b"old")
+    earlier = objects(address)
+    assert run(f"{address}/images", output) == 2
+    assert "/kept exists and is not empty" in capsys.readouterr().err
+    assert run(f"{address}/images", output, "--overwrite", "--max_rejected", "0", "--min_side", "99") == 2
     assert "6 of 6 images are rejected" in capsys.readouterr().err
-    left = object_store.objects(folder)
+    left = objects(address)
     assert earlier.items() <= left.items()
     assert left.keys() - earlier.keys() == {
-        f"data.{name}.jsonl" for name in ("rejected", "duplicates", "near_duplicates")
+        f"kept.{name}.jsonl" for name in ("rejected", "duplicates", "near_duplicates")
     }
-    assert run(f"{address}/images", f"{address}/data", "--overwrite") == 0
-    assert "data/old" not in object_store.objects(folder)
-    assert main(["--output", f"{address}/data", "--verify"]) == 0
+    assert run(f"{address}/images", output, "--overwrite") == 0
+    assert not files.exists(f"{output}/old")
+    assert main(["--output", output, "--verify"]) == 0
+
+
+def test_archives_and_tables_are_read_where_they_are(address, images, tmp_path):
+    import shutil
+
+    archive = shutil.make_archive(str(tmp_path / "images"), "zip", images)
+    with open(archive, "rb") as local, fsspec.open(f"{address}/images.zip", "wb") as remote:  # noqa: PTH123
+        shutil.copyfileobj(local, remote)
+    rows = [f"{domain}/{index}.png,{domain}\n" for domain in ("cat", "dog") for index in range(3)]
+    files.write(f"{address}/images/table.csv", "".join(["path,label\n", *rows]).encode())
+    for name in ("images.zip", "images/table.csv"):
+        assert run(f"{address}/{name}", f"{address}/from_{name[-3:]}") == 0
+    shards = [
+        {name: content for name, content in objects(f"{address}/{folder}").items() if ".tfrecord-" in name}
+        for folder in ("from_zip", "from_csv")
+    ]
+    assert shards[0] == shards[1] and len(shards[0]) >= 2
+    files.delete([f"{address}/images/table.csv"])

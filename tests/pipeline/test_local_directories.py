@@ -4,16 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import files
 from pipeline.local_directories import delivered, fetched
-from tests.data_prep import object_store as store
-
-
-@pytest.fixture
-def object_store(tmp_path) -> str:
-    """The address of an empty store."""
-    (tmp_path / "store").mkdir()
-    return store.address(tmp_path / "store")
+from stargan_tf.base import files
+from tests.stores import s3_server, store  # noqa: F401  # fixtures
 
 
 def test_a_local_artifact_is_what_it_is(tmp_path):
@@ -21,8 +14,8 @@ def test_a_local_artifact_is_what_it_is(tmp_path):
         assert (directory, output) == (str(tmp_path), str(tmp_path / "new"))
 
 
-def test_a_remote_one_is_fetched_and_delivered_when_it_is_complete(object_store):
-    address = f"{object_store}/model"
+def test_a_remote_one_is_fetched_and_delivered_when_it_is_complete(store):  # noqa: F811
+    address = f"{store}/model"
     with delivered(address) as output:
         (Path(output) / "run").mkdir()
         (Path(output) / "run" / "config.yaml").write_text("steps: 1")
@@ -32,8 +25,8 @@ def test_a_remote_one_is_fetched_and_delivered_when_it_is_complete(object_store)
     assert not Path(directory).exists()
 
 
-def test_of_a_failed_stage_nothing_is_delivered(object_store):
-    with pytest.raises(RuntimeError), delivered(f"{object_store}/failed") as output:
+def test_of_a_failed_stage_nothing_is_delivered(store):  # noqa: F811
+    with pytest.raises(RuntimeError), delivered(f"{store}/failed") as output:
         (Path(output) / "half").write_text("")
         raise RuntimeError
-    assert not list(files.list_files(f"{object_store}/failed"))
+    assert not list(files.list_files(f"{store}/failed"))
