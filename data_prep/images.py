@@ -18,6 +18,7 @@ Reason = Literal[
 ]
 
 # Of an image with more, Pillow does not even read the header.
+assert Image.MAX_IMAGE_PIXELS is not None
 MOST_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
 
 _EXIF_ORIENTATION = 0x0112
@@ -134,19 +135,16 @@ def prepare_image(data: bytes, options: ImageOptions) -> PreparedImage:
     """
     opened = check_header(data, options)
     try:
-        source = {
-            "kept": options.encoding != "raw" and _fits(opened, data, options.image_size),
-            "source_format": opened.format,
-            "source_mode": opened.mode,
-            "source_size": (opened.height, opened.width),
-            "source_quality": _jpeg_quality(opened),
-        }
+        kept = options.encoding != "raw" and _fits(opened, data, options.image_size)
+        # Before it is decoded, which turns it upright.
+        source_format, mode, size = opened.format or "", opened.mode, (opened.height, opened.width)
+        quality = _jpeg_quality(opened)
         # Also where the bytes are kept: only this shows that the file is whole.
         image = decode_opened(opened, options.background)
     except Exception as error:  # Damaged metadata can make Pillow raise anything.
         raise RejectedImage("damaged", str(error) or type(error).__name__) from error
     image = _fit(image, options)
-    return PreparedImage(data if source["kept"] else _encode(image, options), image, **source)
+    return PreparedImage(data if kept else _encode(image, options), image, kept, source_format, mode, size, quality)
 
 
 def _fits(header: Image.Image, data: bytes, image_size: tuple[int, int]) -> bool:
@@ -170,11 +168,11 @@ def _fit(image: Image.Image, options: ImageOptions) -> Image.Image:
     if options.fit == "stretch":
         return image.resize((width, height), Image.Resampling.LANCZOS)
     scale = min(width / image.width, height / image.height)
-    inner = tuple(
-        max(1, min(side, round(scale * length))) for side, length in zip((width, height), image.size, strict=True)
-    )
+    inner_width = max(1, min(width, round(scale * image.width)))
+    inner_height = max(1, min(height, round(scale * image.height)))
+    inner = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS)
     canvas = Image.new("RGB", (width, height), options.background)
-    canvas.paste(image.resize(inner, Image.Resampling.LANCZOS), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    canvas.paste(inner, ((width - inner_width) // 2, (height - inner_height) // 2))
     return canvas
 
 

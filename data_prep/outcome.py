@@ -83,8 +83,8 @@ def read_outcome(directory: str, domains: Sequence[str]) -> Outcome:
         "duplicate": outcome.duplicates,
         "conflict": outcome.conflicts,
     }
-    written = {outcome_file(number) for number in range(OUTCOME_FILES)}
-    for name in written.intersection(files.list_files(work)):
+    names = {outcome_file(number) for number in range(OUTCOME_FILES)}
+    for name in names.intersection(files.list_files(work)):
         for line in files.read(files.join(work, name)).decode().splitlines():
             entry = json.loads(line)
             kind = entry.pop("kind")

@@ -23,7 +23,7 @@ class Shard(NamedTuple):
     """
 
     split: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody calls
     num_shards: int
 
 

@@ -32,26 +32,26 @@ class Distribution:
         count: how many values.
         total: their sum.
         total_squares: sum of their squares.
-        least: the least value.
-        most: the greatest.
+        least: the least value; 0 of none.
+        most: the greatest; 0 of none.
         histogram: how many lie between two neighbours of the edges.
     """
 
     count: int = 0
     total: int = 0
     total_squares: int = 0
-    least: int | None = None
-    most: int | None = None
+    least: int = 0
+    most: int = 0
     histogram: list[int] = field(default_factory=list)
 
     def add(self, value: float, edges: Sequence[float]) -> None:
         """Adds a value."""
         thousandths = round(value * _SCALE)
+        self.least = min(self.least, thousandths) if self.count else thousandths
+        self.most = max(self.most, thousandths) if self.count else thousandths
         self.count += 1
         self.total += thousandths
         self.total_squares += thousandths**2
-        self.least = thousandths if self.least is None else min(self.least, thousandths)
-        self.most = thousandths if self.most is None else max(self.most, thousandths)
         self.histogram = self.histogram or [0] * (len(edges) - 1)
         self.histogram[min(bisect.bisect_right(edges, value), len(edges) - 1) - 1] += 1
 
@@ -59,11 +59,11 @@ class Distribution:
         """Adds the values of another distribution with the same edges."""
         if not other.count:
             return
+        self.least = min(self.least, other.least) if self.count else other.least
+        self.most = max(self.most, other.most) if self.count else other.most
         self.count += other.count
         self.total += other.total
         self.total_squares += other.total_squares
-        self.least = other.least if self.least is None else min(self.least, other.least)
-        self.most = other.most if self.most is None else max(self.most, other.most)
         self.histogram = [
             a + b for a, b in zip(self.histogram or [0] * len(other.histogram), other.histogram, strict=True)
         ]

@@ -131,6 +131,7 @@ def find_images(line: str, example_format: ExampleFormat | None) -> Iterator[str
     """Gives a line of a list again, or a line for each image in the file of records that it names."""
     image = SourceImage.from_json(line)
     if image.location.packing == "examples":
+        assert example_format is not None
         for found in find_examples(image, example_format):
             yield found.to_json()
     else:
@@ -209,15 +210,17 @@ def assign(
         return
     split, line = kept
     num_shards = count_shards(counts[split], options.examples_per_shard)
+    shard = assign_shard(SourceImage.from_json(line).key, split, num_shards, options.seed)
     # A plain tuple: as the key of a group it has a coder that gives the same bytes everywhere.
-    yield tuple(assign_shard(SourceImage.from_json(line).key, split, num_shards, options.seed)), line
+    yield (shard.split, shard.index, shard.num_shards), line
 
 
 def write(group: tuple[tuple[str, int, int], Iterable[str]], options: JobOptions) -> Iterator[Any]:
     """Prepares and writes the images of a shard; gives a line, looks tagged "looks" and lines tagged "rejected"."""
     shard, lines = Shard(*group[0]), group[1]
     is_val = shard.split.startswith("val_")
-    statistics, keys, looks = SplitStatistics(), [], []
+    statistics, looks = SplitStatistics(), []
+    keys: list[str] = []
     kept, encoded = (Metrics.counter("images", name) for name in ("kept byte for byte", "encoded"))
     with open_shard(shard, options.directory) as writer:
         for image in sorted(map(SourceImage.from_json, lines), key=lambda image: image.key):
@@ -236,8 +239,8 @@ def write(group: tuple[tuple[str, int, int], Iterable[str]], options: JobOptions
     if keys:
         # Looks tell only which example of a shard they are of; this tells its key.
         files.write(keys_file(options.directory, is_val, label, shard.index), json.dumps(keys).encode())
-    for group in fingerprints.bands(looks).items():
-        yield TaggedOutput("looks", group)
+    for band in fingerprints.bands(looks).items():
+        yield TaggedOutput("looks", band)
     yield _line("shard", {"written": writer.written, "statistics": statistics.to_json()})
 
 

@@ -121,6 +121,7 @@ def read_image(location: Location, max_bytes: int, example_format: ExampleFormat
         return files.read(location.path, max_bytes)
     if location.packing in ("stored", "deflated"):
         return read_member(location, max_bytes)
+    assert example_format is not None  # only a source of Examples has such locations
     if location.size > max_bytes:
         raise files.TooLarge(f"more than {max_bytes:,} bytes")
     with files.open_file(location.path) as file:

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.folders import ATTRIBUTES_FILE, Layout, place_image, read_attributes
@@ -80,22 +81,21 @@ def read_member(location: Location, max_bytes: int | None = None) -> bytes:
         TooLarge: it has more than `max_bytes`.
         OSError: it cannot be read, or is damaged.
     """
-    limit = max_bytes if max_bytes is not None else location.size if location.packing == "stored" else None
     with files.open_file(location.path) as file:
         if location.packing == "stored":
-            if location.size > limit:
-                raise files.TooLarge(f"more than {limit:,} bytes")
+            if max_bytes is not None and location.size > max_bytes:
+                raise files.TooLarge(f"more than {max_bytes:,} bytes")
             file.seek(location.offset)
             return file.read(location.size)
         file.seek(_skip_local_header(file, location.offset))
-        packed = file.read(location.size if limit is None else min(location.size, limit + 1))
+        packed = file.read(location.size if max_bytes is None else min(location.size, max_bytes + 1))
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        data = inflater.decompress(packed, 0 if limit is None else limit + 1)
+        data = inflater.decompress(packed, 0 if max_bytes is None else max_bytes + 1)
     except zlib.error as error:
         raise OSError(f"damaged in the archive: {error}") from error
-    if limit is not None and len(data) > limit:
-        raise files.TooLarge(f"more than {limit:,} bytes")
+    if max_bytes is not None and len(data) > max_bytes:
+        raise files.TooLarge(f"more than {max_bytes:,} bytes")
     return data
 
 
@@ -116,7 +116,7 @@ def _zip_members(archive: str) -> Iterator[tuple[str, Location]]:
                 raise zipfile.BadZipFile(f"{member.filename!r} is compressed by another method than deflate")
 
 
-def _skip_local_header(file, offset: int) -> int:
+def _skip_local_header(file: BinaryIO, offset: int) -> int:
     """Where the data of a zip member begins: its header there has lengths of its own, unlike the directory's."""
     file.seek(offset)
     header = file.read(_LOCAL_HEADER.size)
@@ -132,7 +132,7 @@ def _tar_members(archive: str) -> Iterator[tuple[str, Location]]:
         for member in opened:
             if member.isreg():
                 yield member.name.removeprefix("./"), Location(archive, "stored", member.offset_data, member.size)
-            opened.members.clear()  # It keeps all of them otherwise.
+            opened.members.clear()  # type: ignore[attr-defined]  # it keeps all of them otherwise
 
 
 def _decompress(source: str, destination: str) -> None:

@@ -50,7 +50,7 @@ class TfdsSource:
             raise UserError(f"--input {name} is of file format {builder.info.file_format.value}; it must be tfrecord")
         names = tuple(features[label_feature].names)
         self.domains = tuple(sorted(names))
-        self.example_format = ExampleFormat(image_feature, label_feature, names)
+        self.example_format: ExampleFormat | None = ExampleFormat(image_feature, label_feature, names)
         self.ignored: Counter[str] = Counter()
         self._splits = {}
         for split, info in builder.info.splits.items():

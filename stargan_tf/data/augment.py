@@ -20,24 +20,16 @@ WORDS_PER_IMAGE = 2 * _ATTEMPTS + 4
 
 
 class View(NamedTuple):
-    """What is to be seen of each of N images.
+    """The part of an image that is seen, in pixels, and whether it is mirrored."""
 
-    Args:
-        top: [N], in pixels.
-        left: [N].
-        height: [N].
-        width: [N].
-        mirrored: [N] bool.
-    """
-
-    top: np.ndarray
-    left: np.ndarray
-    height: np.ndarray
-    width: np.ndarray
-    mirrored: np.ndarray
+    top: int
+    left: int
+    height: int
+    width: int
+    mirrored: bool
 
 
-def random_views(words: np.ndarray, image_size: tuple[int, int], config: DataConfig) -> View:
+def random_views(words: np.ndarray, image_size: tuple[int, int], config: DataConfig) -> list[View]:
     """Draws crops and mirrorings.
 
     Args:
@@ -46,7 +38,7 @@ def random_views(words: np.ndarray, image_size: tuple[int, int], config: DataCon
         config: probabilities and ranges.
 
     Returns:
-        The views.
+        N views.
     """
     numbers = uniform(words)
     areas, ratios = numbers[:, :_ATTEMPTS], numbers[:, _ATTEMPTS : 2 * _ATTEMPTS]
@@ -56,14 +48,15 @@ def random_views(words: np.ndarray, image_size: tuple[int, int], config: DataCon
     ratios = np.exp(low + (high - low) * ratios)
     # [N, attempts, (height, width)]
     sides = np.rint(np.stack([np.sqrt(areas / ratios), np.sqrt(areas * ratios)], axis=-1) * image_size).astype(int)
-    fits = ((sides >= 1) & (sides <= image_size)).all(axis=-1)
+    fits = np.all((sides >= 1) & (sides <= image_size), axis=-1)  # [N, attempts]
     cropped, mirrored = numbers[:, -4] < config.crop_probability, numbers[:, -3] < config.flip_probability
     cropped &= fits.any(axis=1)
     first_fitting = sides[np.arange(len(sides)), fits.argmax(axis=1)]
     height, width = np.where(cropped[:, None], first_fitting, image_size).T
     top = (numbers[:, -2] * (image_size[0] - height + 1)).astype(int)
     left = (numbers[:, -1] * (image_size[1] - width + 1)).astype(int)
-    return View(top, left, height, width, mirrored)
+    columns = (values.tolist() for values in (top, left, height, width, mirrored))
+    return [View(*values) for values in zip(*columns, strict=True)]
 
 
 def show(pixels: np.ndarray, view: View, output: np.ndarray) -> None:
@@ -71,7 +64,7 @@ def show(pixels: np.ndarray, view: View, output: np.ndarray) -> None:
 
     Args:
         pixels: [height, width, 3] uint8.
-        view: of one image: numbers instead of arrays.
+        view: the part to show.
         output: array like `pixels`, to be filled.
     """
     height, width = pixels.shape[:2]

@@ -10,7 +10,6 @@ import numpy as np
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data import augment, records, schedule
-from stargan_tf.data.augment import View
 from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.record_files import Place, RecordFiles
 from stargan_tf.data.records import DataDirectory
@@ -81,8 +80,7 @@ class BatchReader:
         shape = (self._config.batch_size, 3, augment.WORDS_PER_IMAGE)
         words = schedule.random_words(int(np.prod(shape)), self._seed, schedule.AUGMENTATION, step)
         words = words.reshape(shape)[self._rows.start : self._rows.stop].reshape(-1, augment.WORDS_PER_IMAGE)
-        views = augment.random_views(words, self._data.image_size, self._config)
-        views = itertools.starmap(View, zip(*(values.tolist() for values in views), strict=True))
+        views = iter(augment.random_views(words, self._data.image_size, self._config))
         images = np.empty(self.shape, np.uint8)
         memory = self._record_memory()
         for row in range(len(self._rows)):

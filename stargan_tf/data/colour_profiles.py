@@ -32,26 +32,26 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     Returns:
         An RGB image; `image` itself if it is one already.
     """
-    if not is_srgb(profile):
-        opened, _ = _open(profile)
-        mode = _MODES.get(opened.profile.xcolor_space)
+    if profile and not is_srgb(profile):
+        mode, _ = _open(profile)
         if mode == "RGB" and image.mode != "CMYK":
-            return ImageCms.applyTransform(image.convert("RGB"), _transform(profile, "RGB"))
+            return _transform(profile, "RGB").apply(image.convert("RGB"))
         if mode == image.mode:
-            return ImageCms.applyTransform(image, _transform(profile, mode))
+            return _transform(profile, mode).apply(image)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @functools.lru_cache(maxsize=16)
-def _open(profile: bytes) -> tuple[ImageCms.ImageCmsProfile | None, bool]:
-    """The profile, None if it cannot be read, and whether its pixels can be taken as they are."""
+def _open(profile: bytes) -> tuple[str, bool]:
+    """Returns the mode of a profile's images, "" if it cannot be read, and whether pixels can be taken as they are."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         described = ImageCms.getProfileDescription(opened)
-        _transform(profile, _MODES[opened.profile.xcolor_space])
+        mode = _MODES[opened.profile.xcolor_space]
+        _transform(profile, mode)
     except (ImageCms.PyCMSError, OSError, KeyError):
-        return None, True
-    return opened, "srgb" in described.lower()
+        return "", True
+    return mode, "srgb" in described.lower()
 
 
 @functools.lru_cache(maxsize=16)

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
@@ -9,14 +10,16 @@ _Field = descriptor_pb2.FieldDescriptorProto
 
 
 @functools.cache
-def _example_class() -> type:
+def _example_class() -> Any:
     """Builds the message class from its fields, as in tensorflow/core/example/example.proto and feature.proto."""
     file = descriptor_pb2.FileDescriptorProto(name="example_format.proto", package="tensorflow", syntax="proto3")
 
     def message(name: str, *fields: _Field) -> descriptor_pb2.DescriptorProto:
         return file.message_type.add(name=name, field=fields)
 
-    def field(name: str, number: int, kind: int, type_name: str | None = None, repeated: bool = False) -> _Field:
+    def field(
+        name: str, number: int, kind: "_Field.Type.ValueType", type_name: str | None = None, repeated: bool = False
+    ) -> _Field:
         label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
         return _Field(name=name, number=number, type=kind, type_name=type_name, label=label)
 
@@ -66,14 +69,14 @@ def encode_example(features: Mapping[str, bytes | int]) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def decode_example(serialized: bytes) -> dict[str, list[bytes] | list[int] | list[float]]:
+def decode_example(serialized: bytes | memoryview) -> dict[str, list[Any]]:
     """Parses an Example.
 
     Args:
         serialized: a serialized `tf.train.Example`.
 
     Returns:
-        The values by name of the feature.
+        The values by name of the feature: bytes, integers or numbers.
 
     Raises:
         ValueError: the bytes are no Example.

@@ -6,7 +6,7 @@ little-endian (https://www.tensorflow.org/tutorials/load_data/tfrecord).
 
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import google_crc32c
 import numpy as np
@@ -15,7 +15,7 @@ HEADER_BYTES = 12
 _FOOTER_BYTES = 4
 
 # What is read: bytes, or a read-only view of memory that is used again.
-Buffer = bytes | memoryview
+Buffer = TypeVar("Buffer", bytes, memoryview)
 
 
 class CorruptRecord(ValueError):
@@ -51,7 +51,7 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
         number += 1
 
 
-def read_length(header: Buffer) -> int:
+def read_length(header: bytes) -> int:
     """Gives the length of the data that follows a header.
 
     Args:
@@ -95,7 +95,7 @@ def record_bytes(length: int) -> int:
     return HEADER_BYTES + length + _FOOTER_BYTES
 
 
-def _checksum(data: Buffer) -> bytes:
+def _checksum(data: bytes | memoryview) -> bytes:
     """CRC-32C, rotated by 15 bits and shifted, so that a checksum of data that holds checksums stays meaningful."""
     # It takes no views, but arrays.
     crc = google_crc32c.value(data if isinstance(data, bytes) else np.frombuffer(data, np.uint8))
