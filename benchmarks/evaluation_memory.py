@@ -95,7 +95,7 @@ def _measure(arguments: Arguments) -> dict[str, float]:
         from stargan_tf import evaluate
         from stargan_tf.config import Config, ModelConfig
         from stargan_tf.data.records import open_data_directory
-        from stargan_tf.metrics.extractors import load_extractor
+        from stargan_tf.metrics.loading import load_extractor
         from stargan_tf.runs import run_directory
         from stargan_tf.runs.checkpoints import save_ema
         from stargan_tf.runs.state import build_ema

@@ -16,10 +16,11 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import UnreadableImage, evenly_spread
 from stargan_tf.faces import geometry as face_geometry
 from stargan_tf.faces import overview as face_overview
-from stargan_tf.faces.detection import Face, Rejections, check_extent, find_faces, load_detector, read_picture
+from stargan_tf.faces.detection import Detector, Face, Rejections, check_extent, find_faces, make_detector, read_picture
 from stargan_tf.faces.geometry import NotAFace
 from stargan_tf.faces.mean_landmarks import read_mean_landmarks, write_mean_landmarks
 from stargan_tf.inference.inputs import REJECTED_FILE, find_images
+from stargan_tf.interop.published import read_face_network
 from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m stargan_tf.align"
@@ -87,7 +88,7 @@ def run(arguments: Arguments) -> None:
     if arguments.mean_landmarks is not None:
         mean = read_mean_landmarks(Path(arguments.mean_landmarks))
     with command_line.quiet_start():
-        detector = load_detector(Path(arguments.fan))
+        detector = _load_detector(Path(arguments.fan))
 
     # All faces are found before the first is aligned: their mean may be needed, and landmarks take little memory.
     output.mkdir(parents=True, exist_ok=True)
@@ -110,6 +111,12 @@ def run(arguments: Arguments) -> None:
     print(f"aligned {aligned} of {len(paths)} pictures; look at {output / OVERVIEW_FILE}")
     if rejections.count:
         print(f"{rejections.count} pictures were rejected; they are listed in {output / REJECTED_FILE}")
+
+
+def _load_detector(path: Path) -> Detector:
+    from stargan_tf.runs import face_network  # here, so that a mistake in the flags is answered at once
+
+    return make_detector(face_network.build(read_face_network(path), path))
 
 
 def _align(

@@ -25,7 +25,6 @@ DESCRIPTION = (
 
 MODES = ("latent", "reference", "known_factors")
 
-RESULT_FILE = "known_factors.json"
 
 _COLUMNS = (("latent", "latent-guided"), ("reference", "reference-guided"), ("real", "real images"))
 
@@ -133,7 +132,7 @@ def _measure_known_factors(arguments: Arguments, translator: "Translator", data:
     sources = 50 if arguments.sources is None else arguments.sources
     result = known_factors.evaluate(translator, data, sources, arguments.styles, arguments.seed)
     written = {"step": translator.step, **result}
-    (Path(arguments.run) / RESULT_FILE).write_text(json.dumps(written, indent=2) + "\n")
+    (Path(arguments.run) / run_directory.KNOWN_FACTORS_FILE).write_text(json.dumps(written, indent=2) + "\n")
 
     print(f"\n{'':34}" + "".join(f"{title:>18}" for _, title in _COLUMNS))
     for measure, (title, form, _) in FACTOR_MEASURES.items():
@@ -145,14 +144,14 @@ def _open_evaluator(arguments: Arguments, modes: tuple[str, ...], data: "DataDir
     from stargan_tf.data.records import fingerprint
     from stargan_tf.evaluation.protocol import Evaluator
     from stargan_tf.evaluation.settings import ProtocolSettings
-    from stargan_tf.metrics import extractors, perceptual
+    from stargan_tf.metrics.loading import load_distance, load_extractor
 
     cache = cache_directory.default() if arguments.cache is None else Path(arguments.cache)
     settings = ProtocolSettings(
         modes, arguments.outputs, arguments.sources, arguments.psi, arguments.seed, arguments.neighbours
     )
-    distance = perceptual.load_distance(arguments.distance, data, cache)
-    extractor = extractors.load_extractor(arguments.extractor, data, cache)
+    distance = load_distance(arguments.distance, data, cache)
+    extractor = load_extractor(arguments.extractor, data, cache)
     return Evaluator(data, settings, extractor, distance, fingerprint(data), cache)
 
 

@@ -166,7 +166,7 @@ def load_translator(run: Path, precision: str, fused: bool | None = None, checkp
         for name, network in rounded.items():
             network.set_weights(getattr(averages, name).get_weights())
         averages = rounded
-    return Translator(averages, config, face_alignment=face_network.load_for(config, run), step=step)
+    return Translator(averages, config, face_network=face_network.load_for(config, run), step=step)
 
 
 def _write_saved_model(translator: "Translator", card: dict[str, Any], arguments: Arguments, version: Path) -> None:

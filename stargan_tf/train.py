@@ -73,6 +73,7 @@ def run(arguments: Arguments) -> int:
 
         check_data_directory(arguments.data)  # before TensorFlow, which takes seconds to start
 
+        from stargan_tf.interop.published import read_face_network
         from stargan_tf.training import runtime
         from stargan_tf.training.loop import train_and_evaluate
         from stargan_tf.training.workers import WORKER_LOST_EXIT_CODE, WorkerLostError
@@ -85,6 +86,7 @@ def run(arguments: Arguments) -> int:
             Path(arguments.run),
             None if arguments.face_network is None else Path(arguments.face_network),
             None if arguments.init_from is None else Path(arguments.init_from),
+            read_face_network,
         )
     except WorkerLostError as error:
         print(f"{PROGRAM}: error: {error}", file=sys.stderr, flush=True)

@@ -9,7 +9,7 @@ import torch
 
 from stargan_tf import convert, networks
 from stargan_tf.config import ModelConfig
-from stargan_tf.interop import pytorch
+from stargan_tf.networks import published_names
 from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoints import Checkpoints
 from stargan_tf.runs.state import TrainingState, create_state
@@ -29,7 +29,7 @@ def random_state(model: ModelConfig, seed: int) -> State:
     random = np.random.default_rng(seed)
     return {
         network: {name: random.standard_normal(place.shape).astype(np.float32) for name, place in places.items()}
-        for network, places in pytorch.parameters(networks.build(model)).items()
+        for network, places in published_names.parameters(networks.build(model)).items()
     }
 
 

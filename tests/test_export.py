@@ -10,8 +10,8 @@ from stargan_tf import export, networks
 from stargan_tf.config import Config
 from stargan_tf.data.images import decode_image, to_array, to_image, to_png
 from stargan_tf.inference.translator import Translator
-from stargan_tf.interop import pytorch
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.networks import published_names
+from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.runs import face_network, run_directory
 from stargan_tf.runs.checkpoints import load_ema, save_ema
 from stargan_tf.serving.served_model import LocalModel, newest_version
@@ -89,7 +89,7 @@ def test_a_face_model(tmp_path):
     run = tmp_path / "run"
     run_directory.open_for_training(run, config)
     save_ema(networks.build(FACES, with_discriminator=False), 7, config, run)
-    face_network.save(pytorch.extract({"fan": FaceAlignmentNetwork()})["fan"], run)
+    face_network.save(published_names.extract({"fan": FaceNetwork()})["fan"], run)
     export.run(export.Arguments(str(run), str(tmp_path / "faces"), batch_sizes=[1]))
 
     model, translator = LocalModel(tmp_path / "faces"), Translator.from_run(run)

@@ -123,13 +123,13 @@ def run(arguments: Arguments) -> int:
         import tensorflow as tf
 
         from stargan_tf.data.records import open_data_directory
-        from stargan_tf.metrics import extractors, perceptual
+        from stargan_tf.metrics.loading import load_distance, load_extractor
 
         if arguments.measurement.deterministic:
             tf.config.experimental.enable_op_determinism()
         data = open_data_directory(arguments.examples)
-    extractor = extractors.load_extractor(arguments.measurement.extractor, data, cache)
-    distance = perceptual.load_distance(arguments.measurement.distance, data, cache)
+    extractor = load_extractor(arguments.measurement.extractor, data, cache)
+    distance = load_distance(arguments.measurement.distance, data, cache)
     return _evaluate(arguments, data, extractor, distance, cache)
 
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,9 @@ from tqdm import tqdm
 
 from stargan_tf.data.images import UnreadableImage, decode_image, to_array
 from stargan_tf.faces.geometry import MEAN_SIDE, NotAFace, apply, scale_of, upright_square
+
+if TYPE_CHECKING:
+    from stargan_tf.networks.face_network import FaceNetwork
 
 # Side of the images that a detector sees, in pixels.
 DETECTOR_SIDE = 256
@@ -57,30 +61,24 @@ class Rejections:
             file.write(json.dumps({"path": str(path), "reason": reason, "confidence": confidence}) + "\n")
 
 
-def load_detector(path: Path) -> Detector:
-    """Makes a detector of a face alignment network.
+def make_detector(network: "FaceNetwork") -> Detector:
+    """Makes a detector of a face network.
 
     Args:
-        path: a run directory that has one, its file, or a published PyTorch file.
+        network: finds the landmarks.
 
     Returns:
         The detector; its confidence is the mean over the landmarks of the maximum of their heatmaps.
-
-    Raises:
-        UserError: there is no such file, or it holds something else.
     """
     # Here, so that a mistake in the flags is answered at once.
     import tensorflow as tf
 
-    from stargan_tf.networks import face_alignment
-    from stargan_tf.runs import face_network
-
-    network = face_network.load(path)
+    from stargan_tf.networks import face_network
 
     @tf.function(input_signature=[tf.TensorSpec([None, DETECTOR_SIDE, DETECTOR_SIDE, 3], tf.float32)])
     def find(images):
-        heatmaps = network(images)[..., : face_alignment.NUM_LANDMARKS]
-        return face_alignment.landmarks(heatmaps), tf.reduce_mean(tf.reduce_max(heatmaps, axis=(1, 2)), axis=-1)
+        heatmaps = network(images)[..., : face_network.NUM_LANDMARKS]
+        return face_network.landmarks(heatmaps), tf.reduce_mean(tf.reduce_max(heatmaps, axis=(1, 2)), axis=-1)
 
     def detector(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         landmarks, confidence = find(images)

@@ -11,9 +11,10 @@ import tensorflow as tf
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
 from stargan_tf.networks import Networks
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
 from stargan_tf.networks.face_masks import find_masks
-from stargan_tf.runs import face_network, run_directory
+from stargan_tf.networks.face_network import FaceNetwork
+from stargan_tf.runs import face_network as face_networks
+from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoints import load_ema
 
 # Latent codes whose styles are averaged for truncation (the published evaluation takes as many).
@@ -28,7 +29,7 @@ class Translator:
     Images are float32 arrays [N, H, W, 3] in [-1, 1], style codes [N, style_dim]. Work is done in batches of
     `batch_size`, so memory does not grow with N. The compiled functions that the work is done by, for graphs of others:
 
-    - `encode(images)`: a tuple of what does not depend on the style: features and, with `face_alignment`, masks;
+    - `encode(images)`: a tuple of what does not depend on the style: features and, with `face_network`, masks;
     - `decode(style, *encoded)`: images, not clipped;
     - `encode_style(images, domains)` and `map(latents, domains)`: style codes; domains are int32 [N].
 
@@ -36,7 +37,7 @@ class Translator:
         networks: G, F and E.
         config: of the run they come from.
         batch_size: images translated at once.
-        face_alignment: finds the masks of the high-pass skip; without it nothing is carried over.
+        face_network: finds the masks of the high-pass skip; without it nothing is carried over.
         step: number of steps that the networks were trained for, if it is known.
     """
 
@@ -45,7 +46,7 @@ class Translator:
         networks: Networks,
         config: Config,
         batch_size: int = 16,
-        face_alignment: FaceAlignmentNetwork | None = None,
+        face_network: FaceNetwork | None = None,
         step: int | None = None,
     ):
         self.domains = tuple(config.domains)
@@ -55,12 +56,12 @@ class Translator:
         self.batch_size = batch_size
         self.step = step
         self.variables = [variable for _, network in networks.items() for variable in network.variables]
-        if face_alignment is not None:
-            self.variables += face_alignment.variables
+        if face_network is not None:
+            self.variables += face_network.variables
 
         def encode(images):
             features = networks.generator.encode(images)
-            return (features,) if face_alignment is None else (features, find_masks(face_alignment, images))
+            return (features,) if face_network is None else (features, find_masks(face_network, images))
 
         def decode(style, features, masks=None):
             return networks.generator.decode(features, style, masks)
@@ -92,7 +93,7 @@ class Translator:
         """
         config = run_directory.load_config(run)
         networks, step = load_ema(config, run, checkpoint)
-        return cls(networks, config, batch_size, face_network.load_for(config, run), step)
+        return cls(networks, config, batch_size, face_networks.load_for(config, run), step)
 
     def domain_index(self, name: str) -> int:
         """Returns the number of a domain.

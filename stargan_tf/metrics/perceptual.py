@@ -5,13 +5,11 @@ channel, averaged over places and summed over layers (Zhang et al. 2018, arXiv 1
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from stargan_tf.base.errors import UserError
-from stargan_tf.data.records import DataDirectory
 
 # Keeps the direction of a feature vector of zeros defined.
 _EPSILON = 1e-10
@@ -35,33 +33,6 @@ class PerceptualDistance(Protocol):
     def distance(self, features_a: Sequence[np.ndarray], features_b: Sequence[np.ndarray]) -> np.ndarray:
         """Returns the distances [N] float32 of N pairs; either may be of one image, which is compared with all."""
         ...
-
-
-def load_distance(spec: str, data: DataDirectory, cache: Path) -> PerceptualDistance:
-    """Loads a perceptual distance.
-
-    Args:
-        spec: `classifier`, trained on `data`, offline, and kept; `FILE.onnx:WEIGHTS.npz`, LPIPS of a network with
-            several outputs and their linear weights.
-        data: the data directory that is measured on.
-        cache: directory to keep trained classifiers in; made if it is missing.
-
-    Returns:
-        The distance.
-
-    Raises:
-        UserError: there is no such distance or file, or a file holds something else.
-    """
-    if spec == "classifier":
-        from stargan_tf.metrics import classifier
-
-        return classifier.ClassifierDistance(classifier.load_or_train(data, cache))
-    network, separator, weights = spec.rpartition(":")
-    if separator and network.endswith(".onnx"):
-        from stargan_tf.metrics.lpips import Lpips
-
-        return Lpips(Path(network), Path(weights), data.image_size)
-    raise UserError(f"there is no perceptual distance {spec!r}; take classifier, or FILE.onnx:LINEAR_WEIGHTS.npz")
 
 
 def mean_pairwise(distance: PerceptualDistance, images: np.ndarray) -> float:

@@ -2,7 +2,7 @@
 
 config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  evaluation/  metrics.jsonl
 data.jsonl (what it was trained on)  events.jsonl (what went wrong and was mended)
-face_network.npz (with the high-pass skip)
+face_network.npz (with the high-pass skip)  known_factors.json (of a run on generated data)
 """
 
 import json
@@ -19,6 +19,7 @@ CONFIG_FILE = "config.yaml"
 FACE_NETWORK_FILE = "face_network.npz"
 DATA_FILE = "data.jsonl"
 METRICS_FILE = "metrics.jsonl"
+KNOWN_FACTORS_FILE = "known_factors.json"
 LOGS = "logs"
 EVENTS_FILE = "events.jsonl"
 

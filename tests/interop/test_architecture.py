@@ -8,8 +8,8 @@ import pytest
 from stargan_tf import networks
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import ModelConfig
-from stargan_tf.interop import pytorch
 from stargan_tf.interop.architecture import count_parameters, infer
+from stargan_tf.networks import published_names
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
@@ -39,7 +39,7 @@ def zeros(shapes) -> dict[str, dict[str, np.ndarray]]:
 
 
 def weights(model) -> dict[str, dict[str, np.ndarray]]:
-    places = pytorch.parameters(networks.build(model))
+    places = published_names.parameters(networks.build(model))
     return zeros({network: {name: place.shape for name, place in found.items()} for network, found in places.items()})
 
 
@@ -74,7 +74,7 @@ def test_the_published_networks(file, num_domains, w_hpf):
 
 @pytest.mark.parametrize("name", ["small", "smallest", "skip", "narrowing"])
 def test_any_one_tensor_may_be_missing(name):
-    """It is `pytorch.assign` that lists it, beside all others."""
+    """It is `published_names.assign` that lists it, beside all others."""
     held = weights(MODELS[name])
     wrong = {}
     for network, tensors in held.items():

@@ -9,7 +9,7 @@ import pytest
 from stargan_tf import networks
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import ModelConfig
-from stargan_tf.interop import pytorch
+from stargan_tf.networks import published_names
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
@@ -30,7 +30,7 @@ def state(model):
     random = np.random.default_rng(0)
     return {
         network: {name: random.standard_normal(place.shape).astype(np.float32) for name, place in places.items()}
-        for network, places in pytorch.parameters(build(model)).items()
+        for network, places in published_names.parameters(build(model)).items()
     }
 
 
@@ -40,8 +40,8 @@ def weights(nets) -> list[np.ndarray]:
 
 def test_a_round_trip_is_exact(model, state):
     nets = build(model, seed=1)
-    pytorch.assign(nets, state)
-    extracted = pytorch.extract(nets)
+    published_names.assign(nets, state)
+    extracted = published_names.extract(nets)
     assert extracted.keys() == state.keys()
     for network, tensors in state.items():
         assert extracted[network].keys() == tensors.keys()
@@ -49,22 +49,21 @@ def test_a_round_trip_is_exact(model, state):
             np.testing.assert_array_equal(extracted[network][name], tensor, err_msg=f"{network}/{name}")
 
     fresh = build(model, seed=2)
-    pytorch.assign(fresh, extracted)
+    published_names.assign(fresh, extracted)
     for one, other in zip(weights(nets), weights(fresh), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_every_weight_has_a_name(model):
     nets = build(model)
-    named = sum(
-        np.prod(place.shape, dtype=int) for places in pytorch.parameters(nets).values() for place in places.values()
-    )
+    parameters = published_names.parameters(nets).values()
+    named = sum(np.prod(place.shape, dtype=int) for places in parameters for place in places.values())
     assert named == sum(weight.size for weight in weights(nets))
 
 
 def test_layouts(model, state):
     nets = build(model, seed=1)
-    pytorch.assign(nets, state)
+    published_names.assign(nets, state)
 
     conv = nets.generator.encoder[0].conv2.kernel.numpy()  # [height, width, in, out]
     published = state["generator"]["encode.0.conv2.weight"]  # [out, in, height, width]
@@ -84,7 +83,7 @@ def test_layouts(model, state):
 
 def test_domain_branches_land_in_their_slices(model, state):
     nets = build(model, seed=1)
-    pytorch.assign(nets, state)
+    published_names.assign(nets, state)
     for domain in range(3):
         branches = state["mapping_network"]
         for index, layer in enumerate(nets.mapping_network.unshared):
@@ -100,7 +99,7 @@ def test_a_network_that_is_left_out_keeps_its_weights(model, state):
     nets = build(model, seed=1)
     before = nets.discriminator.get_weights()
     del state["discriminator"]
-    pytorch.assign(nets, state)
+    published_names.assign(nets, state)
     for weight, kept in zip(nets.discriminator.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, kept)
     np.testing.assert_array_equal(nets.generator.to_rgb.bias.numpy(), state["generator"]["to_rgb.2.bias"])
@@ -117,7 +116,7 @@ def test_every_problem_is_listed_and_nothing_is_loaded(model, state):
     nets = build(model, seed=1)
     before = weights(nets)
     with pytest.raises(UserError) as raised:
-        pytorch.assign(nets, state)
+        published_names.assign(nets, state)
     message = str(raised.value)
     unknown, missing, misshapen = message.split("; ")[1:]
     assert unknown == "unknown: fan, generator/encode.9.conv1.weight"
@@ -150,6 +149,6 @@ def test_names_and_shapes_are_those_published(file, num_domains, w_hpf):
     )
     ours = {
         network: {name: list(place.shape) for name, place in places.items()}
-        for network, places in pytorch.parameters(build(model)).items()
+        for network, places in published_names.parameters(build(model)).items()
     }
     assert ours == published

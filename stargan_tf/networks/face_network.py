@@ -1,4 +1,4 @@
-"""The face alignment network: an image of a face becomes heatmaps of 98 landmarks (adaptive wing loss, 1904.07399).
+"""The face (alignment) network: from an image of a face to heatmaps of 98 landmarks (adaptive wing loss, 1904.07399).
 
 The high-pass skip of the face generator needs it (StarGAN v2, appendix F). It is never trained here: normalizations use
 their stored statistics.
@@ -20,11 +20,11 @@ DEPTH = 4
 _BATCH_NORM_EPSILON = 1e-5
 
 
-class FaceAlignmentNetwork(keras.Model):
+class FaceNetwork(keras.Model):
     """Stacked hourglass of one stage, with coordinates as additional channels."""
 
     def __init__(self, **kwargs):
-        kwargs.setdefault("name", "face_alignment_network")
+        kwargs.setdefault("name", "face_alignment_network")  # part of the names in exported models
         super().__init__(**kwargs)
         dtype = self.dtype_policy
         self.conv1 = _conv(3 + 3, 64, 7, dtype, use_bias=True, name="conv1")

@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork, landmarks
 from stargan_tf.networks.face_masks import _enlarge, find_masks, masks_from_heatmaps
+from stargan_tf.networks.face_network import FaceNetwork, landmarks
 
 
 @pytest.fixture(scope="module")
 def network():
     keras.utils.set_random_seed(0)
-    return FaceAlignmentNetwork()
+    return FaceNetwork()
 
 
 def bumps(rows: np.ndarray, columns: np.ndarray, side: int = 64) -> np.ndarray:
@@ -29,7 +29,7 @@ def test_heatmaps_of_any_square_image(network):
 
 
 def test_bfloat16_computes_nearly_the_same(network):
-    half = FaceAlignmentNetwork(dtype="mixed_bfloat16")
+    half = FaceNetwork(dtype="mixed_bfloat16")
     half.set_weights(network.get_weights())
     images = tf.random.stateless_uniform((1, 256, 256, 3), (0, 1), -1, 1)
     heatmaps, expected = half(images), network(images)
