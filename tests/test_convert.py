@@ -20,7 +20,7 @@ from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoints import Checkpoints, check_trainable, load_ema
 from stargan_tf.runs.state import create_state
 from tests.fixtures import TINY
-from tests.interop.test_torch_format import Command
+from tests.interop.test_torch_files import Command
 from tests.published_files import (
     DOMAINS,
     FACES,
@@ -179,7 +179,7 @@ def truncated(path):
     [
         (command, "holds something else than tensors ('posix.system'), which might run code"),
         (truncated, "is damaged or cut off"),
-        (announcing_ten_gigabytes, "announces 10,000,000,000 bytes for a tensor but holds only 4,000"),
+        (announcing_ten_gigabytes, "is damaged or cut off"),
         (resnet, "the checkpoint holds no mapping_network and no style_encoder"),
         (flat_resnet, "this is no StarGAN v2 checkpoint, which would hold generator"),
     ],
