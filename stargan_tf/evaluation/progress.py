@@ -78,6 +78,7 @@ class WorkDirectory:
         self._saved = time.monotonic()
 
     def _file(self, task: Task, ending: str) -> Path:
+        assert self._path is not None, "nothing is kept"
         # Domains may have any name, files may not.
         name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in task.name)
         return self._path / f"{task.mode}_{name}.{ending}"

@@ -151,13 +151,13 @@ class Evaluator:
         return whole
 
     def _identity(self, translator: Translator) -> dict[str, Any]:
-        """What numbers depend on."""
+        """Returns all that the numbers depend on."""
         settings = dataclasses.asdict(self._settings)
         del settings["modes"]  # each task is the same, whichever others there are
         return {
             "version": _VERSION,
             "step": translator.step,
-            "weights": _hash_of_weights(translator),
+            "weights": translator.fingerprint_of_weights(),  # a run that rolled back has several of a step
             "data": self._fingerprint,
             "extractor": identity(self._extractor),
             "distance": identity(self._distance),
@@ -226,14 +226,6 @@ def _in_8_bits(images: np.ndarray) -> np.ndarray:
     images *= np.float32(1 / 127.5)
     images -= 1
     return images
-
-
-def _hash_of_weights(translator: Translator) -> str:
-    """Tells networks of the same step apart, which a run that rolled back has several of."""
-    whole = hashlib.sha256()
-    for variable in translator.variables:
-        whole.update(np.ascontiguousarray(variable.numpy()).tobytes())
-    return whole.hexdigest()[:12]
 
 
 def _listed(results: dict[Task, dict[str, Any]], data: DataDirectory) -> dict[str, Any]:

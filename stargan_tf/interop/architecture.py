@@ -88,7 +88,7 @@ def _high_pass(w_hpf: float | None, halvings: int, encoder_blocks: int) -> float
 def _check_image_size(image_size: int | tuple[int, int] | None, halvings: int) -> None:
     if image_size is None:
         return
-    sides = (image_size,) if isinstance(image_size, int) else tuple(image_size)
+    sides = (image_size, image_size) if isinstance(image_size, int) else image_size
     if min(sides) < 1 or log2_size(sides) != halvings + 2:
         least = 2 ** (halvings + 2)
         raise UserError(

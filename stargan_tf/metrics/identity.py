@@ -26,7 +26,7 @@ def short_hash(preprocessing: Mapping[str, Any], weights: Iterable[np.ndarray | 
             whole.update(hashlib.sha256(weight).digest())
         else:
             whole.update(f"{weight.shape} {weight.dtype.str}".encode())
-            whole.update(hashlib.sha256(np.ascontiguousarray(weight)).digest())
+            whole.update(hashlib.sha256(np.ascontiguousarray(weight).data).digest())
     return whole.hexdigest()[:_DIGITS]
 
 

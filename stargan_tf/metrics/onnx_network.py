@@ -131,11 +131,12 @@ class OnnxNetwork:
                 f"{self.name} takes an input of shape {shape}, which does not tell where colours are; give it the "
                 f'metadata {_PREFIX}layout, "NCHW" or "NHWC"'
             )
-        sides = tuple(shape[2:] if layout == "NCHW" else shape[1:3])
-        if all(isinstance(side, int) for side in sides):
-            size = sides
-        else:
-            size = tuple(map(int, metadata["size"])) if "size" in metadata else None
+        height, width = shape[2:] if layout == "NCHW" else shape[1:3]
+        size = None
+        if isinstance(height, int) and isinstance(width, int):
+            size = (height, width)
+        elif "size" in metadata:
+            size = (int(metadata["size"][0]), int(metadata["size"][1]))
         default_range = (0.0, 255.0) if kind == "tensor(uint8)" else (-1.0, 1.0)
         return Preprocessing(
             size=size,

@@ -66,4 +66,5 @@ class Preprocessing:
         return image.resize((width, height), Image.Resampling.BILINEAR)
 
     def _resize_unrounded(self, image: np.ndarray) -> np.ndarray:
-        return np.stack([self._resize(Image.fromarray(channel)) for channel in np.moveaxis(image, -1, 0)], axis=-1)
+        channels = [self._resize(Image.fromarray(channel)) for channel in np.moveaxis(image, -1, 0)]
+        return np.stack([np.asarray(channel) for channel in channels], axis=-1)

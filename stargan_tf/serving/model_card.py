@@ -39,6 +39,7 @@ def create(
     Returns:
         Values that JSON knows.
     """
+    assert config.domains is not None, "a run's configuration has its domains"
     measurements = run / run_directory.METRICS_FILE
     lines = measurements.read_text().splitlines() if measurements.is_file() else []
     evaluation = run / run_directory.KNOWN_FACTORS_FILE

@@ -3,7 +3,7 @@ from collections import defaultdict
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from data_prep.fingerprints import Look, bands, look_at, near_pairs
+from data_prep.perceptual_hashes import Look, bands, look_at, near_pairs
 from tests.data_prep.jobs import noise
 
 

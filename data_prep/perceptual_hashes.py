@@ -1,4 +1,4 @@
-"""Images that look alike: a hash of what is seen, and pairs across training and validation whose hashes are close."""
+"""Images that look alike: perceptual hashes, and pairs across training and validation whose hashes are close."""
 
 import functools
 import struct
@@ -80,7 +80,7 @@ def bands(looks: Iterable[Look]) -> dict[int, bytes]:
     Returns:
         Looks as bytes, one after the other, by a number for band and group.
     """
-    groups = defaultdict(bytearray)
+    groups: defaultdict[int, bytearray] = defaultdict(bytearray)
     for look in looks:
         packed = look.pack()
         for band in range(_BANDS):
