@@ -125,14 +125,14 @@ def _write_run(arguments: Arguments) -> None:
         with _about(arguments.optims):
             adam = pytorch_adam.read(tree, trained)
             config = replace(config, optimizers=pytorch_adam.settings(adam, config.optimizers))
-    fan, files["face_network"] = _face_network(arguments, model, found)
-    model = replace(model, face_masks=fan is not None or model.w_hpf == 0)
+    face_network, files["face_network"] = _face_network(arguments, model, found)
+    model = replace(model, face_masks=face_network is not None or model.w_hpf == 0)
     config = replace(config, domains=domains, model=model)
     check(config)
     step = _step(arguments, adam)
 
     conversion = _start_tensorflow()
-    weights = conversion.Weights(step, averaged, trained, adam, fan)
+    weights = conversion.Weights(step, averaged, trained, adam, face_network)
     conversion.write_run(weights, config, run, files)
     _print(weights, config, f"converted {arguments.checkpoint} into {arguments.run}")
     if trained is None:
@@ -155,12 +155,12 @@ def _write_pytorch(arguments: Arguments) -> None:
         torch_files.check_target(path, arguments.overwrite)
     run_directory.load_config(Path(arguments.run))  # so that a mistake is told before TensorFlow starts
     config, weights = _start_tensorflow().read_run(Path(arguments.run), with_training=set(targets) != {"to_pytorch"})
-    fan = {} if weights.face_network is None else {published.FACE_NETWORK: weights.face_network}
+    face_network = {} if weights.face_network is None else {published.FACE_NETWORK: weights.face_network}
     for name, path in targets.items():
         if name == "to_pytorch":
-            tree = weights.averaged | fan
+            tree = weights.averaged | face_network
         elif name == "to_pytorch_nets":
-            tree = weights.trained | fan
+            tree = weights.trained | face_network
         else:
             names = {network: list(tensors) for network, tensors in weights.trained.items()}
             tree = pytorch_adam.write(weights.adam, names)

@@ -24,7 +24,7 @@ from stargan_tf.runs.state import TrainingState, build_ema, create_state
 
 @dataclass(frozen=True)
 class Weights:
-    """Everything of a run that PyTorch's files can hold, under published names.
+    """The part of a run that PyTorch's files can hold, under published names.
 
     Args:
         step: finished iterations.
@@ -42,13 +42,13 @@ class Weights:
 
 
 def write_run(weights: Weights, config: Config, run: Path, files: Mapping[str, str]) -> None:
-    """Writes a run directory; it is there when it is complete.
+    """Writes a run directory, complete or not at all.
 
     Args:
-        weights: with `trained` the run can be trained on; without, its networks can only be used.
+        weights: with `trained`, training can go on from the run; without, it serves for inference only.
         config: the run's.
         run: the directory, which must not exist or be empty.
-        files: what `averaged`, `trained` and `face_network` were read from, for errors.
+        files: from which `averaged`, `trained` and `face_network` were read, for errors.
 
     Raises:
         UserError: tensors are missing, unknown or of another shape; they are listed.
@@ -81,7 +81,7 @@ def write_run(weights: Weights, config: Config, run: Path, files: Mapping[str, s
 
 
 def read_run(run: Path, with_training: bool) -> tuple[Config, Weights]:
-    """Takes the weights of a run's newest checkpoint.
+    """Reads the weights of a run's newest checkpoint.
 
     Args:
         run: the run directory.

@@ -17,13 +17,13 @@ _REQUIRED = ("generator", "mapping_network", "style_encoder")
 _KNOWN = (*_REQUIRED, DISCRIMINATOR, FACE_NETWORK)
 
 _PREFIX = "module."  # of weights that were saved from torch.nn.DataParallel
-_COUNTER = "num_batches_tracked"  # of batch normalization; it matters to no output
+_COUNTER = "num_batches_tracked"  # of batch normalization; no output depends on it
 
 _SHOWN = 4
 
 
 def networks(tree: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Takes the networks out of a checkpoint.
+    """Extracts the networks from a checkpoint.
 
     Args:
         tree: what a `*_nets.ckpt` or `*_nets_ema.ckpt` holds, see `torch_files.read`.
@@ -67,7 +67,7 @@ def read_face_network(path: Path) -> dict[str, np.ndarray]:
 
 
 def face_network(tree: Any) -> dict[str, np.ndarray]:
-    """Takes the face network out of a file of its own.
+    """Extracts the face network from a file of its own.
 
     Args:
         tree: what the file holds, see `torch_files.read`: the tensors by name, or these under `fan` or `state_dict`.
@@ -101,6 +101,6 @@ def _state(tensors: Any, network: str) -> dict[str, np.ndarray]:
 
 
 def _few(names: list) -> str:
-    """Names some of what is there, since another network can have hundreds of tensors."""
+    """Lists the first names only, since another network can have hundreds of tensors."""
     shown = ", ".join(str(name)[:60] for name in names[:_SHOWN]) or "nothing"
     return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -1,4 +1,4 @@
-"""Feature extractors: networks that turn images into the vectors that sets of images are compared by."""
+"""Feature extractors: networks that turn images into vectors, by which sets of images are compared."""
 
 from typing import Protocol
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 class FeatureExtractor(Protocol):
-    """Turns images into feature vectors, in batches of its own, so that memory does not grow with their number.
+    """Turns images into feature vectors, in batches, so that memory does not grow with the number of images.
 
     Attributes:
         name: what it is: "classifier", "inception", or the name of an ONNX file.
-        hash: 12 hexadecimal digits of weights and preprocessing.
+        hash: 12 hexadecimal digits, of weights and preprocessing.
         dim: length of a feature vector.
     """
 

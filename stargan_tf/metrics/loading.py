@@ -1,4 +1,4 @@
-"""Loads the feature extractor and the perceptual distance that a user names; what one needs is imported only then."""
+"""Loads the feature extractor and the perceptual distance that a user names, and imports only what these need."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def load_extractor(spec: str, data: DataDirectory, cache: Path) -> FeatureExtrac
     Args:
         spec: `classifier`, trained on `data`, offline, and kept; `inception`, the InceptionV3 of keras.applications,
             downloaded once; `inception:FILE`, the same with weights of a file; `FILE.onnx`, any network.
-        data: the data directory that is measured on.
+        data: the data directory that is measured.
         cache: directory to keep trained classifiers in; made if it is missing.
 
     Returns:
@@ -44,7 +44,7 @@ def load_distance(spec: str, data: DataDirectory, cache: Path) -> PerceptualDist
     Args:
         spec: `classifier`, trained on `data`, offline, and kept; `FILE.onnx:WEIGHTS.npz`, LPIPS of a network with
             several outputs and their linear weights.
-        data: the data directory that is measured on.
+        data: the data directory that is measured.
         cache: directory to keep trained classifiers in; made if it is missing.
 
     Returns:

@@ -1,11 +1,11 @@
 """Any network of images in an ONNX file, for feature extractors and for LPIPS.
 
-What its input is like is read from the file: batch size, layout, size and type from the shape of the input, and what
-shapes do not tell from metadata (`metadata_props`), whose values are JSON:
+The file says how to prepare images: batch size, layout, size and type by the shape of its input, and the rest by
+metadata (`metadata_props`), whose values are JSON:
 
     stargan_tf.range   [low, high]: what black and white are; [0, 255] by default for uint8, else [-1, 1]
-    stargan_tf.mean    [red, green, blue], in that range, subtracted; by default 0
-    stargan_tf.std     [red, green, blue], what is left is divided by; by default 1
+    stargan_tf.mean    [red, green, blue], in that range; subtracted; by default 0
+    stargan_tf.std     [red, green, blue]; divides what is left; by default 1
     stargan_tf.size    [height, width], if the shape leaves them open and images are to be resized
     stargan_tf.layout  "NCHW" or "NHWC", if the shape does not tell
 """
@@ -33,7 +33,7 @@ class OnnxNetwork:
 
     Attributes:
         name: name of the file.
-        preprocessing: what its input is like.
+        preprocessing: how images are prepared for its input.
 
     Args:
         path: the file.
@@ -55,7 +55,7 @@ class OnnxNetwork:
         self.name = path.name
         self._path = path
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is raised
+        options.log_severity_level = 4  # errors are raised; nothing is printed
         wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
         providers = [provider for provider in wanted if provider in onnxruntime.get_available_providers()]
         try:
@@ -70,7 +70,7 @@ class OnnxNetwork:
         }
         self.preprocessing = replace(self._read_preprocessing(), rounded=rounded)
         self._batch = self._input.shape[0] if isinstance(self._input.shape[0], int) else None
-        # Now, and not after hours: what does not run is told.
+        # A network that does not run is reported now, not after hours.
         self.output_shapes = [output.shape for output in self(np.zeros((1, *image_size, 3), np.float32))]
 
     def __call__(self, images: np.ndarray) -> list[np.ndarray]:
@@ -86,7 +86,7 @@ class OnnxNetwork:
         for start in range(0, len(images), self._batch or _BATCH):
             batch = self.preprocessing(images[start : start + (self._batch or _BATCH)])
             count = len(batch)
-            if self._batch is not None:  # a network of a fixed batch size wants the last one filled
+            if self._batch is not None:  # a fixed batch size: the last batch is filled up
                 batch = np.concatenate([batch, np.repeat(batch[-1:], self._batch - count, axis=0)])
             try:
                 outputs = self._session.run(None, {self._input.name: batch})
@@ -103,11 +103,11 @@ class OnnxNetwork:
 
     @property
     def channel_axis(self) -> int:
-        """The axis of channels in outputs of four axes."""
+        """Axis of the channels in outputs with four axes."""
         return 1 if self.preprocessing.layout == "NCHW" else 3
 
     def hash(self, *further: np.ndarray) -> str:
-        """Returns the hash of the file, of the weights that lie beside it, and of further arrays."""
+        """Returns the hash of the file, the weights beside it, and further arrays."""
         files = [self._path, *(self._path.parent / name for name in sorted(self._weight_files))]
         return short_hash(asdict(self.preprocessing), [*(file.read_bytes() for file in files), *further])
 
@@ -171,14 +171,14 @@ class OnnxNetwork:
 
 
 class OnnxFeatures:
-    """The feature extractor that an ONNX file with one output is.
+    """The feature extractor made of an ONNX file with one output.
 
     Args:
         path: the file.
         image_size: height and width of the images that are measured.
 
     Raises:
-        UserError: see `OnnxNetwork`; or its output is not one vector an image.
+        UserError: see `OnnxNetwork`; or its output is not one vector per image.
     """
 
     def __init__(self, path: Path, image_size: tuple[int, int]):
@@ -202,7 +202,7 @@ class OnnxFeatures:
 
 
 def _layout(shape: list) -> str | None:
-    """Tells the layout by the one axis that is 3 long."""
+    """Finds the layout by the one axis of length 3."""
     if (shape[1] == 3) == (shape[3] == 3):
         return None
     return "NCHW" if shape[1] == 3 else "NHWC"
