@@ -14,8 +14,6 @@ from stargan_tf.serving.served_model import InvalidRequest, ServedModel
 STYLES = 8
 _ROWS_LIMIT = "max_rows"
 
-# The files of these formats go to the model as they are; others, if Pillow reads them, as PNG.
-_DECODED_BY_MODEL = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 _MAX_SEED = 2**53 - 1  # browsers compute with doubles
 _MAX_FILE = 32 * 2**20  # bytes
 
@@ -144,10 +142,8 @@ class Actions:
         name, size = Path(path).name, Path(path).stat().st_size
         if size > _MAX_FILE:
             raise UserError(f"the file {name!r} has {size / 2**20:.0f} MiB; at most {_MAX_FILE // 2**20} MiB are taken")
-        data = Path(path).read_bytes()
         try:
-            if not data.startswith(_DECODED_BY_MODEL):
-                data = to_png(decode_image(data))
+            data = self._model.sendable(Path(path).read_bytes())
             # Asked first, since the model refuses huge images before it decodes them.
             self._model.encode_styles([data], domain)
             return Chosen(name, data, to_png(fit_image(decode_image(data), self._image_size)))

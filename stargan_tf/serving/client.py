@@ -17,7 +17,9 @@ import numpy as np
 
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.data.images import UnreadableImage
 from stargan_tf.inference import style_file
+from stargan_tf.serving import sendable_images
 from stargan_tf.serving.grpc_client import GrpcClient
 from stargan_tf.serving.remote_model import Client
 from stargan_tf.serving.rest_client import RestClient
@@ -64,7 +66,7 @@ class Translate(Connection):
     """What to translate, and where to.
 
     Args:
-        image: file to translate; JPEG, PNG, GIF or BMP.
+        image: file to translate; JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF.
         output: directory to write into, or with one style also the file to write (.png, .jpg).
         domain: name of the target domain; only --style does without.
         seed: of the first style drawn, the next have the seeds that follow; 0 if no style is given in another way.
@@ -176,10 +178,14 @@ def _check_guides(arguments: Translate) -> None:
 
 
 def _read(path: str, flag: str) -> bytes:
+    """Reads an image, converted already here so that an error names the file."""
     try:
-        return Path(path).read_bytes()
+        data = Path(path).read_bytes()
+        return data if sendable_images.is_sendable(data) else sendable_images.as_png(data)
     except OSError as error:
         raise UserError(f"cannot read {path!r} ({flag}): {error.strerror}") from None
+    except UnreadableImage as error:
+        raise UserError(f"cannot read {path!r} ({flag}): {error}") from None
 
 
 def _read_styles(path: str) -> np.ndarray:

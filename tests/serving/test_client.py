@@ -18,7 +18,7 @@ from PIL import Image
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from stargan_tf.base.errors import UserError
-from stargan_tf.data.images import to_png
+from stargan_tf.data.images import decode_image, to_png
 from stargan_tf.serving import remote_model
 from stargan_tf.serving.client import GrpcClient, RestClient, main
 from stargan_tf.serving.served_model import InvalidRequest, ServerUnavailable, texts
@@ -114,6 +114,49 @@ def test_a_batch_with_a_bad_row_is_answered(protocol, clients, local, sources):
     assert outputs["error"][0] == b""
     assert outputs["error"][1].decode() == "domain is 'Kätzchen 猫'; it must be one of circle, square, triangle"
     assert outputs["error"][2].startswith(b"domain is '")
+
+
+@PROTOCOLS
+def test_other_formats_are_sent_as_png(protocol, clients, local, sources):
+    image, reference = (decode_image(source) for source in sources[:2])
+    gif, webp, bmp = (encode(image, "GIF"), encode(reference, "WEBP", lossless=True), encode(image, "BMP"))
+    client, png, other = clients[protocol], to_png(decode_image(gif)), to_png(reference)
+    assert images(client.translate_latent(gif, "square", [5])) == images(local.translate_latent(png, "square", [5]))
+    expected = local.translate_references(sources[0], "circle", [sources[2], other])
+    assert images(client.translate_references(bmp, "circle", [sources[2], webp])) == images(expected)
+    given = client.encode_styles([gif, sources[2], webp], "triangle")
+    np.testing.assert_array_equal(given, local.encode_styles([png, sources[2], other], "triangle"))
+    for call, sentence in (
+        (lambda: client.translate_latent(webp[:60], "square", [5]), "image_bytes cannot be read: "),
+        (lambda: client.translate_references(png, "square", [gif[:60]]), "reference_bytes cannot be read: "),
+        (
+            lambda: client.encode_styles([encode(Image.new("RGB", (1001, 1000)), "WEBP")], "circle"),
+            "image_bytes cannot be read: it has 1001 x 1000 pixels; at most 1000000 pixels are taken",
+        ),
+    ):
+        with pytest.raises(InvalidRequest, match=f"^{sentence}"):
+            call()
+
+
+def test_what_the_graph_decodes_is_sent_byte_for_byte(local, monkeypatch, sources):
+    sent = []
+    monkeypatch.setattr(local, "predict", lambda signature, inputs: sent.append(inputs["image_bytes"]) or {"error": []})
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    given = [sources[0], encode(Image.new("RGB", (9, 5)), "JPEG", exif=exif), b""]
+    with pytest.raises(KeyError):  # there is no style in this answer
+        local.encode_styles(given, "circle")
+    assert sent[0].tolist() == given
+
+
+def encode(image, encoding, **options) -> bytes:
+    with io.BytesIO() as file:
+        image.save(file, encoding, **options)
+        return file.getvalue()
+
+
+def images(translations) -> list[bytes]:
+    return [translation.image for translation in translations]
 
 
 @pytest.fixture(scope="module")
@@ -618,6 +661,17 @@ def test_translate_by_a_reference(command, local, sources, tmp_path):
     assert (tmp_path / "photo_circle_reference.jpg").read_bytes() == expected.image
 
 
+def test_translate_files_of_other_formats(command, local, sources, tmp_path):
+    for name in ("photo.gif", "reference.webp"):
+        Image.open(io.BytesIO(sources[0])).save(tmp_path / name)
+    words = ["translate", "--image=photo.gif", "--reference=reference.webp", "--domain=circle", "--output=new.png"]
+    assert command(*words) == 0
+    image, reference = (
+        to_png(decode_image((tmp_path / name).read_bytes())) for name in ("photo.gif", "reference.webp")
+    )
+    assert (tmp_path / "new.png").read_bytes() == local.translate_references(image, "circle", [reference])[0].image
+
+
 def test_domains_and_status(command, capsys):
     assert command("domains") == 0
     out = capsys.readouterr().out
@@ -649,6 +703,8 @@ def test_nothing_is_overwritten_and_nothing_asked(suffix, command, tmp_path, mon
         (["--domain", "zebra"], "domain is 'zebra'; it must be one of circle, square, triangle"),
         (["--domain", "circle", "--psi", "2"], "psi is 2; it must be between 0 and 1"),
         (["--domain", "circle", "--image", "nowhere.png"], "cannot read 'nowhere.png' (--image)"),
+        (["--domain", "circle", "--image", "words.npy"], "cannot read 'words.npy' (--image): not an image"),
+        (["--domain", "circle", "--reference", "words.npy"], "cannot read 'words.npy' (--reference): not an image"),
         (["--domain", "circle", "--reference", "nowhere.png"], "cannot read 'nowhere.png' (--reference)"),
         (["--style", "nowhere.npy"], "cannot read 'nowhere.npy' (--style)"),
         (["--style", "photo.png"], "'photo.png' (--style) is not a .npy file"),
