@@ -85,10 +85,10 @@ class Actions:
             drawn.insert(0, Drawn("reference", domain, translation.style, translation.image))
         chosen = [end for end in session.marked if end is not None]
         images = iter(self._model.translate_styles(source, np.stack([end.code for end in chosen])) if chosen else ())
-        marked = tuple(end and replace(end, image=next(images).image) for end in session.marked)
+        start, end = (end and replace(end, image=next(images).image) for end in session.marked)
         name = session.shown.name if session.shown else None
         shown = next((style for style in drawn if style.name == name), drawn[0])
-        session = replace(session, drawn=tuple(drawn), shown=shown, marked=marked, first_seed=int(seed)).solved()
+        session = replace(session, drawn=tuple(drawn), shown=shown, marked=(start, end), first_seed=int(seed)).solved()
         return session if session.position is None else self.mix(session, session.position)
 
     def draw_if_drawn(self, session: Session, domain: str, seed: int | None, psi: float | None) -> Session:

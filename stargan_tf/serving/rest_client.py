@@ -67,8 +67,8 @@ class RestClient(Client):
                 self._url + path,
                 data=body,
                 headers={"Content-Type": "application/json"},
-                # A number would limit each wait, not all of them together.
-                timeout=self._urllib3.Timeout(total=timeout),
+                # A number would limit each wait, not their sum; the types of requests leave this class out.
+                timeout=self._urllib3.Timeout(total=timeout),  # type: ignore[arg-type]
                 stream=True,
             ) as response:
                 answer = response.raw.read(limit + 1, decode_content=True)

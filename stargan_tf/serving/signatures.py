@@ -69,7 +69,7 @@ class Signatures(tf.Module):
 
     def functions(self) -> dict[str, Callable[..., Outputs]]:
         """Returns the signatures by name, ready to be saved."""
-        methods = {
+        methods: dict[str, tuple[Callable[..., Outputs], tuple[str, ...]]] = {
             "serving_default": (self._default, ("image_bytes", "domain", "seed")),
             "translate_latent": (self._translate_latent, ("image_bytes", "domain", "seed", "psi", "format")),
             "translate_latent_code": (

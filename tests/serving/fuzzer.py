@@ -13,7 +13,7 @@ from PIL import Image
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis import predict_pb2
 
-from tests.serving.test_signatures import SIGNATURES, TRANSLATIONS, inputs_of
+from tests.serving.good_requests import SIGNATURES, TRANSLATIONS, inputs_of
 
 OK = grpc.StatusCode.OK
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
