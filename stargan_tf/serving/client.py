@@ -63,7 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
     argv = list(sys.argv[1:] if argv is None else argv)
     index = _action(argv)
-    if index is not None:
+    if index is None:  # without an action no flag but --help has a meaning
+        argv = [word for word in argv if word in ("-h", "--help")]
+    else:
         argv.insert(0, argv.pop(index))
     return command_line.main_of_modes(ACTIONS, PROGRAM, DESCRIPTION, argv)
 

@@ -103,7 +103,7 @@ def test_nothing_is_overwritten_and_nothing_asked(suffix, command, tmp_path, mon
     ("words", "sentence"),
     [
         (["--domain", "zebra"], "domain is 'zebra'; it must be one of circle, square, triangle"),
-        (["--domain", "circle", "--psi", "2"], "psi is 2; it must be between 0 and 1"),
+        (["--domain", "circle", "--psi", "2"], "--psi is 2; it must be between 0 and 1"),
         (["--domain", "circle", "--image", "nowhere.png"], "cannot read 'nowhere.png' (--image)"),
         (["--domain", "circle", "--image", "words.npy"], "cannot read 'words.npy' (--image): not an image"),
         (["--domain", "circle", "--reference", "words.npy"], "cannot read 'words.npy' (--reference): not an image"),
@@ -119,7 +119,7 @@ def test_nothing_is_overwritten_and_nothing_asked(suffix, command, tmp_path, mon
         (["--domain", "circle", "--seed", str(2**63)], f"--seed is {2**63}; seeds must be whole numbers of 64 bits"),
         (["--domain", "circle", "--styles", "2", "--output", "one.png"], "one file, but 2 images"),
         (["--domain", "circle", "--output", "one.png", "--format", "jpeg"], "--format is jpeg, but --output"),
-        (["--domain", "circle", "--timeout", "0"], "--timeout is 0.0; it must be more than 0"),
+        (["--domain", "circle", "--timeout", "0"], "--timeout is 0; it must be above 0"),
         (["--domain", "circle", "--retries", "-1"], "--retries is -1; it must be at least 0"),
         (["--domain", "circle", "--model", "unicorn"], "does not serve 'unicorn'"),
         (["--domain", "circle", "--server", f"{HOST}:1", "--retries", "0"], f"{HOST}:1 is unavailable; tried 1 times"),
@@ -142,11 +142,19 @@ def test_a_mistake_gets_one_sentence(words, sentence, command, tmp_path, capfd):
 
 
 def test_an_action_must_be_named(capsys):
-    assert main(["--server", "somewhere"]) == 2
-    assert "no action is named; it must be one of translate, domains, status" in capsys.readouterr().err
-    assert main(["conquer", "--server", "somewhere"]) == 2
-    assert "the action is 'conquer'" in capsys.readouterr().err
-    for words, shown in ((["--help"], "Actions: translate"), (["translate", "--help"], "--reference REFERENCE")):
+    for words, sentence in (
+        (["--server", "somewhere"], "one of {translate,domains,status}, but it was not provided"),
+        (["conquer", "--server", "somewhere"], "there is no mode 'conquer'; choose translate, domains, status"),
+    ):
+        assert main(words) == 2
+        err = capsys.readouterr().err
+        assert sentence in err and err.count("\n") == 1
+    for words, shown in ((["--help"], "Translates an image"), (["translate", "--help"], "--reference REFERENCE")):
         with pytest.raises(SystemExit, match="0"):
             main(words)
         assert shown in capsys.readouterr().out
+
+
+def test_version_and_label_do_not_go_together(command, capsys):
+    assert command("status", "--version", "1", "--label", "stable") == 2
+    assert "version is 1 and label is 'stable'; only one of them" in capsys.readouterr().err
