@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.serving.connection import Connection
 
 if TYPE_CHECKING:
     from stargan_tf.serving.served_model import ServedModel
@@ -44,7 +45,7 @@ class Arguments:
 
     model: str | None = None
     server: str | None = None
-    model_name: str = "stargan"
+    model_name: str = Connection.model
     host: str = "127.0.0.1"
     port: int = 7860
 
@@ -122,10 +123,11 @@ def served(model: "ServedModel", host: str, port: int) -> Iterator[str]:
 
 
 def _load(arguments: Arguments, stack: contextlib.ExitStack) -> "ServedModel":
-    if arguments.server is not None:
+    model: ServedModel
+    if arguments.model is None:
         from stargan_tf.serving.client import GrpcClient
 
-        model = stack.enter_context(GrpcClient(server=arguments.server, model=arguments.model_name))
+        model = stack.enter_context(GrpcClient(arguments.server, model=arguments.model_name))
     else:
         from stargan_tf.serving.served_model import LocalModel, newest_version
 

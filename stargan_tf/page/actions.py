@@ -14,8 +14,6 @@ from stargan_tf.serving.served_model import InvalidRequest, ServedModel
 STYLES = 8
 _ROWS_LIMIT = "max_rows"
 
-# The files of these formats go to the model as they are; others, if Pillow reads them, as PNG.
-_DECODED_BY_MODEL = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 _MAX_SEED = 2**53 - 1  # browsers compute with doubles
 _MAX_FILE = 32 * 2**20  # bytes
 
@@ -87,10 +85,10 @@ class Actions:
             drawn.insert(0, Drawn("reference", domain, translation.style, translation.image))
         chosen = [end for end in session.marked if end is not None]
         images = iter(self._model.translate_styles(source, np.stack([end.code for end in chosen])) if chosen else ())
-        marked = tuple(end and replace(end, image=next(images).image) for end in session.marked)
+        start, end = (end and replace(end, image=next(images).image) for end in session.marked)
         name = session.shown.name if session.shown else None
         shown = next((style for style in drawn if style.name == name), drawn[0])
-        session = replace(session, drawn=tuple(drawn), shown=shown, marked=marked, first_seed=int(seed)).solved()
+        session = replace(session, drawn=tuple(drawn), shown=shown, marked=(start, end), first_seed=int(seed)).solved()
         return session if session.position is None else self.mix(session, session.position)
 
     def draw_if_drawn(self, session: Session, domain: str, seed: int | None, psi: float | None) -> Session:
@@ -144,10 +142,8 @@ class Actions:
         name, size = Path(path).name, Path(path).stat().st_size
         if size > _MAX_FILE:
             raise UserError(f"the file {name!r} has {size / 2**20:.0f} MiB; at most {_MAX_FILE // 2**20} MiB are taken")
-        data = Path(path).read_bytes()
         try:
-            if not data.startswith(_DECODED_BY_MODEL):
-                data = to_png(decode_image(data))
+            data = self._model.sendable(Path(path).read_bytes())
             # Asked first, since the model refuses huge images before it decodes them.
             self._model.encode_styles([data], domain)
             return Chosen(name, data, to_png(fit_image(decode_image(data), self._image_size)))

@@ -67,7 +67,7 @@ def write(directory: Path, model_name: str, version: int, allowed_batch_sizes: S
         raise ValueError(f"allowed_batch_sizes are {sizes}; they must rise and be at least 1")
     serving = directory / DIRECTORY
     serving.mkdir(parents=True, exist_ok=True)
-    values = {
+    values: dict[str, str | int] = {
         "model": model_name,
         "kubernetes_name": model_name.lower().replace("_", "-"),
         "max_batch_size": sizes[-1],
@@ -84,7 +84,7 @@ def write(directory: Path, model_name: str, version: int, allowed_batch_sizes: S
 
 def models_config(model_name: str, versions: Sequence[int], stable: int, canary: int) -> str:
     """Returns the text of `models.config`: the versions to load, and those with the labels stable and canary."""
-    values = {
+    values: dict[str, str | int] = {
         "model": model_name,
         "versions": "\n".join(f"        versions: {version}" for version in versions),
         "stable": stable,

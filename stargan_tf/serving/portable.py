@@ -69,7 +69,7 @@ def check(name: str, function, run: Run, num_domains: int, rows: int) -> float:
         UserError: it is too large.
     """
     random = np.random.default_rng(rows)
-    inputs = {}
+    inputs: dict[str, np.ndarray] = {}
     for spec in function.input_signature:
         shape = (rows, *spec.shape[1:])
         if spec.dtype == tf.int32:

@@ -8,15 +8,9 @@ import pytest
 
 from stargan_tf import export
 from stargan_tf.base.errors import UserError
-from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import portable
 
 NAMES = {"translate_style", "encode_style", "map_latent"}
-
-
-@pytest.fixture(scope="module")
-def translator(trained_run):
-    return Translator.from_run(trained_run)
 
 
 @pytest.fixture(scope="module")
