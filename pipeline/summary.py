@@ -10,7 +10,7 @@ from ml_metadata.proto import metadata_store_pb2 as proto
 from pipeline import artifacts, report
 from pipeline.configuration import STAGES
 from pipeline.metadata_store import History, StageExecution
-from pipeline.report_page import Stage
+from pipeline.report.run_results import Stage
 
 # What the page shows: stage and key of the artifact.
 _SHOWN = {
