@@ -53,7 +53,9 @@ def run(arguments: Arguments) -> None:
     if mistake := arguments.thresholds.mistake():
         raise UserError(f"--thresholds.{mistake}")
     statistics = artifacts.read_json(arguments.statistics, artifacts.STATISTICS_FILE, "statistics")
-    schema = arguments.schema and artifacts.read_json(arguments.schema, artifacts.SCHEMA_FILE, "schema")
+    schema = None
+    if arguments.schema is not None:
+        schema = artifacts.read_json(arguments.schema, artifacts.SCHEMA_FILE, "schema")
     found = anomalies.find(statistics, schema, arguments.thresholds)
     blocking = [anomaly["reason"] for anomaly in found if anomaly["blocking"]]
     with complete_or_absent(arguments.output) as directory:

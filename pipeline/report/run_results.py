@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+State = Literal["ran", "skipped", "failed", "not reached"]
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -18,7 +20,7 @@ class Stage:
     """
 
     name: str
-    state: Literal["ran", "skipped", "failed", "not reached"]
+    state: State
     seconds: float | None = None
     message: str | None = None
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline import code_version
-from pipeline.code_version import code_version as version_of
+from pipeline.orchestration import code_version
+from pipeline.orchestration.code_version import code_version as version_of
 
 
 def reached(module: str) -> set[str]:

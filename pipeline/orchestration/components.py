@@ -30,7 +30,7 @@ from pipeline.components import (
     trainer,
 )
 from pipeline.configuration import EvaluatorSettings
-from pipeline.local_directories import delivered, fetched
+from pipeline.orchestration.local_directories import delivered, fetched
 from stargan_tf.base import command_line
 
 # What TFX calls the properties of blessings; its resolver of the latest blessed model looks at them.

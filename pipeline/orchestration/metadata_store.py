@@ -168,7 +168,7 @@ class History:
         kinds = {kind.id: kind.name for kind in self._store.get_execution_types()}
         result = []
         for execution in executions:
-            ends = {proto.Event.INPUT: {}, proto.Event.OUTPUT: {}}
+            ends: dict[int, dict[str, proto.Artifact]] = {proto.Event.INPUT: {}, proto.Event.OUTPUT: {}}
             events = self._store.get_events_by_execution_ids([execution.id])
             artifacts = {a.id: a for a in self._store.get_artifacts_by_id([event.artifact_id for event in events])}
             for event in events:

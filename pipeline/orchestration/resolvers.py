@@ -5,7 +5,7 @@ from ml_metadata.proto import metadata_store_pb2 as proto
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types.artifact import Artifact
 
-from pipeline.tfx_components import BLESSED, CURRENT_MODEL
+from pipeline.orchestration.components import BLESSED, CURRENT_MODEL
 
 
 class LastGoodModel(ResolverStrategy):
