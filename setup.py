@@ -36,7 +36,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
     packages=find_packages(include=["stargan_tf*", "data_prep*", "pipeline*"]),
-    package_data={"stargan_tf.serving": ["templates/*"]},
+    package_data={name: ["templates/*"] for name in ("stargan_tf.serving", "data_prep.report", "pipeline.report")},
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15,<3.16",

@@ -197,6 +197,24 @@ class Settings:
     metadata: MetadataSettings = field(default_factory=MetadataSettings)
     kubeflow: KubeflowSettings = field(default_factory=KubeflowSettings)
 
+    @property
+    def root_path(self) -> Path:
+        """The root, absolute; of settings that are checked."""
+        assert self.root is not None
+        return Path(self.root).absolute()
+
+    @property
+    def serving_path(self) -> Path:
+        """The directory of served versions; of settings that are checked."""
+        assert self.pusher.directory is not None
+        return Path(self.pusher.directory)
+
+    @property
+    def input(self) -> str:
+        """The images; of settings that are checked."""
+        assert self.example_gen.input is not None
+        return self.example_gen.input
+
 
 def defaults(settings: Settings) -> dict[str, Any]:
     """Gives the values that the file and flags override, by dotted name: those of the preset."""
@@ -260,7 +278,7 @@ def check_places(settings: Settings) -> None:
         raise UserError(f"root is {settings.root}; it must be a local directory (kubeflow.root may be remote)")
     if settings.pusher.directory is None:
         raise UserError("pusher.directory is missing; name the directory that TF Serving watches")
-    deployment.check_model_name(Path(settings.pusher.directory).resolve().name)
+    deployment.check_model_name(settings.serving_path.resolve().name)
     _check_metadata(settings.metadata)
 
 
@@ -274,19 +292,21 @@ def _check_examples(settings: Settings) -> None:
             raise UserError(f"example_gen.{name} cannot be set; the pipeline decides where examples go")
     with _prefixed("example_gen"):
         images_to_tfrecords.check(dataclasses.replace(wanted, output=settings.root))
-    place = wanted.input
+    place = settings.input
     if not place.startswith(TFDS_PREFIX) and not (files.is_folder(place) or files.exists(place)):
         raise UserError(f"example_gen.input {place} does not exist; name the images")
 
 
 def _check_trainer(settings: Settings) -> None:
     wanted, size = settings.trainer.config, settings.example_gen.image_size
+    assert size is not None
+    height, width = (size, size) if isinstance(size, int) else size
     # How many domains the data has is known after ExampleGen; two stand for them here.
     count = wanted.model.num_domains or 2
     domains = wanted.domains or tuple(f"domain{index}" for index in range(count))
     with _prefixed("trainer"):
-        config.resolve(wanted, domains, (size, size) if isinstance(size, int) else tuple(size))
-        export.check(export.Arguments(settings.root, settings.root, **vars(settings.trainer.export)))
+        config.resolve(wanted, domains, (height, width))
+        export.check(export.Arguments(str(settings.root), str(settings.root), **vars(settings.trainer.export)))
     network = settings.trainer.face_network
     if wanted.model.needs_face_network and not settings.warm_start and network is None:
         raise UserError(

@@ -238,6 +238,7 @@ def _load(model: str, flag: str, batch_size: int) -> "Translator":
 def _cannot_be_measured(run: Path, data: "DataDirectory") -> str | None:
     """Returns why a blessed model cannot be measured on the data; it may be older than a change of the domains."""
     config = run_directory.load_config(run)
+    assert config.domains is not None  # a run's configuration is resolved
     if tuple(config.domains) != data.domains:
         names = (", ".join(domains) for domains in (config.domains, data.domains))
         return "the blessed model has the domains {}, the data {}".format(*names)

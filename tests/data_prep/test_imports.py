@@ -25,7 +25,7 @@ def imported_modules():
             if isinstance(node, ast.Import):
                 yield from (name.name for name in node.names)
             elif isinstance(node, ast.ImportFrom):
-                package = node.module == "stargan_tf"
+                package = node.module in ("stargan_tf", "stargan_tf.base")
                 yield from (f"{node.module}.{name.name}" if package else node.module for name in node.names)
 
 
@@ -33,4 +33,9 @@ def test_imports_point_one_way_and_stay_light():
     taken = {name for name in imported_modules() if name.startswith("stargan_tf")}
     assert taken == ALLOWED
     code = f"import sys, {', '.join(sorted(taken))}\nsys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_matplotlib_is_imported_only_when_a_report_is_written():
+    code = "import sys, data_prep.steps, data_prep.report, pipeline.report\nsys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

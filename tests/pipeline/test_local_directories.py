@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_prep import files
-from pipeline.local_directories import delivered, fetched
+from pipeline.orchestration.local_directories import delivered, fetched
 from tests.data_prep import object_store as store
 
 

@@ -5,14 +5,14 @@ from ml_metadata.proto import metadata_store_pb2 as proto
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types.artifact import Artifact
 
-from pipeline.tfx_components import BLESSED, CURRENT_MODEL
+from pipeline.orchestration.components import BLESSED, CURRENT_MODEL
 
 
 class LastGoodModel(ResolverStrategy):
-    """Finds the model that was blessed last, but for one that is, or was made of, a given artifact.
+    """Finds the model that was blessed last, except models that are a given artifact or were made from it.
 
-    TFX's LatestBlessedModelStrategy finds the very model that a run with nothing changed takes from the cache, so that
-    such a run would judge it anew, by itself.
+    In a run with nothing changed, TFX's LatestBlessedModelStrategy would find the model that the run takes from the
+    cache, and the run would compare the model with itself.
     """
 
     def resolve_artifacts(
@@ -22,7 +22,7 @@ class LastGoodModel(ResolverStrategy):
 
         Args:
             store: the open store.
-            input_dict: all `model` and `model_blessing` of the pipeline, and `other_than`: a model, or its examples.
+            input_dict: all `model` and `model_blessing` of the pipeline, and in `other_than` a model or its examples.
 
         Returns:
             `model`, empty if there is none.
@@ -40,7 +40,7 @@ class LastGoodModel(ResolverStrategy):
 
 
 def _made_of(store: ml_metadata.MetadataStore, artifact_id: int) -> set[int]:
-    """Returns the artifacts that the stage took which made this one."""
+    """Returns the inputs of the stage that made an artifact."""
     made = [e.execution_id for e in store.get_events_by_artifact_ids([artifact_id]) if e.type == proto.Event.OUTPUT]
     events = store.get_events_by_execution_ids(made) if made else []
     return {event.artifact_id for event in events if event.type == proto.Event.INPUT}

@@ -1,8 +1,8 @@
-"""The stages as TFX components: typed artifacts in and out, and nothing else; the work is done in `components/`.
+"""The stages as TFX components with typed artifacts; the work is done in `pipeline.components`.
 
-A parameter `settings` is a dataclass as JSON. `code_version`, and `input_fingerprint` of ExampleGen, are not looked at
-here: they stand for what the stage reads beside its artifacts, so that ML Metadata takes a result from its cache
-exactly if code and images are the same.
+A parameter `settings` is a dataclass as JSON. `code_version`, and `input_fingerprint` of ExampleGen, are not used here:
+they stand for what a stage reads besides its artifacts, so that ML Metadata takes a result from its cache only if code
+and images are the same.
 """
 
 import dataclasses
@@ -30,15 +30,15 @@ from pipeline.components import (
     trainer,
 )
 from pipeline.configuration import EvaluatorSettings
-from pipeline.local_directories import delivered, fetched
+from pipeline.orchestration.local_directories import delivered, fetched
 from stargan_tf.base import command_line
 
-# What TFX calls the properties of blessings; its resolver of the latest blessed model looks at them.
+# Properties of blessings, with the names that TFX's resolver of the latest blessed model reads.
 BLESSED, CURRENT_MODEL = "blessed", "current_model_id"
 
 
 def to_json(settings: Any) -> str:
-    """Writes a dataclass as the text that the components take."""
+    """Returns a dataclass as the JSON text that the components take."""
     return json.dumps(dataclasses.asdict(settings), sort_keys=True)
 
 
@@ -54,8 +54,8 @@ def ExampleGen(
     input_fingerprint: Parameter[str],
     code_version: Parameter[str],
 ) -> None:
-    """Makes a data directory of a pile of images."""
-    # Not delivered: Beam's workers write from wherever they are.
+    """Makes a data directory from images."""
+    # The address itself, not a local directory: Beam's workers write to it from wherever they run.
     arguments = dataclasses.replace(_read(example_gen.Arguments, settings), output=examples.uri)
     example_gen.run(arguments, json.loads(beam_flags))
 
@@ -66,7 +66,7 @@ def StatisticsGen(
     statistics: OutputArtifact[standard_artifacts.ExampleStatistics],
     code_version: Parameter[str],
 ) -> None:
-    """Takes the statistics of a data directory out of it."""
+    """Extracts the statistics of a data directory."""
     with fetched(examples.uri) as source, delivered(statistics.uri) as output:
         statistics_gen.run(statistics_gen.Arguments(source, output))
 
@@ -77,7 +77,7 @@ def SchemaGen(
     schema: OutputArtifact[standard_artifacts.Schema],
     code_version: Parameter[str],
 ) -> None:
-    """Writes down what a data set is like."""
+    """Describes a data set for comparison with later ones."""
     with fetched(statistics.uri) as source, delivered(schema.uri) as output:
         schema_gen.run(schema_gen.Arguments(source, output))
 
@@ -90,7 +90,7 @@ def ExampleValidator(
     code_version: Parameter[str],
     last_good_model: InputArtifact[standard_artifacts.Model] = None,
 ) -> None:
-    """Compares a data set with the schema that is in the last good model; the Trainer stops if something blocks."""
+    """Compares a data set with the schema in the last good model; the Trainer stops on blocking anomalies."""
     with ExitStack() as stack:
         source, output = stack.enter_context(fetched(statistics.uri)), stack.enter_context(delivered(anomalies.uri))
         schema = None
@@ -100,7 +100,7 @@ def ExampleValidator(
         try:
             example_validator.run(example_validator.Arguments(source, output, schema, thresholds))
         except example_validator.BlockingAnomalies:
-            # Failed, it would leave nothing behind; so it is the Trainer, which needs this artifact, that stops.
+            # A failed stage leaves no artifact, and this one must be readable; the Trainer, which takes it, fails.
             anomalies.set_int_custom_property("blocking", 1)
 
 
@@ -119,7 +119,7 @@ def Trainer(
     """Trains and exports a model."""
     with ExitStack() as stack:
         base = None if base_model is None else stack.enter_context(fetched(base_model.uri))
-        # An attempt goes on with the work of another exactly if all that decides the result is the same.
+        # An attempt continues the work of an earlier one only if everything that decides the result is the same.
         made_of = [examples.uri, base_model and base_model.uri, name, settings, code_version]
         own_work = Path(work) / hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
         trainer.run(
@@ -147,7 +147,7 @@ def Evaluator(
     code_version: Parameter[str],
     blessed_model: InputArtifact[standard_artifacts.Model] = None,
 ) -> None:
-    """Finds out whether a model is good enough, and no worse than the last that was."""
+    """Finds out whether a model is good enough, and no worse than the one blessed last."""
     wanted = _read(EvaluatorSettings, settings)
     with ExitStack() as stack:
         blessed = None if blessed_model is None else stack.enter_context(fetched(blessed_model.uri))
@@ -164,7 +164,7 @@ def Evaluator(
             )
         )
     blessing.set_int_custom_property(BLESSED, int(code == 0))
-    # ML Metadata on this machine counts artifacts; on Vertex AI they have names.
+    # In a local metadata store artifacts have numbers, on Vertex AI they have names.
     if model.name.startswith("projects/"):
         blessing.set_string_custom_property(CURRENT_MODEL, model.name)
     else:
@@ -203,7 +203,7 @@ def Pusher(
     ):
         pusher.run(pusher.Arguments(serving, source, by_evaluator, by_infra_validator, output, keep))
         pushed = artifacts.read_json(output, artifacts.PUSHED_FILE, "output")
-    # Under the names of TFX's Pusher.
+    # Properties with the names that TFX's Pusher uses.
     pushed_model.set_int_custom_property("pushed", int(pushed["pushed"]))
     if pushed["pushed"]:
         pushed_model.set_string_custom_property("pushed_destination", pushed["path"])

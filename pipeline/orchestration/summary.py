@@ -9,10 +9,10 @@ from ml_metadata.proto import metadata_store_pb2 as proto
 
 from pipeline import artifacts, report
 from pipeline.configuration import STAGES
-from pipeline.metadata_store import History, StageExecution
-from pipeline.report_page import Stage
+from pipeline.orchestration.metadata_store import History, StageExecution
+from pipeline.report.run_results import Stage, State
 
-# What the page shows: stage and key of the artifact.
+# Artifacts that the page shows: flag of the report, stage, and key of the output.
 _SHOWN = {
     "statistics": ("StatisticsGen", "statistics"),
     "anomalies": ("ExampleValidator", "anomalies"),
@@ -22,7 +22,7 @@ _SHOWN = {
     "infra_blessing": ("InfraValidator", "blessing"),
     "pushed": ("Pusher", "pushed_model"),
 }
-_STATES = {"COMPLETE": "ran", "CACHED": "skipped", "FAILED": "failed"}
+_STATES: dict[str, State] = {"COMPLETE": "ran", "CACHED": "skipped", "FAILED": "failed"}
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Summary:
     """What a run did.
 
     Args:
-        executions: the stages' executions by name, in the order of the stages.
-        refusals: sentences about what was not let through.
-        pushed: content of pushed.json, if the run came so far.
+        executions: executions by name of the stage, in the order of the stages.
+        refusals: sentences about what was refused.
+        pushed: content of pushed.json, if the run got that far.
     """
 
     executions: dict[str, StageExecution]
@@ -44,8 +44,8 @@ class Summary:
         """Whether data or model was refused."""
         return bool(self.refusals)
 
-    def states(self) -> dict[str, str]:
-        """Returns ran, skipped, failed or `not reached` by name of the stage."""
+    def states(self) -> dict[str, State]:
+        """Returns the state of each stage by its name."""
         return {
             stage: _STATES.get(self.executions[stage].state, "failed") if stage in self.executions else "not reached"
             for stage in STAGES
@@ -58,7 +58,7 @@ class Summary:
             output: file of the page.
             name: of the run.
             configuration: file with its settings.
-            failure: what was said of the stage that failed, if one did.
+            failure: error message of the stage that failed, if one did.
         """
         executions = self.executions
         paths = {
@@ -78,7 +78,7 @@ class Summary:
         return report.Arguments(str(output), name, stages, configuration=str(configuration), **paths)
 
     def print(self) -> None:
-        """Prints a line for each stage, and what came of it."""
+        """Prints a line for each stage, refusals, and the served version."""
         print()
         for stage, state in self.states().items():
             seconds = f"{self.executions[stage].seconds:9.1f} s" if state in ("ran", "failed") else ""
@@ -93,7 +93,7 @@ def summarize(history: History) -> Summary:
     """Describes the newest run of a pipeline.
 
     Args:
-        history: what the store knows.
+        history: the pipeline in the metadata store.
 
     Returns:
         The summary.
@@ -113,7 +113,7 @@ def summarize(history: History) -> Summary:
 
 
 def _output(executions: dict[str, StageExecution], stage: str, key: str) -> Path | None:
-    """Directory of what a stage gave in this run, if it did."""
+    """Directory of an output of a stage in this run, if there is one."""
     execution = executions.get(stage)
     artifact: proto.Artifact | None = None if execution is None else execution.outputs.get(key)
     return None if artifact is None else Path(artifact.uri)

@@ -1,7 +1,7 @@
-"""Artifacts as local directories, wherever they are kept: stages know no other.
+"""Artifacts as local directories, wherever they are stored, because stages work on local directories only.
 
-On one machine an artifact is a local directory already. On Kubeflow it has an address like gs://bucket/...; then what a
-stage takes is fetched first, and what it gives is delivered when it is complete.
+On one machine an artifact is a local directory already. On Kubeflow it has an address like gs://bucket/...; then inputs
+of a stage are fetched first, and its outputs are delivered when they are complete.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from data_prep import files
 
 @contextlib.contextmanager
 def fetched(address: str) -> Iterator[str]:
-    """Gives a local directory with the content of an artifact.
+    """Provides a local directory with the content of an artifact.
 
     Args:
         address: of the artifact, on any file system that Beam knows.
@@ -35,7 +35,7 @@ def fetched(address: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def delivered(address: str) -> Iterator[str]:
-    """Gives a local directory whose content becomes that of an artifact when the block ends without an exception.
+    """Provides a local directory whose content becomes that of an artifact when the block ends without an exception.
 
     Args:
         address: of the artifact, on any file system that Beam knows.

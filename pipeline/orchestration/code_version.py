@@ -1,4 +1,4 @@
-"""Which code a stage runs: a hash over its modules and the versions of the libraries that decide results."""
+"""Which code a stage runs: a hash of its modules and of the versions of the libraries that affect its results."""
 
 import ast
 import functools
@@ -9,25 +9,28 @@ from pathlib import Path
 
 PACKAGES = ("stargan_tf", "data_prep", "pipeline")
 
-# A new version of one of these may give other pixels or weights.
+# A new version of one of these may produce other pixels or weights.
 _LIBRARIES = ("tensorflow", "keras", "apache-beam", "tensorflow-datasets", "numpy", "pillow", "opencv-python-headless")
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 def code_version(module: str) -> str:
-    """Hashes all code of this project that a module reaches, and the versions of libraries.
+    """Hashes a module, all modules of this project that it imports, their templates, and the versions of libraries.
 
     Args:
-        module: name of a module of this project, "pipeline.components.trainer" for instance.
+        module: name of a module of this project, like "pipeline.components.trainer".
 
     Returns:
-        16 hexadecimal digits; they stay the same when code changes that the module does not import, not even lazily.
+        16 hexadecimal digits. Code that the module does not import, not even inside functions, does not change them.
     """
     whole = hashlib.sha256()
     for library in _LIBRARIES:
         whole.update(f"{library}=={importlib.metadata.version(library)}\n".encode())
-    for path in sorted(_reached(_file_of(module))):
+    start = _file_of(module)
+    if start is None:
+        raise ValueError(f"there is no module {module}")
+    for path in sorted(_reached(start)):
         whole.update(f"{path.relative_to(_ROOT).as_posix()}\n".encode() + path.read_bytes())
         for data in sorted(path.parent.glob("templates/*")):
             whole.update(data.read_bytes())
@@ -60,10 +63,10 @@ def _imported_names(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)  # Which may be modules, too.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)  # they may be modules
 
 
 def _file_of(module: str) -> Path | None:
-    """The file of a module; None if the name is that of something in a module."""
+    """The file of a module; None if the name is not that of a module, but of something in one."""
     path = _ROOT.joinpath(*module.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)

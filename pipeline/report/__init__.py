@@ -1,7 +1,7 @@
 """A run of the pipeline as one page for the browser: `python -m pipeline.report --output FILE.html --model DIR ...`.
 
-A single HTML file with everything in it: the data and what is wrong with it, how training went, the model beside the
-one blessed before, what was published or why not. Whatever a run did not come to is left out, and said so.
+The page is one HTML file that needs no others: the data and what is wrong with it, how training went, the model beside
+the one blessed before, what was published or why not. Where a run did not get that far, the page says so.
 """
 
 import contextlib
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifacts, report_page
-from pipeline.report_page import Run, Stage
+from pipeline import artifacts
+from pipeline.report.run_results import Run, Stage
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
 from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m pipeline.report"
-DESCRIPTION = "Shows a run of the pipeline, complete or not, as one HTML page."
+DESCRIPTION = "Writes one HTML page about a run of the pipeline, complete or not."
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Arguments:
     """What to show.
 
     Args:
-        output: file to write; a page that is there is replaced.
+        output: file to write; an existing page is replaced.
         name: what the run is called.
         stages: name, state (ran, skipped, failed, not reached), seconds and message of each stage, in their order.
         statistics: ExampleStatistics artifact.
@@ -58,28 +58,30 @@ def run(arguments: Arguments) -> None:
     """Writes the page.
 
     Raises:
-        UserError: a directory without the artifact that it should hold.
+        UserError: a directory lacks the artifact that it should hold.
     """
-    page = report_page.build(read(arguments))
+    from pipeline.report import page  # brings Matplotlib
+
+    html = page.build(read(arguments))
     output = Path(arguments.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    temporary.write_text(page, encoding="utf-8")
+    temporary.write_text(html, encoding="utf-8")
     temporary.replace(output)
     print(f"report: {output}")
 
 
 def read(arguments: Arguments) -> Run:
-    """Reads what a run left.
+    """Reads what a run left behind.
 
     Args:
-        arguments: where it is.
+        arguments: the directories.
 
     Returns:
         All that the page shows.
 
     Raises:
-        UserError: a directory without the artifact that it should hold.
+        UserError: a directory lacks the artifact that it should hold.
     """
     if arguments.configuration is not None and not Path(arguments.configuration).is_file():
         raise UserError(f"there is no file {arguments.configuration!r} (--configuration)")
@@ -113,7 +115,7 @@ def _json(directory: str | None, name: str, flag: str) -> dict[str, Any] | None:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    """JSON lines; the last may be torn where training was killed."""
+    """JSON lines; the last may be incomplete if training was killed."""
     entries = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         with contextlib.suppress(ValueError):

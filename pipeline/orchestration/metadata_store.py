@@ -1,4 +1,4 @@
-"""The metadata store: how to reach it, what killed runs left in it, and what was made of what."""
+"""The metadata store: the connection, what killed runs left in it, and which artifact came from which."""
 
 import os
 import shutil
@@ -14,19 +14,19 @@ from pipeline.configuration import MetadataSettings
 
 _SQLITE_FILE = "metadata.sqlite"
 _PORTS = {"mysql": 3306, "postgresql": 5432}
-# Names that TFX gives to kinds of contexts.
+# Types of contexts, as TFX names them.
 _PIPELINE, _RUN, _NODE = "pipeline", "pipeline_run", "node"
 
 
 def connection_config(settings: MetadataSettings, root: Path) -> proto.ConnectionConfig:
-    """Tells ML Metadata where its database is.
+    """Makes the configuration of a connection to ML Metadata.
 
     Args:
         settings: checked.
         root: directory of the pipeline, for SQLite.
 
     Returns:
-        The configuration of a connection.
+        The configuration.
     """
     config = proto.ConnectionConfig()
     if settings.kind == "sqlite":
@@ -49,10 +49,10 @@ def open_history(connection: proto.ConnectionConfig, name: str) -> "History":
 
     Args:
         connection: see `connection_config`.
-        name: of the pipeline.
+        name: name of the pipeline.
 
     Returns:
-        What the store knows of the pipeline.
+        The pipeline in the store.
     """
     return History(ml_metadata.MetadataStore(connection), name)
 
@@ -67,7 +67,7 @@ class StageExecution:
         state: COMPLETE, CACHED, FAILED or RUNNING.
         started: milliseconds since 1970.
         finished: milliseconds since 1970.
-        parameters: what the stage was given beside artifacts.
+        parameters: what the stage was given besides artifacts.
         inputs: artifacts by key.
         outputs: artifacts by key.
     """
@@ -88,11 +88,11 @@ class StageExecution:
 
 
 class History:
-    """What the store knows of one pipeline.
+    """One pipeline in the store.
 
     Args:
         store: the open store.
-        name: of the pipeline.
+        name: name of the pipeline.
     """
 
     def __init__(self, store: ml_metadata.MetadataStore, name: str):
@@ -100,15 +100,15 @@ class History:
         self._name = name
 
     def clear_killed(self, root: Path) -> int:
-        """Marks executions that never ended as failed, and removes what they left half written.
+        """Marks executions that never ended as failed, and removes their unfinished artifacts.
 
-        To be called while no other run works on the pipeline.
+        To be called while no other run uses the pipeline.
 
         Args:
             root: directory of the artifacts.
 
         Returns:
-            How many there were.
+            Their number.
         """
         killed = [
             execution
@@ -116,7 +116,7 @@ class History:
             if execution.last_known_state in (proto.Execution.NEW, proto.Execution.RUNNING)
         ]
         for execution in killed:
-            # First the files: killed in between, they would never be found again.
+            # Files first: if this process is killed in between, the next one still finds the execution.
             for pattern in (f"*/*/{execution.id}", f"*/*/.{execution.id}.*", f"*/.system/*/{execution.id}"):
                 for path in root.glob(pattern):
                     shutil.rmtree(path)
@@ -140,7 +140,7 @@ class History:
         return self._describe(self._store.get_executions_by_context(run.id))
 
     def producer(self, artifact_id: int) -> StageExecution | None:
-        """Returns the execution that made an artifact; those that only took it from the cache do not count."""
+        """Returns the execution that made an artifact, which is not one that took it from the cache."""
         events = self._store.get_events_by_artifact_ids([artifact_id])
         ids = [event.execution_id for event in events if event.type == proto.Event.OUTPUT]
         made = [
@@ -168,7 +168,7 @@ class History:
         kinds = {kind.id: kind.name for kind in self._store.get_execution_types()}
         result = []
         for execution in executions:
-            ends = {proto.Event.INPUT: {}, proto.Event.OUTPUT: {}}
+            ends: dict[int, dict[str, proto.Artifact]] = {proto.Event.INPUT: {}, proto.Event.OUTPUT: {}}
             events = self._store.get_events_by_execution_ids([execution.id])
             artifacts = {a.id: a for a in self._store.get_artifacts_by_id([event.artifact_id for event in events])}
             for event in events:
@@ -194,7 +194,7 @@ class History:
         return result
 
     def _stage(self, execution: proto.Execution, kinds: dict[int, str]) -> str:
-        """The id of the stage's node; of nodes without a context of their own, the last part of their type."""
+        """The id of the stage's node; if the node has no context, the last part of its type."""
         for context in self._store.get_contexts_by_execution(execution.id):
             if context.type == _NODE:
                 return context.name.removeprefix(f"{self._name}.")

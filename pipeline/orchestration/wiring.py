@@ -1,7 +1,6 @@
-"""The wiring: which stage takes what from which."""
+"""The wiring of the stages: which one takes what from which."""
 
 import json
-from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2 as proto
 from tfx.dsl.components.common.resolver import Resolver
@@ -10,10 +9,9 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
-from pipeline.code_version import code_version
 from pipeline.configuration import Settings
-from pipeline.resolvers import LastGoodModel
-from pipeline.tfx_components import (
+from pipeline.orchestration.code_version import code_version
+from pipeline.orchestration.components import (
     Evaluator,
     ExampleGen,
     ExampleValidator,
@@ -24,6 +22,7 @@ from pipeline.tfx_components import (
     Trainer,
     to_json,
 )
+from pipeline.orchestration.resolvers import LastGoodModel
 
 
 def create_pipeline(
@@ -41,10 +40,10 @@ def create_pipeline(
         settings: checked.
         input_fingerprint: of the images, see `input_fingerprint.fingerprint`.
         root: where artifacts go.
-        work: directory for training that goes on after an interruption.
-        cache: directory of the Evaluator for what it need not compute again.
+        work: directory for unfinished training, which continues after an interruption.
+        cache: directory of the Evaluator for results that it can use again.
         connection: to the metadata store; Kubeflow has its own.
-        on_kubeflow: whether the pipeline is compiled for Kubeflow, which knows no resolvers but TFX's.
+        on_kubeflow: whether the pipeline is compiled for Kubeflow, which supports no resolvers but TFX's own.
 
     Returns:
         TFX's pipeline.
@@ -81,7 +80,7 @@ def create_pipeline(
         examples=examples,
         schema=schema_gen.outputs["schema"],
         anomalies=example_validator.outputs["anomalies"],
-        name=Path(settings.pusher.directory).name,
+        name=settings.serving_path.name,
         settings=to_json(settings.trainer),
         work=work,
         code_version=version("trainer"),
@@ -89,7 +88,7 @@ def create_pipeline(
     )
     model = trainer.outputs["model"]
 
-    # The model of this run is blessed only after this is asked; but a stage taken from the cache was blessed before.
+    # Excludes the model of this run: if its stage was taken from the cache, it may be the latest that was blessed.
     blessed = last_good_model("LatestBlessedModel", model)
     evaluator = Evaluator(
         model=model,
@@ -106,7 +105,7 @@ def create_pipeline(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validator.outputs["blessing"],
-        serving=settings.pusher.directory,
+        serving=str(settings.serving_path),
         keep=settings.pusher.keep,
         code_version=version("pusher"),
     )

@@ -1,4 +1,4 @@
-"""Whether the images of a source are the same as before, told by content without reading all of it every night."""
+"""Whether the images of a source are the same as before, without reading all of them in every run."""
 
 import hashlib
 import json
@@ -16,9 +16,9 @@ def fingerprint(place: str, known: Path | None = None) -> str:
     """Hashes the names and contents of all files of a source.
 
     Args:
-        place: a folder or a file, on any file system that Beam knows, or `tfds:NAME`, of which the name decides.
-        known: a file to remember hashes in: of local files whose size, time of change and inode are as remembered, the
-            content is not read again. Files elsewhere are told apart by size and time alone, which need no reading.
+        place: a folder or a file, on any file system that Beam knows, or `tfds:NAME`, of which only the name counts.
+        known: a file that keeps the hashes of local files; those with the same size, modification time and inode as
+            before are not read again. Remote files are identified by size and modification time and never read.
 
     Returns:
         16 hexadecimal digits.
@@ -52,9 +52,9 @@ def _local_contents(place: str, known: Path | None) -> dict[str, str]:
     for name in names:
         path = files.join(place, name) if name else place
         try:
-            stat = os.stat(path)  # noqa: PTH116  # Names of files may be no text.
+            stat = os.stat(path)  # noqa: PTH116  # names of files need not be valid text
         except OSError:
-            continue  # A broken link, say, which the job reports.
+            continue  # a broken link, for instance, which the job reports
         state = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
         before = remembered.get(path)
         if before is not None and before[0] == state:
@@ -77,4 +77,4 @@ def _read(known: Path | None) -> Mapping[str, tuple[list[int], str]]:
     try:
         return {path: (state, content) for path, (state, content) in json.loads(known.read_text()).items()}
     except (ValueError, TypeError):
-        return {}  # All is read again.
+        return {}  # everything is read again
