@@ -60,12 +60,7 @@ class Client(ServedModel):
         self._timeout = timeout
         self._retries = retries
         self._max_message_mb = max_message_mb
-        try:
-            self._connect()
-        except ImportError as error:
-            raise UserError(
-                f"the package {error.name} is missing; `pip install stargan-tf[serving]` installs it"
-            ) from None
+        self._connect()
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `ServedModel.predict`."""
