@@ -3,6 +3,8 @@ import sys
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed; make .venv/pytorch does that")
 import torch
 
 from stargan_tf.base.errors import UserError
