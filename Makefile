@@ -10,7 +10,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 WORK := work/quickstart
 # What the lock file holds beside the requirements of everybody. PyTorch is apart, see below.
-EXTRAS := serving onnx metrics litert demo video dev
+EXTRAS := serving onnx metrics litert demo video s3 dev docs
 
 # Bytecode when installing: where nobody may write it later (PYTHONDONTWRITEBYTECODE, a read-only disk), every process would
 # compile TensorFlow and Beam for itself, which takes several times as long as the import.
@@ -21,7 +21,7 @@ export UV_COMPILE_BYTECODE := 1
 help:
 	@sed -n 's/^#   //p' Makefile
 
-$(VENV)/installed: requirements.lock setup.py pyproject.toml
+$(VENV)/installed: requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
 	    f"$(PYTHON) is Python {v[0]}.{v[1]}; 3.11 to 3.13 is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
@@ -77,10 +77,12 @@ serve-check: $(VENV)/installed
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo
+	$(RUN) -m mypy
 
 # Pins what CI tests, for all supported versions of Python.
 lock: $(VENV)/installed
-	$(RUN) -m uv pip compile setup.py $(addprefix --extra ,$(EXTRAS)) --universal --python-version 3.11 --no-header \
+	$(RUN) -m uv pip compile pyproject.toml $(addprefix --extra ,$(EXTRAS)) --universal --python-version 3.11 --no-header \
 	    --upgrade --output-file requirements.lock
 	printf '%s\n' $(TFX) | $(RUN) -m uv pip compile - --universal --python-version 3.11 --no-header --no-annotate --upgrade \
 	    --override requirements.lock --override tfx_overrides_older.txt \

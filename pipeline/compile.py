@@ -17,7 +17,7 @@ import yaml
 from pipeline import configuration
 from pipeline.configuration import STAGES, Settings, StageSettings
 from pipeline.orchestration.input_fingerprint import fingerprint
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
 
 PROGRAM = "python -m pipeline.compile"
@@ -69,6 +69,7 @@ def compile_job(settings: Settings) -> dict[str, Any]:
     Returns:
         A PipelineJob, with resources, retries and caching of each stage.
     """
+    extras.require("pipeline", "tfx", "kfp")
     with command_line.quiet_start():
         from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
             KubeflowV2DagRunner,

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline import artifacts, configuration
 from pipeline.configuration import STAGES, Settings
 from pipeline.serving_directory import ServingDirectory
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.runs import run_directory
 
@@ -72,6 +72,7 @@ def trace(settings: Settings, version: int) -> dict[str, Any]:
             "path": str(serving.path / str(version)),
             "rollback_of": rollback_of,
         }
+    extras.require("pipeline", "ml_metadata")
     with command_line.quiet_start():
         from pipeline.orchestration.metadata_store import connection_config, open_history
 

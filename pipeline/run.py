@@ -12,7 +12,7 @@ from pipeline.components.trainer import Stopped
 from pipeline.configuration import Settings
 from pipeline.file_lock import locked
 from pipeline.orchestration.input_fingerprint import fingerprint
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def run(settings: Settings) -> int:
 
 
 def _run(settings: Settings, root: Path) -> int:
+    extras.require("pipeline", "ml_metadata", "tfx")
     with command_line.quiet_start():
         from absl import logging
 

@@ -1,7 +1,6 @@
 """A page to try a model in the browser: `python -m stargan_tf.demo --model DIR` or `--server HOST:PORT`."""
 
 import contextlib
-import importlib.util
 import os
 import signal
 import socket
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.serving.connection import Connection
 
@@ -63,8 +62,7 @@ def run(arguments: Arguments) -> None:
         given = "neither --model nor --server is given" if arguments.model is None else "--model and --server are given"
         raise UserError(f"{given}; give one of them, the directory of an exported model or HOST:PORT")
     # Now, since loading the model takes a while.
-    if importlib.util.find_spec("gradio") is None:
-        raise UserError("the package gradio is missing; `pip install stargan-tf[demo]` installs it")
+    extras.require("demo", "gradio")
     port = _free_port(arguments.host, arguments.port)
     with contextlib.ExitStack() as stack:
         model = _load(arguments, stack)

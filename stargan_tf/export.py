@@ -1,6 +1,5 @@
 """Exports a run for serving: `python -m stargan_tf.export --run DIR --output MODELS/stargan`."""
 
-import importlib.util
 import sys
 import tempfile
 import time
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.runs import run_directory
 from stargan_tf.serving import deployment
@@ -128,11 +127,8 @@ def check(arguments: Arguments) -> None:
     deployment.check_model_name(model.name)
     if model.exists() and not model.is_dir():
         raise UserError(f"--output {arguments.output!r} is a file; it must be a directory")
-    if arguments.format == "saved_model" and importlib.util.find_spec("tensorflow_serving") is None:
-        raise UserError(
-            "warm-up requests need the package tensorflow-serving-api; install it with "
-            "`pip install stargan-tf[serving]`"
-        )
+    if arguments.format == "saved_model":
+        extras.require("serving", "tensorflow_serving")  # for the warm-up requests
 
 
 def load_translator(run: Path, precision: str, fused: bool | None = None, checkpoint: str = "latest") -> "Translator":

@@ -11,7 +11,7 @@ from absl import logging
 
 from stargan_tf.config import ModelConfig
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.fixtures", "tests.expected_skips"]
 
 # Possible only before TensorFlow looks for devices.
 tf.config.set_logical_device_configuration(

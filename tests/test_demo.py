@@ -67,7 +67,7 @@ def test_mistakes_get_one_sentence(exported_model, tmp_path, capsys, monkeypatch
             assert err.count("\n") == 1
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert demo.main([*model, "--port", "0"]) == 2
-    assert "`pip install stargan-tf[demo]` installs it" in capsys.readouterr().err
+    assert "`pip install 'stargan-tf[demo]'` installs it" in capsys.readouterr().err
 
 
 def test_an_unreachable_server_gets_one_sentence(capsys):

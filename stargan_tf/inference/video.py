@@ -1,7 +1,6 @@
 """Videos written frame by frame: MP4, animated WebP and GIF."""
 
 import contextlib
-import importlib.util
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from stargan_tf.base import extras
 from stargan_tf.base.errors import UserError
 
 FORMATS = (".mp4", ".webp", ".gif")
@@ -36,10 +36,8 @@ def check_format(path: Path, fps: int) -> None:
         raise UserError(f"--output is {str(path)!r}; a video must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     if suffix == ".gif" and fps > _MAX_GIF_FPS:
         raise UserError(f"--fps is {fps}; a GIF has at most {_MAX_GIF_FPS} frames a second")
-    if suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
-        raise UserError(
-            "writing MP4 needs the package imageio-ffmpeg: pip install '.[video]'; .webp and .gif need nothing"
-        )
+    if suffix == ".mp4":
+        extras.require("video", "imageio_ffmpeg")
 
 
 def write_video(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool = True) -> int:

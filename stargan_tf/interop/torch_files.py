@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stargan_tf.base import extras
 from stargan_tf.base.errors import UserError
 
 # What PyTorch calls the class or function that a file asks for and that `weights_only` refuses.
@@ -93,12 +94,9 @@ def check_target(path: Path, overwrite: bool) -> None:
 
 
 def _import_torch():
-    try:
-        import torch
-    except ImportError as error:
-        raise UserError(
-            "PyTorch, which PyTorch files need, is not installed; install it with `pip install 'stargan-tf[convert]'`"
-        ) from error
+    extras.require("convert", "torch")
+    import torch
+
     return torch
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from stargan_tf.base import extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.metrics.identity import short_hash
 from stargan_tf.metrics.preprocessing import Preprocessing
@@ -47,11 +48,10 @@ class OnnxNetwork:
     def __init__(self, path: Path, image_size: tuple[int, int], rounded: bool):
         if not path.is_file():
             raise UserError(f"there is no ONNX file at {str(path)!r}")
-        try:
-            import onnx
-            import onnxruntime
-        except ModuleNotFoundError as error:
-            raise UserError(f"the package {error.name} is missing; `pip install stargan-tf[metrics]` has it") from None
+        extras.require("metrics", "onnx", "onnxruntime")
+        import onnx
+        import onnxruntime
+
         self.name = path.name
         self._path = path
         options = onnxruntime.SessionOptions()

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stargan_tf.base import extras
 from stargan_tf.serving.remote_model import Answer, Client, Unavailable
 from stargan_tf.serving.served_model import ServerUnavailable, invalid_request
 
@@ -18,6 +19,7 @@ class GrpcClient(Client):
     _DEFAULT_SERVER = "localhost:8500"
 
     def _connect(self) -> None:
+        extras.require("serving", "grpc", "tensorflow_serving")
         import grpc
         import tensorflow as tf
         from tensorflow_serving.apis import (

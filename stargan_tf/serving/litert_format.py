@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from stargan_tf.base.errors import UserError
+from stargan_tf.base import extras
 from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import portable
 
@@ -27,10 +27,9 @@ def write(translator: Translator, directory: Path, card: Mapping[str, Any]) -> d
     Raises:
         UserError: a package is missing, or a file differs from the networks.
     """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ModuleNotFoundError as error:
-        raise UserError(f"the package {error.name} is missing; `pip install stargan-tf[litert]` installs it") from None
+    extras.require("litert", "ai_edge_litert")
+    from ai_edge_litert.interpreter import Interpreter
+
     logging.getLogger("absl").setLevel(logging.ERROR)
     differences = {}
     for name, function in portable.functions(translator).items():

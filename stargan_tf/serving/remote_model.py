@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from stargan_tf.base.errors import UserError
 from stargan_tf.serving.connection import Connection
 from stargan_tf.serving.served_model import InvalidRequest, ServedModel, ServerUnavailable, texts
 
@@ -40,12 +39,7 @@ class Client(ServedModel):
     def __init__(self, server: str | None = None, **settings: Any):
         self._connection = Connection(server, **settings)
         self.server = self._connection.server or self._DEFAULT_SERVER
-        try:
-            self._connect()
-        except ImportError as error:
-            raise UserError(
-                f"the package {error.name} is missing; `pip install stargan-tf[serving]` installs it"
-            ) from None
+        self._connect()
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `ServedModel.predict`."""

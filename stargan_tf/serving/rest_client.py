@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from stargan_tf.base import extras
 from stargan_tf.serving.remote_model import Client, Unavailable
 from stargan_tf.serving.served_model import InvalidRequest, ServerUnavailable, invalid_request, texts
 
@@ -23,6 +24,7 @@ class RestClient(Client):
     _DEFAULT_SERVER = "localhost:8501"
 
     def _connect(self) -> None:
+        extras.require("serving", "requests")
         import requests
         import urllib3
 

@@ -212,9 +212,9 @@ def test_importing_the_client_is_cheap():
 
 
 @pytest.mark.parametrize(
-    ("client", "package"), [(GrpcClient, "grpc"), (GrpcClient, "tensorflow_serving.apis"), (RestClient, "requests")]
+    ("client", "package"), [(GrpcClient, "grpc"), (GrpcClient, "tensorflow_serving"), (RestClient, "requests")]
 )
 def test_a_missing_package_is_named(client, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UserError, match=rf"{package} is missing; `pip install stargan-tf\[serving\]`"):
+    with pytest.raises(UserError, match=rf"{package} is missing; `pip install 'stargan-tf\[serving\]'`"):
         client()
