@@ -2,17 +2,19 @@
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import json
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, get_args, get_origin
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
+from stargan_tf.base import ranges
 from stargan_tf.base.errors import UserError
 
 Arguments = TypeVar("Arguments")
@@ -58,7 +60,7 @@ def main(
     argv = sys.argv[1:] if argv is None else argv
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters to a user is raised, not logged
     try:
-        values = {}
+        values: Mapping[str, Any] = {}
         if defaults is not None:
             # Printing must wait until the defaults are known.
             to_parse = [argument for argument in argv if not argument.startswith("--print_config")]
@@ -98,9 +100,7 @@ def parse(
         UserError: an unknown flag, a value of the wrong type, a missing value, or an unreadable configuration file.
         SystemExit: after `--help` and `--print_config`, which print and are done.
     """
-    parser = ArgumentParser(prog=program, description=description, exit_on_error=False)
-    parser.add_argument("--config", action=ActionConfigFile, help="YAML file with values for any of the flags.")
-    parser.add_class_arguments(arguments_type)
+    parser = _parser(arguments_type, program, description, config_files=True)
     try:
         if defaults:
             parser.set_defaults(dict(defaults))
@@ -113,8 +113,69 @@ def parse(
             message += f" ({', '.join(_config_files(argv))})"
         raise UserError(f"{message}; `{program} --help` lists the flags") from error
     del values["config"]
-    _check_sections(arguments_type, values, argv)
+    _check_sections(arguments_type, values, ", ".join(_config_files(argv)))
     return arguments_type(**vars(parser.instantiate(values)))
+
+
+def from_values(arguments_type: type[Arguments], values: Any, source: str) -> Arguments:
+    """Turns nested values, as a YAML file has them, into an instance of a dataclass; what is left out has its default.
+
+    Args:
+        arguments_type: the dataclass.
+        values: by name; sections are mappings themselves.
+        source: where the values come from, for errors.
+
+    Returns:
+        An instance of `arguments_type`.
+
+    Raises:
+        UserError: an unknown name, or a value of the wrong type or out of its range.
+    """
+    if not isinstance(values, dict):
+        raise UserError(f"{source} has {values!r}; it must have values by name")
+    parser = _parser(arguments_type, source)
+    try:
+        parsed = parser.parse_object(values)
+    except ArgumentError as error:
+        raise UserError(f"{_one_sentence(str(error))} (in {source})") from error
+    _check_sections(arguments_type, parsed, source)
+    return arguments_type(**vars(parser.instantiate(parsed)))
+
+
+def check_ranges(arguments: Any, prefix: str = "") -> None:
+    """Checks every field of a dataclass instance by its type, as if it had come from the command line.
+
+    Args:
+        arguments: the instance, made in Python.
+        prefix: put before names in errors, like `model.` for a section.
+
+    Raises:
+        UserError: the first value that is out of its range or of the wrong type.
+    """
+    try:
+        _parser_for_checks(cast(Hashable, type(arguments))).parse_object(dataclasses.asdict(arguments))
+    except ArgumentError as error:
+        message = _one_sentence(str(error))
+        if found := re.match(r"--([\w.]+) is .*?; it must be (.*)", message):
+            # With the whole value, where jsonargparse names an item of a list.
+            value = functools.reduce(getattr, found[1].split("."), arguments)
+            message = f"--{prefix}{found[1]} is {value}; it must be {found[2]}"
+        raise UserError(message) from error
+
+
+def _parser(
+    arguments_type: type, program: str, description: str | None = None, config_files: bool = False
+) -> ArgumentParser:
+    parser = ArgumentParser(prog=program, description=description, exit_on_error=False)
+    if config_files:
+        parser.add_argument("--config", action=ActionConfigFile, help="YAML file with values for any of the flags.")
+    parser.add_class_arguments(arguments_type)
+    return parser
+
+
+@functools.cache
+def _parser_for_checks(arguments_type: Hashable) -> ArgumentParser:
+    return _parser(cast(type, arguments_type), "")
 
 
 def check_at_least(name: str, value: int, least: int) -> None:
@@ -162,7 +223,7 @@ def _underscored(argv: Sequence[str]) -> list[str]:
 
 def _complete_switches(argv: Sequence[str], arguments_type: type) -> list[str]:
     """Lets `--overwrite` stand for `--overwrite true`."""
-    switches = {f"--{name}" for name in _bool_fields(arguments_type)}
+    switches = {f"--{name}" for name, kind in _fields(arguments_type) if kind is bool}
     return [
         f"{argument}=true" if argument in switches and (not rest or rest[0].startswith("-")) else argument
         for argument, rest in ((argument, argv[index + 1 :]) for index, argument in enumerate(argv))
@@ -176,27 +237,34 @@ def _bracketed_lists(argv: Sequence[str], arguments_type: type) -> list[str]:
     for argument in argv:
         name, equals, value = argument.partition("=")
         apart += [name, value] if name in items and equals else [argument]
-    complete, flag = [], None
+    complete: list[str] = []
+    flag = ""
     for is_flag, group in itertools.groupby(apart, key=lambda argument: argument.startswith("--")):
         words = list(group)
         if is_flag or flag not in items or words[0].startswith("[") or words == ["null"]:
             complete += words
         else:
-            numbers = items[flag] in (int, float)
+            numbers = issubclass(items[flag], int | float)
             complete.append(f"[{', '.join(words if numbers else map(json.dumps, words))}]")
         flag = words[-1]
     return complete
 
 
-def _list_fields(arguments_type: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _list_fields(arguments_type: type) -> Iterator[tuple[str, Any]]:
     """Yields the names of fields that are lists, or tuples of any length, with the type of their items."""
+    for name, kind in _fields(arguments_type):
+        for option in (kind, *get_args(kind)):
+            if get_origin(option) is list or (get_origin(option) is tuple and get_args(option)[1:] == (...,)):
+                yield name, get_args(option)[0]
+
+
+def _fields(arguments_type: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the dotted names of all fields, those of sections included, with their types."""
     for field in dataclasses.fields(arguments_type):
         if dataclasses.is_dataclass(field.type):
-            yield from _list_fields(field.type, f"{prefix}{field.name}.")
-            continue
-        for option in (field.type, *get_args(field.type)):
-            if get_origin(option) is list or (get_origin(option) is tuple and get_args(option)[1:] == (...,)):
-                yield prefix + field.name, get_args(option)[0]
+            yield from _fields(field.type, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name, field.type
 
 
 def _config_files(argv: Sequence[str]) -> list[str]:
@@ -205,43 +273,43 @@ def _config_files(argv: Sequence[str]) -> list[str]:
     return apart + [flag.removeprefix("--config=") for flag in argv if flag.startswith("--config=")]
 
 
-def _bool_fields(arguments_type: type, prefix: str = "") -> Iterator[str]:
-    for field in dataclasses.fields(arguments_type):
-        if dataclasses.is_dataclass(field.type):
-            yield from _bool_fields(field.type, f"{prefix}{field.name}.")
-        elif field.type is bool:
-            yield prefix + field.name
-
-
-def _check_sections(arguments_type: type, values: Namespace, argv: Sequence[str]) -> None:
+def _check_sections(arguments_type: Any, values: Namespace, source: str) -> None:
     """Raises UserError where a file has one value in place of several by name, which jsonargparse lets pass."""
     for field in dataclasses.fields(arguments_type):
         if dataclasses.is_dataclass(field.type) and not isinstance(values[field.name], Namespace):
             names = [inner.name for inner in dataclasses.fields(field.type)]
             raise UserError(
-                f"{field.name} is {json.dumps(values[field.name])} in {', '.join(_config_files(argv))}; it must be a "
-                f"section with any of {', '.join(names)}"
+                f"{field.name} is {json.dumps(values[field.name])} in {source}; it must be a section with any of "
+                f"{', '.join(names)}"
             )
 
 
 def _one_sentence(message: str) -> str:
     """Says in a user's words, on one line, what jsonargparse says in a list for programmers."""
-    message = " ".join(message.split()).rstrip(".")
-    message = re.sub(r"<class '(\w+)'>", r"\1", message)
+    message = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", " ".join(message.split()).rstrip("."))
     key = re.match(r'Parser key "([\w.]+)": (.*)', message)
     if key is None:
         return message
     name, problem = key.groups()
+    mistake = _mistake(problem)
+    return f"--{name}: {problem}" if mistake is None else "--{} is {}; it must be {}".format(name, *mistake)
+
+
+def _mistake(problem: str) -> tuple[str, str] | None:
+    """Returns the value that jsonargparse complains of, as it is shown to a user, and what would be right."""
     if union := re.search(r"Subtypes: \[(.*?)\] Errors: .* Given value: (.*)", problem):
         expected, value = union[1], union[2]
-    elif single := re.match(r"Expected an? (.*?)\. Got value: (.*)", problem):
+    elif single := re.match(r"(?:Expected an?|Not of type) (.*?)[.:] Got value: (.*)", problem):
         expected, value = single[1], single[2]
         if literal := re.fullmatch(r"typing\.Literal\[(.*)\]", expected):
             expected = "one of " + literal[1].replace("'", "")
     elif section := re.match(r"Unable to load config [\"'](.*?)[\"'](?: - |$)", problem):
         expected, value = "a section, or a file with one", section[1]
     else:
-        return f"--{name}: {problem}"
+        return None
+    # Numbers that are out of range need no quotation marks.
+    in_words = ranges.in_words(expected, value)
+    shown = value if in_words != expected and re.fullmatch(r"-?[\d.e+-]+|-?inf|nan", value) else repr(value)
     for type_name, meaning in _TYPES.items():
-        expected = re.sub(type_name, meaning, expected)
-    return f"--{name} is {value!r}; it must be {expected}"
+        in_words = re.sub(type_name, meaning, in_words)
+    return shown, in_words
