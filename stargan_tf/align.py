@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import ImageSide, PositiveInt, Share
 from stargan_tf.data.images import UnreadableImage, evenly_spread
 from stargan_tf.faces import geometry as face_geometry
 from stargan_tf.faces import overview as face_overview
@@ -59,9 +60,9 @@ class Arguments:
     output: str
     fan: str
     mean_landmarks: str | None = None
-    image_size: int = 256
-    min_confidence: float = 0.3
-    batch_size: int = 8
+    image_size: ImageSide = 256
+    min_confidence: Share = 0.3
+    batch_size: PositiveInt = 8
     format: Literal["png", "jpeg"] = "png"
 
 
@@ -74,11 +75,8 @@ def run(arguments: Arguments) -> None:
     Raises:
         UserError: a mistake in the arguments, or no face in any picture.
     """
+    command_line.check_ranges(arguments)
     output = Path(arguments.output)
-    for name, least in (("image_size", 16), ("batch_size", 1)):
-        command_line.check_at_least(name, getattr(arguments, name), least)
-    if not 0 <= arguments.min_confidence <= 1:
-        raise UserError(f"--min_confidence is {arguments.min_confidence}; it must be between 0 and 1")
     if run_directory.is_occupied(output):
         raise UserError(f"--output {arguments.output!r} exists and is not empty; choose a new directory")
     paths = find_images(Path(arguments.input), "--input")
@@ -147,7 +145,7 @@ def _align(
 def _save(picture: Image.Image, path: Path) -> None:
     """Writes a picture in the format of its name, JPEG with little loss."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {} if path.suffix == ".png" else {"quality": 95, "subsampling": 0}
+    options: dict[str, Any] = {} if path.suffix == ".png" else {"quality": 95, "subsampling": 0}
     picture.save(path, **options)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt
 from stargan_tf.config import Config, ModelConfig, check, preset
 from stargan_tf.interop import architecture, published, pytorch_adam, torch_files
 from stargan_tf.runs import run_directory
@@ -61,7 +62,7 @@ class Arguments:
     w_hpf: float | None = None
     face_masks: bool = True
     image_size: int | tuple[int, int] | None = None
-    step: int | None = None
+    step: NonNegativeInt | None = None
     to_pytorch: str | None = None
     to_pytorch_nets: str | None = None
     to_pytorch_optims: str | None = None
@@ -93,8 +94,6 @@ def _write_run(arguments: Arguments) -> None:
     run = Path(arguments.run)
     if run_directory.is_occupied(run):
         raise UserError(f"--run {arguments.run!r} exists; choose a new directory")
-    if arguments.step is not None and arguments.step < 0:
-        raise UserError(f"--step is {arguments.step}; it must be at least 0")
 
     # ------------------------------------------------------------------ networks
     files = {"averaged": arguments.checkpoint, "trained": arguments.nets or arguments.checkpoint}

@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
@@ -36,6 +37,21 @@ _TYPES = {
 }
 
 
+@dataclass(frozen=True)
+class Mode:
+    """One of the things that a command does, named by its first word.
+
+    Args:
+        arguments_type: a dataclass with the arguments of this mode.
+        run: does the work; may return an exit code.
+        description: the text shown in the help.
+    """
+
+    arguments_type: type
+    run: Callable[[Any], int | None]
+    description: str
+
+
 def main(
     arguments_type: type[Arguments],
     command: Callable[[Arguments], int | None],
@@ -58,14 +74,69 @@ def main(
         The exit code: what `command` returned, 2 for a user's mistake, 130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters to a user is raised, not logged
-    try:
+
+    def run() -> int | None:
         values: Mapping[str, Any] = {}
         if defaults is not None:
             # Printing must wait until the defaults are known.
             to_parse = [argument for argument in argv if not argument.startswith("--print_config")]
             values = defaults(parse(arguments_type, to_parse, program, description))
-        return command(parse(arguments_type, argv, program, description, values)) or 0
+        return command(parse(arguments_type, argv, program, description, values))
+
+    return _exit_code(run, program)
+
+
+def main_of_modes(
+    modes: Mapping[str, Mode],
+    program: str,
+    description: str,
+    argv: Sequence[str] | None = None,
+    default: str | None = None,
+) -> int:
+    """Runs a command that does one of several things, each with flags of its own.
+
+    Args:
+        modes: by the word that names them.
+        program: the name shown in help and errors.
+        description: the text shown in the help; `default` shows it after its own.
+        argv: the arguments without the program's name; by default those of the process.
+        default: the mode whose name may be left out.
+
+    Returns:
+        The exit code, as that of `main`.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    programs = {name: f"{program} {name}" for name in modes}
+    descriptions = {name: mode.description for name, mode in modes.items()}
+    if default is not None and (not argv or argv[0].startswith("-")):
+        argv = [default, *argv]
+        programs[default] = program
+        descriptions[default] += f" {description}"
+
+    def run() -> int | None:
+        parser = ArgumentParser(prog=program, description=description, exit_on_error=False)
+        subcommands = parser.add_subcommands(dest="mode")
+        parsers = {}
+        for name, mode in modes.items():
+            parsers[name] = _parser(mode.arguments_type, "", descriptions[name], config_files=True)
+            subcommands.add_subcommand(name, parsers[name], help=mode.description)
+            parsers[name].prog = programs[name]  # jsonargparse would put "[options]" before the name
+        with _one_sentence_errors(argv, programs.get(argv[0], program) if argv else program):
+            known = modes.get(argv[0]) if argv else None
+            words = argv if known is None else [argv[0], *_completed(argv[1:], known.arguments_type)]
+            values = parser.parse_args(words)
+        mode = modes[values.mode]
+        return mode.run(
+            _instance(mode.arguments_type, parsers[values.mode], values[values.mode], ", ".join(_config_files(argv)))
+        )
+
+    return _exit_code(run, programs.get(argv[0], program) if argv else program)
+
+
+def _exit_code(run: Callable[[], int | None], program: str) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters to a user is raised, not logged
+    try:
+        return run() or 0
     except UserError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
@@ -97,24 +168,16 @@ def parse(
         An instance of `arguments_type`.
 
     Raises:
-        UserError: an unknown flag, a value of the wrong type, a missing value, or an unreadable configuration file.
+        UserError: an unknown flag, a value of the wrong type or out of its range, a missing value, or an unreadable
+            configuration file.
         SystemExit: after `--help` and `--print_config`, which print and are done.
     """
     parser = _parser(arguments_type, program, description, config_files=True)
-    try:
+    with _one_sentence_errors(argv, program):
         if defaults:
             parser.set_defaults(dict(defaults))
-        values = parser.parse_args(
-            _bracketed_lists(_complete_switches(_underscored(argv), arguments_type), arguments_type)
-        )
-    except ArgumentError as error:
-        message = _one_sentence(str(error))
-        if message.startswith(("Problems parsing config", "Unexpected config")):  # jsonargparse leaves out which
-            message += f" ({', '.join(_config_files(argv))})"
-        raise UserError(f"{message}; `{program} --help` lists the flags") from error
-    del values["config"]
-    _check_sections(arguments_type, values, ", ".join(_config_files(argv)))
-    return arguments_type(**vars(parser.instantiate(values)))
+        values = parser.parse_args(_completed(argv, arguments_type))
+    return _instance(arguments_type, parser, values, ", ".join(_config_files(argv)))
 
 
 def from_values(arguments_type: type[Arguments], values: Any, source: str) -> Arguments:
@@ -133,13 +196,12 @@ def from_values(arguments_type: type[Arguments], values: Any, source: str) -> Ar
     """
     if not isinstance(values, dict):
         raise UserError(f"{source} has {values!r}; it must have values by name")
-    parser = _parser(arguments_type, source)
+    parser = _parser(arguments_type)
     try:
         parsed = parser.parse_object(values)
     except ArgumentError as error:
         raise UserError(f"{_one_sentence(str(error))} (in {source})") from error
-    _check_sections(arguments_type, parsed, source)
-    return arguments_type(**vars(parser.instantiate(parsed)))
+    return _instance(arguments_type, parser, parsed, source)
 
 
 def check_ranges(arguments: Any, prefix: str = "") -> None:
@@ -164,7 +226,7 @@ def check_ranges(arguments: Any, prefix: str = "") -> None:
 
 
 def _parser(
-    arguments_type: type, program: str, description: str | None = None, config_files: bool = False
+    arguments_type: type, program: str = "", description: str | None = None, config_files: bool = False
 ) -> ArgumentParser:
     parser = ArgumentParser(prog=program, description=description, exit_on_error=False)
     if config_files:
@@ -175,19 +237,38 @@ def _parser(
 
 @functools.cache
 def _parser_for_checks(arguments_type: Hashable) -> ArgumentParser:
-    return _parser(cast(type, arguments_type), "")
+    return _parser(cast(type, arguments_type))
 
 
-def check_at_least(name: str, value: int, least: int) -> None:
-    """Raises UserError if a flag's value is too small."""
-    if value < least:
-        raise UserError(f"--{name} is {value}; it must be at least {least}")
+@contextlib.contextmanager
+def _one_sentence_errors(argv: Sequence[str], program: str) -> Iterator[None]:
+    try:
+        yield
+    except ArgumentError as error:
+        message = _one_sentence(str(error))
+        if argv and message.startswith("missing: "):
+            message = message.replace(f"--{argv[0]}.", "--")  # jsonargparse names the mode here, and only here
+        if message.startswith(("Problems parsing config", "Unexpected config")):  # jsonargparse leaves out which
+            message += f" ({', '.join(_config_files(argv))})"
+        raise UserError(f"{message}; `{program} --help` lists the flags") from error
 
 
-def check_psi(psi: float) -> None:
-    """Raises UserError if this is no truncation."""
-    if not 0 <= psi <= 1:
-        raise UserError(f"--psi is {psi}; it must be between 0 and 1")
+def _instance(arguments_type: Any, parser: ArgumentParser, values: Namespace, source: str) -> Any:
+    """Makes an instance of what was parsed.
+
+    Raises:
+        UserError: a file has one value in place of several by name, which jsonargparse lets pass.
+    """
+    fields = dataclasses.fields(arguments_type)
+    for field in fields:
+        if dataclasses.is_dataclass(field.type) and not isinstance(values[field.name], Namespace):
+            names = [inner.name for inner in dataclasses.fields(field.type)]
+            raise UserError(
+                f"{field.name} is {json.dumps(values[field.name])} in {source}; it must be a section with any of "
+                f"{', '.join(names)}"
+            )
+    instances = parser.instantiate(values)
+    return arguments_type(**{field.name: instances[field.name] for field in fields})
 
 
 @contextlib.contextmanager
@@ -210,6 +291,12 @@ def quiet_start() -> Iterator[None]:
             raise
         finally:
             os.dup2(stderr, 2)
+
+
+# jsonargparse knows no dashes in flags, no switches without a value, and no lists without brackets.
+def _completed(argv: Sequence[str], arguments_type: type) -> list[str]:
+    """Returns a command line as jsonargparse takes it."""
+    return _bracketed_lists(_complete_switches(_underscored(argv), arguments_type), arguments_type)
 
 
 def _underscored(argv: Sequence[str]) -> list[str]:
@@ -273,20 +360,13 @@ def _config_files(argv: Sequence[str]) -> list[str]:
     return apart + [flag.removeprefix("--config=") for flag in argv if flag.startswith("--config=")]
 
 
-def _check_sections(arguments_type: Any, values: Namespace, source: str) -> None:
-    """Raises UserError where a file has one value in place of several by name, which jsonargparse lets pass."""
-    for field in dataclasses.fields(arguments_type):
-        if dataclasses.is_dataclass(field.type) and not isinstance(values[field.name], Namespace):
-            names = [inner.name for inner in dataclasses.fields(field.type)]
-            raise UserError(
-                f"{field.name} is {json.dumps(values[field.name])} in {source}; it must be a section with any of "
-                f"{', '.join(names)}"
-            )
-
-
 def _one_sentence(message: str) -> str:
     """Says in a user's words, on one line, what jsonargparse says in a list for programmers."""
     message = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", " ".join(message.split()).rstrip("."))
+    if mode := re.match(r"argument mode: invalid choice: (.*) \(choose from (.*)\)", message):
+        return f"there is no mode {mode[1]}; choose " + mode[2].replace("'", "")
+    if missing := re.match(r"the following arguments are required: (.*)", message):
+        return "missing: " + ", ".join(f"--{name}" for name in missing[1].split(", "))
     key = re.match(r'Parser key "([\w.]+)": (.*)', message)
     if key is None:
         return message

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     NonNegativeInt: TypeAlias = int
     TwoOrMore: TypeAlias = int
     TenOrMore: TypeAlias = int
+    ImageSide: TypeAlias = int
     Seed: TypeAlias = int
     Port: TypeAlias = int
     JpegQuality: TypeAlias = int
@@ -67,6 +68,7 @@ else:
     NonNegativeInt = _number("NonNegativeInt", int, "at least 0", (">=", 0))
     TwoOrMore = _number("TwoOrMore", int, "at least 2", (">=", 2))
     TenOrMore = _number("TenOrMore", int, "at least 10", (">=", 10))
+    ImageSide = _number("ImageSide", int, "at least 16", (">=", 16))
     Seed = _number("Seed", int, "at least 0 and below 2^31", (">=", 0), ("<", 2**31))
     Port = _number("Port", int, "from 0 to 65535", (">=", 0), ("<=", 65535))
     JpegQuality = _number("JpegQuality", int, "from 1 to 95", (">=", 1), ("<=", 95))

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf.base import command_line
+from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.inference import command, grids
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, flat_name
@@ -56,11 +57,11 @@ class Arguments:
     source_domain: str | None = None
     domain: list[str] | None = None
     reference: str | None = None
-    references: int = 4
-    seed: int = 0
-    psi: float = 1.0
-    grid_sources: int = 8
-    batch_size: int = 16
+    references: PositiveInt = 4
+    seed: NonNegativeInt = 0
+    psi: Share = 1.0
+    grid_sources: PositiveInt = 8
+    batch_size: PositiveInt = 16
     checkpoint: Literal["latest", "best"] = "latest"
 
 
@@ -73,10 +74,7 @@ def run(arguments: Arguments) -> None:
     Raises:
         UserError: a mistake in the arguments, a source of unknown domain, or no image that can be read.
     """
-    for name in ("references", "grid_sources", "batch_size"):
-        command_line.check_at_least(name, getattr(arguments, name), 1)
-    command_line.check_psi(arguments.psi)
-    command_line.check_at_least("seed", arguments.seed, 0)
+    check_ranges(arguments)
     command.check_output(arguments.output)
     paths = find_sources(Path(arguments.source))
     there_and_back(command.load_translator(arguments.run, arguments.batch_size, arguments.checkpoint), paths, arguments)

@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf.base import command_line
+from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.inference import command, grids, interpolation, style_file, video
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources
@@ -61,18 +62,18 @@ class Arguments:
     source: str
     output: str
     domain: list[str] | None = None
-    seeds: list[int] | None = None
-    psi: float = 1.0
+    seeds: list[NonNegativeInt] | None = None
+    psi: Share = 1.0
     space: Literal["latent", "style"] = "latent"
     reference: list[str] = field(default_factory=list)
-    references: int = 4
+    references: PositiveInt = 4
     style: list[str] = field(default_factory=list)
     other_networks: bool = False
-    frames: int = 48
-    fps: int = 24
+    frames: PositiveInt = 48
+    fps: PositiveInt = 24
     loop: bool = True
-    sources: int = 4
-    batch_size: int = 16
+    sources: PositiveInt = 4
+    batch_size: PositiveInt = 16
     checkpoint: Literal["latest", "best"] = "latest"
 
 
@@ -143,22 +144,18 @@ def make_video(translator: "Translator", paths: Sequence[Path], arguments: Argum
 
 
 def _check(arguments: Arguments) -> None:
+    check_ranges(arguments)
     output = Path(arguments.output)
     given = [f"--{name}" for name in ("seeds", "reference", "style") if getattr(arguments, name)]
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} are given; a video moves between styles of one kind")
     if arguments.style and arguments.domain is not None:
         raise UserError("--domain is given, but the styles of --style belong to domains already")
-    for name in ("frames", "fps", "sources", "references", "batch_size"):
-        command_line.check_at_least(name, getattr(arguments, name), 1)
     if arguments.sources > arguments.batch_size:
         raise UserError(
             f"--sources is {arguments.sources}; it must be at most --batch_size ({arguments.batch_size}), since the "
             "images of a frame are translated at once"
         )
-    command_line.check_psi(arguments.psi)
-    for seed in arguments.seeds or ():
-        command_line.check_at_least("seeds", seed, 0)
     for name in ("seeds", "style"):
         if len(getattr(arguments, name) or (0, 0)) < 2:
             raise UserError(f"--{name} has 1 style; a video moves between at least 2")
@@ -243,10 +240,12 @@ def _frames(
     steps = interpolation.timetable(len(rows[0].visited), frames, loop)
     for start, end, share in tqdm(steps, total=len(codes), desc="drawing", unit="frame", disable=None):
         shown = {row.title: next(translations) for row in rows}
-        references = None
-        if rows[0].references is not None:
-            references = {row.title: _between(row.references[start], row.references[end], share) for row in rows}
-        yield np.asarray(grids.video_frame(sources, shown, references))
+        between = {
+            row.title: _between(row.references[start], row.references[end], share)
+            for row in rows
+            if row.references is not None
+        }
+        yield np.asarray(grids.video_frame(sources, shown, between or None))
 
 
 def _between(start: Image.Image, end: Image.Image, share: float) -> Image.Image:

@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf.base import command_line
+from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.inference import command, grids, style_file
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, flat_name
@@ -56,15 +57,15 @@ class Arguments:
     source: str
     output: str
     domain: list[str] | None = None
-    styles: int | None = None
-    seed: int = 0
-    psi: list[float] = field(default_factory=lambda: [1.0])
+    styles: NonNegativeInt | None = None
+    seed: NonNegativeInt = 0
+    psi: list[Share] = field(default_factory=lambda: [1.0])
     reference: str | None = None
-    references: int = 4
+    references: PositiveInt = 4
     style: list[str] = field(default_factory=list)
     other_networks: bool = False
-    grid_sources: int = 8
-    batch_size: int = 16
+    grid_sources: PositiveInt = 8
+    batch_size: PositiveInt = 16
     checkpoint: Literal["latest", "best"] = "latest"
 
 
@@ -139,15 +140,9 @@ def translate(translator: "Translator", sources: list[Path], arguments: Argument
 
 
 def _check(arguments: Arguments) -> None:
-    for name in ("references", "grid_sources", "batch_size"):
-        command_line.check_at_least(name, getattr(arguments, name), 1)
-    for psi in arguments.psi:
-        command_line.check_psi(psi)
+    check_ranges(arguments)
     if len(set(arguments.psi)) < max(1, len(arguments.psi)):
         raise UserError(f"--psi is {arguments.psi}; it must be one or more different numbers")
-    command_line.check_at_least("seed", arguments.seed, 0)
-    if arguments.styles is not None:
-        command_line.check_at_least("styles", arguments.styles, 0)
     if _drawn(arguments) == 0 and not arguments.style and arguments.reference is None:
         raise UserError("--styles is 0; it must be at least 1 without --reference and --style")
     command.check_output(arguments.output)
@@ -196,8 +191,8 @@ def _translate(
     in_grids = set(evenly_spread(sources, arguments.grid_sources))
     shown_sources: list[Image.Image] = []
     shown: dict[tuple[str, str, int], list[Image.Image]] = {place: [] for place in places}
-    for guide, domain, _ in places:
-        (output / guide / domain).mkdir(parents=True, exist_ok=True)
+    for kind, domain, _ in places:
+        (output / kind / domain).mkdir(parents=True, exist_ok=True)
     translated = 0
     with tqdm(total=len(sources) * len(places), desc="translating", unit="image", disable=None) as progress:
         for batch in reader.batches(sources, translator.batch_size):
@@ -206,10 +201,10 @@ def _translate(
             names = [flat_name(path, Path(arguments.source)) for path, _ in batch]
             images = np.stack([image for _, image in batch])
             for place, translations in zip(places, translator.each_style(images, codes), strict=True):
-                guide, domain, index = place
+                kind, domain, index = place
                 for (path, _), name, translation in zip(batch, names, translations, strict=True):
                     picture = to_image(translation)
-                    picture.save(output / guide / domain / f"{name}_{index}.png")
+                    picture.save(output / kind / domain / f"{name}_{index}.png")
                     if path in in_grids:
                         shown[place].append(picture)
                 progress.update(len(batch))

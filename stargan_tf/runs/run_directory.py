@@ -19,6 +19,7 @@ CONFIG_FILE = "config.yaml"
 FACE_NETWORK_FILE = "face_network.npz"
 DATA_FILE = "data.jsonl"
 METRICS_FILE = "metrics.jsonl"
+KNOWN_FACTORS_FILE = "known_factors.json"
 LOGS = "logs"
 EVENTS_FILE = "events.jsonl"
 
