@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from stargan_tf.base import command_line
 from stargan_tf.base.command_line import Mode
-from stargan_tf.inference import cycle, interpolate, translate
+from stargan_tf.inference.modes import cycle, style_video, translate
 
 PROGRAM = "python -m stargan_tf.sample"
 MODES = {
     "translate": Mode(translate.Arguments, translate.run, translate.DESCRIPTION),
     "cycle": Mode(cycle.Arguments, cycle.run, cycle.DESCRIPTION),
-    "interpolate": Mode(interpolate.Arguments, interpolate.run, interpolate.DESCRIPTION),
+    "interpolate": Mode(style_video.Arguments, style_video.run, style_video.DESCRIPTION),
 }
 OTHER_MODES = (
     "This is the mode `translate`, which need not be named. "

@@ -215,7 +215,7 @@ def check_ranges(arguments: Any, prefix: str = "") -> None:
         UserError: the first value that is out of its range or of the wrong type.
     """
     try:
-        _parser_for_checks(cast(Hashable, type(arguments))).parse_object(dataclasses.asdict(arguments))
+        parsed = _parser_for_checks(cast(Hashable, type(arguments))).parse_object(dataclasses.asdict(arguments))
     except ArgumentError as error:
         message = _one_sentence(str(error))
         if found := re.match(r"--([\w.]+) is .*?; it must be (.*)", message):
@@ -223,6 +223,7 @@ def check_ranges(arguments: Any, prefix: str = "") -> None:
             value = functools.reduce(getattr, found[1].split("."), arguments)
             message = f"--{prefix}{found[1]} is {value}; it must be {found[2]}"
         raise UserError(message) from error
+    _refuse_nulls(type(arguments), parsed, prefix)
 
 
 def _parser(
@@ -267,8 +268,16 @@ def _instance(arguments_type: Any, parser: ArgumentParser, values: Namespace, so
                 f"{field.name} is {json.dumps(values[field.name])} in {source}; it must be a section with any of "
                 f"{', '.join(names)}"
             )
+    _refuse_nulls(arguments_type, values)
     instances = parser.instantiate(values)
     return arguments_type(**{field.name: instances[field.name] for field in fields})
+
+
+def _refuse_nulls(arguments_type: type, values: Namespace, prefix: str = "") -> None:
+    """Raises UserError where a value is missing that must not be, which jsonargparse lets pass."""
+    for name, kind in _fields(arguments_type):
+        if values[name] is None and kind is not Any and type(None) not in get_args(kind):
+            raise UserError(f"--{prefix}{name} is null; it must have a value")
 
 
 @contextlib.contextmanager

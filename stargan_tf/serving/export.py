@@ -107,7 +107,7 @@ def _write_saved_model(translator: Translator, card: dict[str, Any], settings: E
         labels = Path(directory) / "labels.txt"
         labels.write_text("".join(f"{domain}\n" for domain in translator.domains))
         signatures.labels = tf.saved_model.Asset(str(labels))
-        functions = signatures.functions()
+        functions: dict[str, Any] = signatures.functions()
         tf.saved_model.save(signatures, str(version), signatures=functions)
     inputs = {name: dict(function.structured_input_signature[1]) for name, function in functions.items()}
     count = warmup.write(inputs, card, settings.batch_sizes, version)
