@@ -114,7 +114,9 @@ def _measure(arguments: Arguments) -> dict[str, float]:
     shutil.rmtree(directory / "cache" / "real_features", ignore_errors=True)
     before, start = _peak_mb(), time.perf_counter()
     with command_line.quiet_start():
-        evaluate.run(evaluate.Arguments(str(run), str(data.path), arguments.mode, cache=str(directory / "cache")))
+        evaluate.run(
+            evaluate.Arguments(run=str(run), data=str(data.path), mode=arguments.mode, cache=str(directory / "cache"))
+        )
     modes, domains = arguments.mode.count(",") + 1, len(data.domains)
     sources = sum(count for split, count in data.num_examples.items() if split.startswith("val"))
     return {

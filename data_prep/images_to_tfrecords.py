@@ -26,6 +26,7 @@ from data_prep.sources import Source, SourceOptions, open_source
 from data_prep.verify import verify
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import JpegQuality, PositiveInt, Share, ShareBelowOne
 from stargan_tf.config import check_image_size
 
 PROGRAM = "python -m data_prep.images_to_tfrecords"
@@ -83,18 +84,18 @@ class Arguments:
     image_feature: str = "image"
     label_feature: str = "label"
     encoding: Encoding = "jpeg"
-    quality: int = 95
+    quality: JpegQuality = 95
     fit: Fit = "crop"
     background: str = "white"
-    min_side: int = 1
-    max_pixels: int = 100_000_000
-    max_bytes: int = 268_435_456
-    val_fraction: float = 0.1
+    min_side: PositiveInt = 1
+    max_pixels: PositiveInt = 100_000_000
+    max_bytes: PositiveInt = 268_435_456
+    val_fraction: ShareBelowOne = 0.1
     seed: int = 0
-    max_rejected: float = 0.1
+    max_rejected: Share = 0.1
     conflicts: Literal["fail", "drop"] = "fail"
-    examples_per_shard: int = EXAMPLES_PER_SHARD
-    processes: int | None = None
+    examples_per_shard: PositiveInt = EXAMPLES_PER_SHARD
+    processes: PositiveInt | None = None
     overwrite: bool = False
     verify: bool = False
 
@@ -140,6 +141,7 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
         verify(arguments.output)
         return
     options = check(arguments)
+    assert arguments.input is not None  # checked
     check_output(arguments.output, arguments.overwrite)
     last = (MANIFEST_FILE, *METADATA_FILES)
     with complete_or_absent_anywhere(arguments.output, arguments.overwrite, last) as directory:
@@ -172,32 +174,18 @@ def check(arguments: Arguments) -> ImageOptions:
     Raises:
         UserError: a value that is missing or out of range.
     """
+    command_line.check_ranges(arguments)
     if arguments.input is None:
         raise UserError("--input is missing; name the images to prepare")
     if arguments.image_size is None:
         raise UserError("--image_size is missing; name the side in pixels, 256 for instance")
-    if set(arguments.output) & set("*?[]{}"):
+    if set(arguments.output or "") & set("*?[]{}"):
         raise UserError(f"--output {arguments.output} has one of * ? [ ] {{ }}, which Beam takes for patterns")
     size = arguments.image_size
     height, width = (size, size) if isinstance(size, int) else size
     check_image_size((height, width))
-    if not 0 <= arguments.val_fraction < 1:
-        raise UserError(f"--val_fraction {arguments.val_fraction} is not a share; it should be from 0 to below 1")
-    if not 0 <= arguments.max_rejected <= 1:
-        raise UserError(f"--max_rejected {arguments.max_rejected} is not a share; it should be from 0 to 1")
-    ranges = {
-        "quality": (1, 95),
-        "min_side": (1, None),
-        "max_pixels": (1, MOST_PIXELS),
-        "max_bytes": (1, None),
-        "examples_per_shard": (1, None),
-        "processes": (1, None),
-    }
-    for name, (least, most) in ranges.items():
-        value = getattr(arguments, name)
-        if value is not None and (value < least or (most is not None and value > most)):
-            wanted = f"at least {least}" if most is None else f"from {least} to {most}"
-            raise UserError(f"--{name} {value} is out of range; it should be {wanted}")
+    if arguments.max_pixels > MOST_PIXELS:
+        raise UserError(f"--max_pixels is {arguments.max_pixels}; it must be at most {MOST_PIXELS}")
     try:
         background = ImageColor.getrgb(arguments.background)[:3]
     except ValueError:
@@ -231,7 +219,8 @@ def _gather(argv: Sequence[str], flag: str) -> list[str]:
 
 def _write_lists_of_images(source: Source, work: str) -> int:
     """Writes the images of a source as lines of JSON into files for workers to read; gives their number."""
-    num_images, by_domain, lines = 0, Counter[str](), []
+    num_images, by_domain = 0, Counter[str]()
+    lines: list[str] = []
     num_lists = 0
 
     def flush() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import Port
 from stargan_tf.serving.connection import Connection
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ DESCRIPTION = (
     "reference, and go from one style to another. The model is loaded, or asked at a server."
 )
 
-_LARGEST_PORT = 65535
 _MAX_WAITING = 64
 # What is larger is not even stored; the page itself takes less, and says so in a sentence.
 _MAX_UPLOAD = "256mb"
@@ -46,7 +46,7 @@ class Arguments:
     server: str | None = None
     model_name: str = Connection.model
     host: str = "127.0.0.1"
-    port: int = 7860
+    port: Port = 7860
 
 
 def run(arguments: Arguments) -> None:
@@ -138,8 +138,6 @@ def _load(arguments: Arguments, stack: contextlib.ExitStack) -> "ServedModel":
 
 def _free_port(host: str, port: int) -> int:
     """Returns the port, or a free one for 0; raises UserError if it is in use."""
-    if not 0 <= port <= _LARGEST_PORT:
-        raise UserError(f"--port is {port}; it must be from 0 to {_LARGEST_PORT}")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as listener:

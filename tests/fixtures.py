@@ -64,7 +64,9 @@ def trained_run(data_path, tmp_path_factory) -> Path:
 def exported_model(trained_run, tmp_path_factory) -> Path:
     """A model directory with version 1, exported from `trained_run`; not to be changed."""
     path = tmp_path_factory.mktemp("models") / "stargan"
-    export.run(export.Arguments(str(trained_run), str(path), batch_sizes=[1, 2], max_rows=8, max_pixels=1_000_000))
+    export.run(
+        export.Arguments(run=str(trained_run), output=str(path), batch_sizes=[1, 2], max_rows=8, max_pixels=1_000_000)
+    )
     return path
 
 

@@ -185,7 +185,7 @@ def test_a_face_at_the_border_is_padded(stand_in, tmp_path):
         ({"--image_size": "8"}, "--image_size is 8; it must be at least 16"),
         ({"--batch_size": "0"}, "--batch_size is 0; it must be at least 1"),
         ({"--min_confidence": "1.5"}, "--min_confidence is 1.5; it must be between 0 and 1"),
-        ({"--min_confidence": ".nan"}, "--min_confidence is nan; it must be between 0 and 1"),
+        ({"--min_confidence": "nan"}, "--min_confidence is nan; it must be between 0 and 1"),
         ({"--format": "gif"}, "--format is 'gif'; it must be one of png, jpeg"),
         ({"--mean_landmarks": "nowhere.npy"}, "there is no file 'nowhere.npy' (--mean_landmarks)"),
         ({"--fan": "nowhere.npz"}, "there is no face alignment network at 'nowhere.npz'"),

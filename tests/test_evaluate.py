@@ -92,7 +92,7 @@ def test_another_runs_data_is_refused(trained_run, images_path, tmp_path, capsys
     [
         (["--mode", "latent,sideways"], "--mode is 'latent,sideways'; it must be different ones of latent,reference"),
         (["--outputs", "1"], "--outputs is 1; it must be at least 2"),
-        (["--psi", "2"], "--psi is 2.0; it must be between 0 and 1"),
+        (["--psi", "2"], "--psi is 2; it must be between 0 and 1"),
         (["--checkpoint", "worst"], "--checkpoint is 'worst'"),
         (["--checkpoint", "best"], "has no best checkpoint"),
     ],

@@ -59,7 +59,9 @@ def test_versions_rise_and_are_never_written_over(trained_run, exported_model, t
 
 
 def test_bfloat16_is_smaller_and_nearly_the_same(trained_run, local_model, tmp_path):
-    export.run(export.Arguments(str(trained_run), str(tmp_path / "half"), precision="bfloat16", batch_sizes=[1]))
+    export.run(
+        export.Arguments(run=str(trained_run), output=str(tmp_path / "half"), precision="bfloat16", batch_sizes=[1])
+    )
     half, full = LocalModel(tmp_path / "half"), local_model
     sizes = [
         sum(file.stat().st_size for file in (model.version / "variables").glob("variables.data*"))
@@ -90,7 +92,7 @@ def test_a_face_model(tmp_path):
     run_directory.open_for_training(run, config)
     save_ema(networks.build(FACES, with_discriminator=False), 7, config, run)
     face_network.save(published_names.extract({"fan": FaceNetwork()})["fan"], run)
-    export.run(export.Arguments(str(run), str(tmp_path / "faces"), batch_sizes=[1]))
+    export.run(export.Arguments(run=str(run), output=str(tmp_path / "faces"), batch_sizes=[1]))
 
     model, translator = LocalModel(tmp_path / "faces"), Translator.from_run(run)
     random = np.random.default_rng(0)

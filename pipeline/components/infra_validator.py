@@ -20,6 +20,7 @@ from pipeline import artifacts
 from pipeline.model_fingerprint import fingerprint
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import PositiveFloat
 from stargan_tf.serving.served_model import invalid_request
 
 PROGRAM = "python -m pipeline.components.infra_validator"
@@ -50,7 +51,7 @@ class Arguments:
 
     model: str
     output: str
-    time_limit: float = 600.0
+    time_limit: PositiveFloat = 600.0
 
 
 def run(arguments: Arguments) -> int:
@@ -62,8 +63,6 @@ def run(arguments: Arguments) -> int:
     Raises:
         UserError: no model, a limit out of range, or an output that is not empty.
     """
-    if not arguments.time_limit > 0:
-        raise UserError(f"--time_limit is {arguments.time_limit}; it must be above 0")
     model = Path(arguments.model) / artifacts.SERVING_MODEL
     if not model.is_dir():
         raise UserError(f"--model {arguments.model!r} has no directory {artifacts.SERVING_MODEL}; the Trainer makes it")

@@ -17,6 +17,7 @@ from pipeline.model_fingerprint import fingerprint
 from pipeline.serving_directory import ServingDirectory
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import PositiveInt
 from stargan_tf.serving import deployment
 
 PROGRAM = "python -m pipeline.components.pusher"
@@ -47,7 +48,7 @@ class Arguments:
     model_blessing: str | None = None
     infra_blessing: str | None = None
     output: str | None = None
-    keep: int = 3
+    keep: PositiveInt = 3
     rollback: int | None = None
 
 
@@ -93,8 +94,6 @@ def run(arguments: Arguments) -> int:
 
 def _check(arguments: Arguments) -> None:
     """Finds mistakes in the flags."""
-    if arguments.keep < 1:
-        raise UserError(f"--keep is {arguments.keep}; it must be at least 1")
     if "://" in arguments.serving:
         raise UserError(
             f"--serving {arguments.serving!r} is not a local or mounted directory; elsewhere a version would not "

@@ -1,8 +1,7 @@
 """Batches for training, forever; and plain arrays of images for looking at."""
 
-import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,7 +14,6 @@ from stargan_tf.data.batch_reader import BatchReader
 from stargan_tf.data.buffers import BufferPool
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.example_format import decode_example
-from stargan_tf.data.reader_processes import read_in_processes
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.shutdown import awaited
 from stargan_tf.data.stored_images import StoredImages
@@ -81,10 +79,7 @@ def training_dataset(
     reader.skip_damaged(corrupt.add)
     images, domains = tf.TensorSpec(reader.shape[1:], tf.uint8), tf.TensorSpec((share,), tf.int32)
     signature = _batch((images, images, images), domains, domains)
-    if config.reader_processes:
-        batches = _read_in_processes(reader, config.reader_processes, start_step, corrupt, signature)
-    else:
-        batches = _read_in_threads(reader, start_step, corrupt, signature)
+    batches = _read_in_threads(reader, start_step, corrupt, signature)
     options = tf.data.Options()
     options.deterministic = True
     options.autotune.enabled = True
@@ -111,21 +106,6 @@ def _read_in_threads(
         }
 
     return tf.data.Dataset.range(start_step, np.iinfo(np.int64).max).map(read, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def _read_in_processes(
-    reader: BatchReader, count: int, start_step: int, corrupt: CorruptRecords, signature: dict[str, tf.TensorSpec]
-) -> tf.data.Dataset:
-    """Reads in processes, which each iterator of the dataset starts and ends."""
-
-    def read() -> Iterator[dict[str, np.ndarray]]:
-        with contextlib.closing(read_in_processes(reader, count, start_step, corrupt.add)) as batches:
-            while True:
-                with awaited(), corrupt.kept_errors():
-                    batch = _batch(*next(batches))
-                yield batch
-
-    return tf.data.Dataset.from_generator(read, output_signature=signature)
 
 
 def _batch(images: Iterable[Value], source_domain: Value, target_domain: Value) -> dict[str, Value]:

@@ -145,7 +145,7 @@ class Evaluator:
                 else:
                     bar.update(len(self._numbers[task.source]))
                 results[task] = result
-        whole = evaluated | {"settings": dataclasses.asdict(settings) | {"modes": list(settings.modes)}, "key": key}
+        whole = evaluated | {"settings": {"modes": list(settings.modes), **evaluated["settings"]}, "key": key}
         for mode in settings.modes:
             whole[mode] = _listed({task: result for task, result in results.items() if task.mode == mode}, self._data)
         return whole

@@ -4,17 +4,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf.base import command_line
+from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
-from stargan_tf.inference import command, grids
+from stargan_tf.inference import grids
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, flat_name
+from stargan_tf.inference.modes import shared
+from stargan_tf.inference.modes.shared import SharedArguments
 
 if TYPE_CHECKING:
     from stargan_tf.inference.translator import Translator
@@ -31,37 +34,25 @@ GRID_FILE = "cycle.png"
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(SharedArguments):
     """The command line.
 
     Args:
-        run: run directory of a trained model.
-        source: image, or folder of images; folders in it are searched as well.
-        output: directory to write, which must not exist or be empty.
         source_domain: domain of the sources; by default the name of the innermost folder that is that of a domain.
         domain: names of the domains to translate into, one or more; by default all.
         reference: folder with a folder of reference images for each domain, by its name, or with one --domain an image
             or a folder of images; each source gets the next of them. By default styles are drawn.
-        references: references used of each domain, at most, evenly spread over its images.
         seed: without references: of the style drawn for the first source; the next have the seeds that follow.
         psi: truncation of drawn styles; 1 for full variety, 0 for the mean style of the domain.
         grid_sources: sources shown in the grid, at most.
-        batch_size: images translated at once; fewer need less memory.
-        checkpoint: `latest`, or `best` by the evaluations during training.
     """
 
-    run: str
-    source: str
-    output: str
     source_domain: str | None = None
     domain: list[str] | None = None
     reference: str | None = None
-    references: int = 4
-    seed: int = 0
-    psi: float = 1.0
-    grid_sources: int = 8
-    batch_size: int = 16
-    checkpoint: Literal["latest", "best"] = "latest"
+    seed: NonNegativeInt = 0
+    psi: Share = 1.0
+    grid_sources: PositiveInt = 8
 
 
 def run(arguments: Arguments) -> None:
@@ -73,13 +64,10 @@ def run(arguments: Arguments) -> None:
     Raises:
         UserError: a mistake in the arguments, a source of unknown domain, or no image that can be read.
     """
-    for name in ("references", "grid_sources", "batch_size"):
-        command_line.check_at_least(name, getattr(arguments, name), 1)
-    command_line.check_psi(arguments.psi)
-    command_line.check_at_least("seed", arguments.seed, 0)
-    command.check_output(arguments.output)
+    check_ranges(arguments)
+    shared.check_output(arguments.output)
     paths = find_sources(Path(arguments.source))
-    there_and_back(command.load_translator(arguments.run, arguments.batch_size, arguments.checkpoint), paths, arguments)
+    there_and_back(shared.load_translator(arguments), paths, arguments)
 
 
 def there_and_back(translator: "Translator", paths: list[Path], arguments: Arguments) -> None:
@@ -94,7 +82,7 @@ def there_and_back(translator: "Translator", paths: list[Path], arguments: Argum
         UserError: as `run`.
     """
     output = Path(arguments.output)
-    domains = command.target_domains(translator, arguments.domain)
+    domains = shared.target_domains(translator, arguments.domain)
     own_domains = {path: _domain_of(path, arguments.source_domain, translator) for path in paths}
     references = {}
     if arguments.reference is not None:

@@ -9,11 +9,14 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf.base import command_line
+from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
-from stargan_tf.inference import command, grids, interpolation, style_file, video
+from stargan_tf.inference import grids, interpolation, style_file, video
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources
+from stargan_tf.inference.modes import shared
+from stargan_tf.inference.modes.shared import SharedArguments
 from stargan_tf.inference.style_file import Style
 from stargan_tf.runs import run_directory
 
@@ -30,12 +33,10 @@ DESCRIPTION = (
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(SharedArguments):
     """The command line.
 
     Args:
-        run: run directory of a trained model.
-        source: image to translate, or folder of images; folders in it are searched as well.
         output: the video to write, ending in .mp4, .webp or .gif; it must not exist.
         domain: names of the domains to show, one or more; by default all. Saved styles know theirs.
         seeds: drawn styles to visit, in this order; by default 0 1 2 3.
@@ -44,7 +45,6 @@ class Arguments:
             the line.
         reference: references to visit: a folder with a folder for each domain, by its name; with one --domain also
             images in this order, or a folder of images.
-        references: references visited of each domain, at most, evenly spread over those of a folder.
         style: style files to visit, in this order; they may be of different domains.
         other_networks: whether style files made by other networks, like those of an earlier step, are used all the
             same.
@@ -53,27 +53,20 @@ class Arguments:
         loop: whether the way ends where it began, so that the video can be repeated without a seam; otherwise it ends
             with the last style.
         sources: images shown side by side, at most, evenly spread over those of a folder; not more than --batch_size.
-        batch_size: images translated at once; fewer need less memory.
-        checkpoint: `latest`, or `best` by the evaluations during training.
     """
 
-    run: str
-    source: str
     output: str
     domain: list[str] | None = None
-    seeds: list[int] | None = None
-    psi: float = 1.0
+    seeds: list[NonNegativeInt] | None = None
+    psi: Share = 1.0
     space: Literal["latent", "style"] = "latent"
     reference: list[str] = field(default_factory=list)
-    references: int = 4
     style: list[str] = field(default_factory=list)
     other_networks: bool = False
-    frames: int = 48
-    fps: int = 24
+    frames: PositiveInt = 48
+    fps: PositiveInt = 24
     loop: bool = True
-    sources: int = 4
-    batch_size: int = 16
-    checkpoint: Literal["latest", "best"] = "latest"
+    sources: PositiveInt = 4
 
 
 @dataclass(frozen=True)
@@ -104,7 +97,7 @@ def run(arguments: Arguments) -> None:
     """
     _check(arguments)
     paths = evenly_spread(find_sources(Path(arguments.source)), arguments.sources)
-    make_video(command.load_translator(arguments.run, arguments.batch_size, arguments.checkpoint), paths, arguments)
+    make_video(shared.load_translator(arguments), paths, arguments)
 
 
 def make_video(translator: "Translator", paths: Sequence[Path], arguments: Arguments) -> None:
@@ -119,7 +112,7 @@ def make_video(translator: "Translator", paths: Sequence[Path], arguments: Argum
         UserError: as `run`.
     """
     output = Path(arguments.output)
-    domains = command.target_domains(translator, arguments.domain)
+    domains = shared.target_domains(translator, arguments.domain)
 
     # Beside the video and not in a folder of its own; it is there only if an image could not be read.
     reader = ImageReader(translator.image_size, output.with_name(f"{output.name}.{REJECTED_FILE}"))
@@ -143,22 +136,18 @@ def make_video(translator: "Translator", paths: Sequence[Path], arguments: Argum
 
 
 def _check(arguments: Arguments) -> None:
+    check_ranges(arguments)
     output = Path(arguments.output)
     given = [f"--{name}" for name in ("seeds", "reference", "style") if getattr(arguments, name)]
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} are given; a video moves between styles of one kind")
     if arguments.style and arguments.domain is not None:
         raise UserError("--domain is given, but the styles of --style belong to domains already")
-    for name in ("frames", "fps", "sources", "references", "batch_size"):
-        command_line.check_at_least(name, getattr(arguments, name), 1)
     if arguments.sources > arguments.batch_size:
         raise UserError(
             f"--sources is {arguments.sources}; it must be at most --batch_size ({arguments.batch_size}), since the "
             "images of a frame are translated at once"
         )
-    command_line.check_psi(arguments.psi)
-    for seed in arguments.seeds or ():
-        command_line.check_at_least("seeds", seed, 0)
     for name in ("seeds", "style"):
         if len(getattr(arguments, name) or (0, 0)) < 2:
             raise UserError(f"--{name} has 1 style; a video moves between at least 2")
@@ -243,10 +232,12 @@ def _frames(
     steps = interpolation.timetable(len(rows[0].visited), frames, loop)
     for start, end, share in tqdm(steps, total=len(codes), desc="drawing", unit="frame", disable=None):
         shown = {row.title: next(translations) for row in rows}
-        references = None
-        if rows[0].references is not None:
-            references = {row.title: _between(row.references[start], row.references[end], share) for row in rows}
-        yield np.asarray(grids.video_frame(sources, shown, references))
+        between = {
+            row.title: _between(row.references[start], row.references[end], share)
+            for row in rows
+            if row.references is not None
+        }
+        yield np.asarray(grids.video_frame(sources, shown, between or None))
 
 
 def _between(start: Image.Image, end: Image.Image, share: float) -> Image.Image:

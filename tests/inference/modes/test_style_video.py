@@ -8,7 +8,7 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import to_array, to_image
 from stargan_tf.inference import grids, style_file
 from stargan_tf.inference.inputs import find_sources
-from stargan_tf.inference.interpolate import Arguments, make_video
+from stargan_tf.inference.modes.style_video import Arguments, make_video
 
 
 @pytest.fixture

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from stargan_tf.base import command_line
+from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
-from stargan_tf.inference import command, grids, style_file
+from stargan_tf.inference import grids, style_file
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, flat_name
+from stargan_tf.inference.modes import shared
+from stargan_tf.inference.modes.shared import SharedArguments
 from stargan_tf.inference.style_file import Style
 
 if TYPE_CHECKING:
@@ -29,13 +32,10 @@ DEFAULT_STYLES = 4
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(SharedArguments):
     """The command line.
 
     Args:
-        run: run directory of a trained model.
-        source: image to translate, or folder of images; folders in it are searched as well.
-        output: directory to write, which must not exist or be empty.
         domain: names of the domains to translate into, one or more; by default all.
         styles: styles drawn for each domain; by default 4, or none with --style.
         seed: of the first style drawn for each domain; the next have the seeds that follow.
@@ -43,29 +43,20 @@ class Arguments:
             domain.
         reference: folder with a folder of reference images for each domain, by its name; with one --domain also an
             image, or a folder of images.
-        references: references used of each domain, at most, evenly spread over its images.
         style: style files to use again, one or more, each in the domain that it belongs to.
         other_networks: whether style files made by other networks, like those of an earlier step, are used all the
             same.
         grid_sources: sources shown in the grids, at most.
-        batch_size: images translated at once; fewer need less memory.
-        checkpoint: `latest`, or `best` by the evaluations during training.
     """
 
-    run: str
-    source: str
-    output: str
     domain: list[str] | None = None
-    styles: int | None = None
-    seed: int = 0
-    psi: list[float] = field(default_factory=lambda: [1.0])
+    styles: NonNegativeInt | None = None
+    seed: NonNegativeInt = 0
+    psi: list[Share] = field(default_factory=lambda: [1.0])
     reference: str | None = None
-    references: int = 4
     style: list[str] = field(default_factory=list)
     other_networks: bool = False
-    grid_sources: int = 8
-    batch_size: int = 16
-    checkpoint: Literal["latest", "best"] = "latest"
+    grid_sources: PositiveInt = 8
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ def run(arguments: Arguments) -> None:
     """
     _check(arguments)
     sources = find_sources(Path(arguments.source))
-    translate(command.load_translator(arguments.run, arguments.batch_size, arguments.checkpoint), sources, arguments)
+    translate(shared.load_translator(arguments), sources, arguments)
 
 
 def translate(translator: "Translator", sources: list[Path], arguments: Arguments) -> None:
@@ -111,7 +102,7 @@ def translate(translator: "Translator", sources: list[Path], arguments: Argument
         UserError: as `run`.
     """
     output = Path(arguments.output)
-    domains = command.target_domains(translator, arguments.domain)
+    domains = shared.target_domains(translator, arguments.domain)
     saved = [style_file.read(Path(path), translator, arguments.other_networks) for path in arguments.style]
     references = {}
     if arguments.reference is not None:
@@ -139,18 +130,12 @@ def translate(translator: "Translator", sources: list[Path], arguments: Argument
 
 
 def _check(arguments: Arguments) -> None:
-    for name in ("references", "grid_sources", "batch_size"):
-        command_line.check_at_least(name, getattr(arguments, name), 1)
-    for psi in arguments.psi:
-        command_line.check_psi(psi)
+    check_ranges(arguments)
     if len(set(arguments.psi)) < max(1, len(arguments.psi)):
         raise UserError(f"--psi is {arguments.psi}; it must be one or more different numbers")
-    command_line.check_at_least("seed", arguments.seed, 0)
-    if arguments.styles is not None:
-        command_line.check_at_least("styles", arguments.styles, 0)
     if _drawn(arguments) == 0 and not arguments.style and arguments.reference is None:
         raise UserError("--styles is 0; it must be at least 1 without --reference and --style")
-    command.check_output(arguments.output)
+    shared.check_output(arguments.output)
 
 
 def _drawn(arguments: Arguments) -> int:
@@ -196,8 +181,8 @@ def _translate(
     in_grids = set(evenly_spread(sources, arguments.grid_sources))
     shown_sources: list[Image.Image] = []
     shown: dict[tuple[str, str, int], list[Image.Image]] = {place: [] for place in places}
-    for guide, domain, _ in places:
-        (output / guide / domain).mkdir(parents=True, exist_ok=True)
+    for kind, domain, _ in places:
+        (output / kind / domain).mkdir(parents=True, exist_ok=True)
     translated = 0
     with tqdm(total=len(sources) * len(places), desc="translating", unit="image", disable=None) as progress:
         for batch in reader.batches(sources, translator.batch_size):
@@ -206,10 +191,10 @@ def _translate(
             names = [flat_name(path, Path(arguments.source)) for path, _ in batch]
             images = np.stack([image for _, image in batch])
             for place, translations in zip(places, translator.each_style(images, codes), strict=True):
-                guide, domain, index = place
+                kind, domain, index = place
                 for (path, _), name, translation in zip(batch, names, translations, strict=True):
                     picture = to_image(translation)
-                    picture.save(output / guide / domain / f"{name}_{index}.png")
+                    picture.save(output / kind / domain / f"{name}_{index}.png")
                     if path in in_grids:
                         shown[place].append(picture)
                 progress.update(len(batch))

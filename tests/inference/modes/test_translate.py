@@ -7,7 +7,7 @@ from PIL import Image
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import decode_image, fit_image, to_array
 from stargan_tf.inference.inputs import find_sources
-from stargan_tf.inference.translate import Arguments, translate
+from stargan_tf.inference.modes.translate import Arguments, translate
 
 DOMAINS = {"circle", "square", "triangle"}
 

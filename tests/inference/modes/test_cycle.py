@@ -6,8 +6,8 @@ from PIL import Image
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import to_array
-from stargan_tf.inference.cycle import Arguments, there_and_back
 from stargan_tf.inference.inputs import find_sources
+from stargan_tf.inference.modes.cycle import Arguments, there_and_back
 
 
 @pytest.fixture
