@@ -13,11 +13,11 @@ import shutil
 import tomllib
 from pathlib import Path
 
+import jsonargparse
 import numpy as np
 import pytest
 from PIL import Image
 
-from stargan_tf.base import command_line
 from tests.docs.pages import PAGES, ROOT, Block, blocks, commands, inline_code
 from tests.fixtures import TINY, flags
 
@@ -155,8 +155,8 @@ def _run(command: str, parse_only: bool = False) -> None:
     main = importlib.import_module(module).main
     with pytest.MonkeyPatch.context() as patch:
         if parse_only:
-            patch.setattr(command_line, "parse", _parse_only(command_line.parse))
-            patch.setattr(argparse.ArgumentParser, "parse_args", _parse_only(argparse.ArgumentParser.parse_args))
+            for parser in (jsonargparse.ArgumentParser, argparse.ArgumentParser):
+                patch.setattr(parser, "parse_args", _parse_only(parser.parse_args))
         elif "--output" in argv and "--verify" not in argv:  # a page may tell several ways to make the same thing
             shutil.rmtree(argv[argv.index("--output") + 1], ignore_errors=True)
         try:
