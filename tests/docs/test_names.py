@@ -6,6 +6,7 @@ import functools
 import importlib
 import io
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,14 @@ def test_links_and_pictures_of_a_page_exist(page):
         elif not link.startswith(("https://", "http://", "#")):
             target = (ROOT / page).parent / link.partition("#")[0]
             assert target.exists(), link
+
+
+def test_short_names_of_commands_exist():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    named = {code for page in PAGES for code in inline_code(page) if re.fullmatch(r"stargan-[a-z]+", code)}
+    assert named and named <= set(scripts) | {"stargan-tf"}
+    for script, place in scripts.items():
+        assert _exists(place.replace(":", ".")), script
 
 
 def test_pictures_of_the_readme_can_be_seen_on_a_package_index():
