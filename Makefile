@@ -3,6 +3,7 @@
 #   make quickstart   generated images -> Beam job -> training -> grids and a table of what was learnt
 #   make test         the whole test suite; it drives a page in Chromium: apt-get install chromium chromium-driver
 #   make pipeline     the quickstart's images through the pipeline, to a served version and a report
+#   make docs         the documentation as a site: build/site/index.html
 #   make serve-check  MODEL=DIR: an exported model behind the real TF Serving, which needs Docker
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ EXTRAS := serving onnx metrics litert demo video s3 dev docs
 # compile TensorFlow and Beam for itself, which takes several times as long as the import.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help quickstart pipeline test serve-check lint lock clean
+.PHONY: help quickstart pipeline test docs serve-check lint lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -70,6 +71,10 @@ pipeline: $(VENV)/tfx
 # Two processes: most of the time goes into tracing graphs, which takes one core. Files in the order of tests/conftest.py.
 test: $(VENV)/installed $(VENV)/pytorch $(VENV)/tfx lint
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# The variable silences an announcement of the theme's authors, which is no warning about these pages.
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
 serve-check: $(VENV)/installed
 	$(RUN) -m tests.serve_check --models $(MODEL)

@@ -29,7 +29,7 @@ _PACKED = struct.Struct(f"<Q?HII{_THUMBNAIL_BYTES}s")
 class Look(NamedTuple):
     """What an image looks like, and where it is: small, since these are many and travel between workers.
 
-    Args:
+    Attributes:
         bits: perceptual hash of 64 bits.
         is_val: whether it is of a validation split.
         label: index of its domain.

@@ -22,7 +22,7 @@ WORDS_PER_IMAGE = 2 * _ATTEMPTS + 4
 class View(NamedTuple):
     """What is to be seen of each of N images.
 
-    Args:
+    Attributes:
         top: [N], in pixels.
         left: [N].
         height: [N].
