@@ -71,7 +71,7 @@ class Signatures(tf.Module):
         self.weights = [variable.value for variable in translator.variables]
         self.mean_styles = tf.constant(translator.mean_styles)
 
-    def functions(self) -> dict[str, Callable[..., Outputs]]:
+    def functions(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Returns the signatures by name, ready to be saved."""
         methods: dict[str, tuple[Callable[..., Outputs], tuple[str, ...]]] = {
             "serving_default": (self._default, ("image_bytes", "domain", "seed")),
@@ -219,7 +219,9 @@ class Signatures(tf.Module):
         return blank_refused(image, error), error
 
 
-def _compile(method: Callable[..., Outputs], names: tuple[str, ...], max_rows: int) -> Callable[..., Outputs]:
+def _compile(
+    method: Callable[..., Outputs], names: tuple[str, ...], max_rows: int
+) -> tf.types.experimental.ConcreteFunction:
     """Compiles a signature; what it is given is first checked to be rows, not too many, and as many of each input."""
 
     def checked(**inputs):
