@@ -26,7 +26,7 @@ DESCRIPTION = (
 )
 
 _MAX_WAITING = 64
-# What is larger is not even stored; the page itself takes less, and says so in a sentence.
+# Larger files are not even stored; the page's own limit is lower, and is told in a sentence.
 _MAX_UPLOAD = "256mb"
 
 
@@ -61,7 +61,7 @@ def run(arguments: Arguments) -> None:
     if (arguments.model is None) == (arguments.server is None):
         given = "neither --model nor --server is given" if arguments.model is None else "--model and --server are given"
         raise UserError(f"{given}; give one of them, the directory of an exported model or HOST:PORT")
-    # Now, since loading the model takes a while.
+    # Before the model is loaded, which takes a while.
     extras.require("demo", "gradio")
     port = _free_port(arguments.host, arguments.port)
     with contextlib.ExitStack() as stack:
@@ -93,7 +93,7 @@ def served(model: "ServedModel", host: str, port: int) -> Iterator[str]:
 
     port = _free_port(host, port)
     blocks = layout.build(model)
-    # One place for each event, so that a user who waits is told so and not turned away.
+    # Events wait for one another, so that a user is told to wait and not turned away.
     blocks.queue(max_size=_MAX_WAITING, default_concurrency_limit=1)
     try:
         _, address, _ = blocks.launch(
@@ -129,10 +129,12 @@ def _load(arguments: Arguments, stack: contextlib.ExitStack) -> "ServedModel":
     else:
         from stargan_tf.serving.served_model import LocalModel, newest_version
 
-        path = newest_version(Path(arguments.model))  # first, so that a wrong directory is told at once
+        path = newest_version(
+            Path(arguments.model)
+        )  # before TensorFlow is imported, so that a wrong directory is told at once
         with command_line.quiet_start():
             model = LocalModel(path)
-    _ = model.card  # so that a server that does not answer is told before the page is there
+    _ = model.card  # a server that does not answer is told before the page is there
     return model
 
 
@@ -154,7 +156,7 @@ def _free_port(host: str, port: int) -> int:
 
 @contextlib.contextmanager
 def _signalled() -> Iterator[threading.Event]:
-    """Yields an event that SIGINT and SIGTERM set; a second signal insists."""
+    """Yields an event that SIGINT and SIGTERM set; a second signal raises KeyboardInterrupt."""
     stop = threading.Event()
 
     def note(number, frame):

@@ -12,14 +12,12 @@ from stargan_tf.page.session import Chosen, Drawn, Session
 from stargan_tf.serving.served_model import InvalidRequest, ServedModel
 
 STYLES = 8
-_ROWS_LIMIT = "max_rows"
-
 _MAX_SEED = 2**53 - 1  # browsers compute with doubles
 _MAX_FILE = 32 * 2**20  # bytes
 
 
 class Actions:
-    """What the user can do: each method makes a new session of the old one and what was entered.
+    """What the user can do: each method returns a new session, made of the old one and of what was entered.
 
     Args:
         model: which is asked for everything that is shown.
@@ -29,7 +27,7 @@ class Actions:
         self._model = model
         self._image_size = tuple(model.card["image_size"])
         # At least two, since there must be something between them.
-        self.styles = max(2, min(STYLES, model.card.get("limits", {}).get(_ROWS_LIMIT, STYLES)))
+        self.styles = max(2, min(STYLES, model.card.get("limits", {}).get("max_rows", STYLES)))
 
     def choose_source(
         self, session: Session, path: str | None, domain: str, seed: int | None, psi: float | None
@@ -154,7 +152,7 @@ class Actions:
 
 
 def sentence(error: Exception) -> str:
-    """Returns what a user is told of an error; what is not his mistake is printed, for whoever runs the page."""
+    """Returns what the user is told of an error; one that is no user's mistake is printed for whoever runs the page."""
     if not isinstance(error, UserError):
         traceback.print_exception(error)
         return "The page failed at this; whoever runs it finds the reason where it was started."

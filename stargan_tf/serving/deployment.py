@@ -1,4 +1,4 @@
-"""What a team needs to serve an exported model with a stock TF Serving: written beside the versions, then theirs."""
+"""Files that deploy an exported model with a stock TF Serving, written beside its versions; edited ones are kept."""
 
 import re
 import string
@@ -8,17 +8,17 @@ from pathlib import Path
 
 from stargan_tf.base.errors import UserError
 
-# No number, so TF Serving takes it for no version.
+# Not a number, so that TF Serving does not take it for a version.
 DIRECTORY = "serving"
 MODELS_CONFIG = "models.config"
 TEMPLATES = ("batching.config", MODELS_CONFIG, "monitoring.config", "compose.yaml", "kubernetes.yaml")
 
-# The release of TF Serving that belongs to the TensorFlow that saves the models.
+# The release of TF Serving for the TensorFlow that saves the models.
 TENSORFLOW_VERSION = "2.21"
 SERVING_VERSION = "2.21.0"
 POLL_SECONDS = 30
 
-# It becomes a part of paths, URLs and text protos, and, with - for _, a Kubernetes name, which has 63 letters at most.
+# The name becomes part of paths, URLs and text protos, and, with - for _, of Kubernetes names of at most 63 letters.
 _MODEL_NAME = re.compile(r"[A-Za-z]([A-Za-z0-9_-]{0,48}[A-Za-z0-9])?")
 
 
@@ -104,6 +104,8 @@ def listed_versions(directory: Path) -> list[int]:
     return _versions_in(path.read_bytes().decode(errors="replace")) if path.is_file() else []
 
 
+# By the layout that is written here and not as a proto: `tensorflow_serving.config` is in an extra, and what a proto
+# would leave out, comments for example, shows that the file was edited.
 def _versions_in(text: str) -> list[int]:
     return [int(number) for number in re.findall(r"^ *versions: (\d+)$", text, re.MULTILINE)]
 
@@ -115,7 +117,7 @@ def _list_version(path: Path, model_name: str, version: int) -> list[str]:
     found = path.read_bytes().decode(errors="replace")
     versions = _versions_in(found)
     labels = {key: int(number) for key, number in re.findall(r'key: "(\w+)"\s+value: (\d+)', found)}
-    # Numbers are there to be changed; the file is the user's as soon as anything else differs.
+    # Numbers are meant to be edited; the file is the user's as soon as anything else differs.
     ours = labels.keys() == {"stable", "canary"} and found == models_config(model_name, versions, **labels)
     if version in versions:
         return []
@@ -124,7 +126,7 @@ def _list_version(path: Path, model_name: str, version: int) -> list[str]:
             f"{path} was edited and is left as it is; to have version {version} loaded, add `versions: {version}` to "
             "its model_version_policy"
         ]
-    # What no label points to is given up: each listed version is in memory.
+    # Versions without a label are dropped from the list: each listed version takes memory.
     _write(path, models_config(model_name, sorted({*labels.values(), version}), **labels))
     return [
         f"{path} lists version {version} now, so a running server loads it within {POLL_SECONDS} s; when it is "

@@ -36,7 +36,7 @@ class GrpcClient(Client):
         options = {
             "grpc.max_receive_message_length": limit,  # 4 MiB otherwise, and a few images are more
             "grpc.max_send_message_length": limit,
-            # Else the channel waits longer and longer before it looks for a server that was away.
+            # Otherwise the channel waits longer and longer before it looks again for a server that was away.
             "grpc.initial_reconnect_backoff_ms": 100,
             "grpc.min_reconnect_backoff_ms": 100,
             "grpc.max_reconnect_backoff_ms": 1000,

@@ -11,8 +11,8 @@ import numpy as np
 from stargan_tf.serving.connection import Connection
 from stargan_tf.serving.served_model import InvalidRequest, ServedModel, ServerUnavailable, texts
 
-# The wait before the first further try, doubled before each of the next; half as long or half as long again by chance,
-# so that clients that failed together do not come back together.
+# Seconds before the first retry, doubled for each further one, times a random factor, so that clients that failed
+# together do not come back together.
 _FIRST_PAUSE = 0.2
 _JITTER = (0.5, 1.5)
 
@@ -78,8 +78,8 @@ class Client(ServedModel):
         self.close()
 
     def _check_shapes(self, inputs: Mapping[str, np.ndarray]) -> None:
-        # What harms other users of a server that merges requests: it refuses all that it merged if lengths differ, and
-        # by its source it aborts when it has to fill up a batch with rows of a request that has none.
+        # Two things harm other users of a server that merges requests: if lengths differ, it refuses everything that it
+        # merged; and by its source it aborts when it has to pad a batch with rows of a request that has none.
         for name, values in inputs.items():
             if values.ndim and not len(values):
                 raise InvalidRequest(f"{name} has no rows; it must have at least one")
@@ -111,7 +111,7 @@ class Client(ServedModel):
 
 
 def _as_sent(name: str, values: Any) -> np.ndarray:
-    """Gives values one of the three types that the model's inputs have."""
+    """Converts values to one of the three types of the model's inputs."""
     array = np.asarray(values)
     if array.dtype.kind in "OSU":
         # Not np.asarray(..., "S"), which drops trailing zero bytes.

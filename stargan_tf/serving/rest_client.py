@@ -47,7 +47,7 @@ class RestClient(Client):
         columns = {name: to_json(name, values) for name, values in inputs.items()}
         body = json.dumps({"signature_name": signature, "inputs": columns}).encode()
         outputs = self._call("POST", ":predict", timeout, body)["outputs"]
-        if not isinstance(outputs, dict):  # of a single output TF Serving leaves out the name
+        if not isinstance(outputs, dict):  # TF Serving leaves out the name of a single output
             metadata = self._call("GET", "/metadata", timeout)["metadata"]
             (name,) = metadata["signature_def"]["signature_def"][signature]["outputs"]
             outputs = {name: outputs}
@@ -117,7 +117,7 @@ def _text_to_json(name: str, value: bytes) -> Any:
         try:
             return value.decode()
         except UnicodeDecodeError:
-            pass  # sent as bytes, so that it is the model that refuses it
+            pass  # sent as bytes, so that the model refuses it in its own words
     return {"b64": base64.b64encode(value).decode()}
 
 

@@ -17,10 +17,10 @@ from stargan_tf.serving import sendable_images
 
 # How TensorFlow wraps a sentence that the graph refuses a request with.
 _ASSERTION = re.compile(r"assertion failed: \[(.*?)(?:\](?=\s*(?:\[\[|\[?$))|$)", re.DOTALL)
-# What TF Serving ends messages with that it cut, at 1,024 bytes.
+# The end of a message that TF Serving cut, at 1,024 bytes.
 # Source: https://github.com/tensorflow/serving/blob/master/tensorflow_serving/model_servers/grpc_status_util.cc
 _CUT = "...TRUNCATED"
-# Quotation marks and backslashes are escaped in it.
+# TensorFlow escapes quotation marks and backslashes in the sentence.
 _ESCAPED = re.compile(r"\\(['\"\\])")
 
 
@@ -33,8 +33,8 @@ class ServerUnavailable(UserError):
 
 
 def invalid_request(message: str) -> InvalidRequest:
-    """Makes an error of the message of an INVALID_ARGUMENT status, without TensorFlow's words around the sentence."""
-    # Graphs nest, and each level may add its own "[[{{node ...}}]]" lines; what is cut there has the sentence whole.
+    """Turns the message of an INVALID_ARGUMENT status into an error that holds only the graph's sentence."""
+    # Graphs nest, and each level may add its own "[[{{node ...}}]]" lines; a cut in those leaves the sentence whole.
     whole = message.removesuffix(_CUT)
     sentence = _ASSERTION.search(whole)
     if sentence is None:
@@ -90,7 +90,7 @@ class ServedModel(abc.ABC):
         return tuple(self.card["domains"])
 
     def sendable(self, image: bytes, name: str = "image_bytes") -> bytes:
-        """Turns an encoded image into a format that the graph decodes; who sends it often does this once.
+        """Turns an encoded image into a format that the graph decodes; worth doing once if it is sent often.
 
         Args:
             image: the encoded image.
@@ -169,7 +169,7 @@ class ServedModel(abc.ABC):
     def _translate(
         self, signature: str, image: bytes, format: str, rows: dict[str, np.ndarray], given: dict[str, np.ndarray]
     ) -> list[Translation]:
-        """Calls a signature with one row for each row of `rows`, to each of which `given` and the source belong."""
+        """Calls a signature with the rows of `rows`; `given` and the source are repeated for each of them."""
         count = len(next(iter(rows.values())))
         shared = given | {"image_bytes": texts([self.sendable(image)]), "format": texts([format])}
         repeated = {name: np.repeat(value, count, axis=0) for name, value in shared.items()}
@@ -197,7 +197,7 @@ class LocalModel(ServedModel):
     """
 
     def __init__(self, path: Path):
-        import tensorflow as tf  # takes seconds, and the client does without
+        import tensorflow as tf  # takes seconds, and clients do not need it
 
         self.version = newest_version(path)
         self._model = tf.saved_model.load(str(self.version))

@@ -26,7 +26,7 @@ from stargan_tf.serving.row_checks import (
 FORMATS = ("png", "jpeg")
 JPEG_QUALITY = 95
 
-# Float images may lie outside of [-1, 1] by what arithmetic leaves.
+# Float images may leave [-1, 1] by rounding.
 _RANGE_TOLERANCE = 1e-3
 
 _SHAPES: dict[str, tuple[tuple[int | None, ...], tf.DType]] = {
@@ -61,17 +61,17 @@ class Signatures(tf.Module):
         self._card = json.dumps(card)
         self._max_rows = max_rows
 
-        # Traced once for all signatures: the graph of decoding is large, and would be saved with each.
+        # Traced once and shared by the signatures: the decoding graph is large, and would be saved with each of them.
         @tf.function(autograph=False, input_signature=(tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.string)))
         def decode_distinct(contents, name):
             return decode_images(contents, translator.image_size, max_pixels, name)
 
         self._decode_distinct = decode_distinct.get_concrete_function()
-        # Saved are variables that are reachable from here; the translator's functions only capture them.
+        # Only variables that are reachable from here are saved; the translator's functions merely capture them.
         self.weights = [variable.value for variable in translator.variables]
         self.mean_styles = tf.constant(translator.mean_styles)
 
-    def functions(self) -> dict[str, Callable[..., Outputs]]:
+    def functions(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Returns the signatures by name, ready to be saved."""
         methods: dict[str, tuple[Callable[..., Outputs], tuple[str, ...]]] = {
             "serving_default": (self._default, ("image_bytes", "domain", "seed")),
@@ -144,7 +144,7 @@ class Signatures(tf.Module):
         image, image_error = self._check_images(image)
         error = first_error(image_error, style_error)
         with refused_unless_some_are_good(error):
-            # A source in several styles comes as equal rows, of which one is encoded.
+            # A source in several styles arrives as equal rows, of which only one is encoded.
             flat = tf.reshape(image, (tf.shape(image)[0], -1))
             distinct, row = tf.raw_ops.UniqueV2(x=flat, axis=[0])
             distinct = tf.reshape(distinct, (-1, *self._translator.image_size, 3))
@@ -165,7 +165,7 @@ class Signatures(tf.Module):
         return {"domains": tf.tile(names, (rows, 1)), "model_card": tf.fill((rows,), self._card)}
 
     def _translate(self, image_bytes, format, errors: list[tf.Tensor], style: Callable[[], tf.Tensor]) -> Outputs:
-        """Translates encoded images; `style` is called when it is known that there is something to do."""
+        """Translates encoded images; `style` is called inside the check that some rows are good."""
         images, row, image_error = self._decode(image_bytes, "image_bytes")
         known = tf.reduce_any(format[:, None] == tf.constant([FORMATS]), 1)
         sentence = tf.strings.join(["format is ", quoted(format), "; it must be png or jpeg"])
@@ -173,7 +173,7 @@ class Signatures(tf.Module):
         with refused_unless_some_are_good(error):
             style = style()
             image = self._draw(images, row, style)
-        # As `to_image` rounds, so that an exported model gives the very pixels that the sampler gives.
+        # Rounded as by `to_image`, so that an exported model gives exactly the sampler's pixels.
         pixels = tf.cast(tf.round((image + 1) * 127.5), tf.uint8)
         return {"image_bytes": _encode(pixels, format, error), "style": blank_refused(style, error), "error": error}
 
@@ -185,7 +185,7 @@ class Signatures(tf.Module):
     def _map(self, latent, index, psi) -> tf.Tensor:
         style = self._translator.map(latent, index)
         mean = tf.gather(self.mean_styles, index)
-        # Not mean + 1 (style - mean), which would not give back the style to the last bit.
+        # For psi 1, mean + (style - mean) would not reproduce the style to the last bit.
         return tf.where(psi[:, None] == 1, style, mean + psi[:, None] * (style - mean))
 
     def _decode(self, contents, name: str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -219,11 +219,13 @@ class Signatures(tf.Module):
         return blank_refused(image, error), error
 
 
-def _compile(method: Callable[..., Outputs], names: tuple[str, ...], max_rows: int) -> Callable[..., Outputs]:
-    """Compiles a signature; what it is given is first checked to be rows, not too many, and as many of each input."""
+def _compile(
+    method: Callable[..., Outputs], names: tuple[str, ...], max_rows: int
+) -> tf.types.experimental.ConcreteFunction:
+    """Compiles a signature behind checks that its inputs have rows, equally many and not too many."""
 
     def checked(**inputs):
-        # A server feeds what it was sent, whatever the declared shapes, so these are checked in the graph.
+        # A server feeds what it was sent whatever the declared shapes are, so the graph checks them.
         inputs = {name: tf.ensure_shape(value, _SHAPES[name][0]) for name, value in inputs.items()}
         rows = [tf.shape(inputs[name])[0] for name in names]
         too_many = ["the request has ", tf.strings.as_string(rows[0]), f" rows; at most {max_rows} are taken"]

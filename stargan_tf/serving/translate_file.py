@@ -29,13 +29,13 @@ class Translate(ServerFlags):
     Args:
         image: file to translate; JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF.
         output: directory to write into, or with one style also the file to write (.png, .jpg).
-        domain: name of the target domain; only --style does without.
-        seed: of the first style drawn, the next have the seeds that follow; 0 if no style is given in another way.
+        domain: name of the target domain; left out with --style, whose codes belong to a domain already.
+        seed: seed of the first style drawn, by default 0; further styles have the seeds that follow.
         styles: number of styles drawn.
         psi: truncation of drawn styles; 1 for full variety, 0 for the mean style of the domain.
         reference: image file whose style is taken, seen as an image of --domain.
         style: .npy file with a style code or several, as this command writes them beside the images, or a style file of
-            `stargan_tf.sample`; the served model must be made of the networks that the style belongs to.
+            `stargan_tf.sample`; the served model must hold the networks that the style belongs to.
         format: png or jpeg; by default what --output ends in, else png.
     """
 
@@ -139,7 +139,7 @@ def _outputs(arguments: Translate, names: Sequence[str]) -> tuple[list[Path], st
         paths, image_format = [output], of_suffix
     else:
         image_format = arguments.format or "png"
-        # A domain may have any name, but only one that is a file's name can become part of one.
+        # A domain may have any name, also one that no file can have.
         stem = Path(arguments.image).stem
         files = [f"{stem}_{name}".replace("/", "_") + _SUFFIXES[image_format][0] for name in names]
         paths = [output / file for file in files]
