@@ -393,7 +393,7 @@ def test_nothing_is_fetched_from_elsewhere(drawn, address):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_insists(number):
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), demo._signalled() as stop:
+    with pytest.raises(KeyboardInterrupt), demo.signalled() as stop:
         os.kill(os.getpid(), number)
         assert stop.wait(SECONDS)
         os.kill(os.getpid(), number)
