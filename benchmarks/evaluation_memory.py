@@ -83,7 +83,7 @@ def _make_data(arguments: Arguments, size: int) -> None:
     synthetic.write(synthetic.Arguments(str(directory / "images"), side, size, max(size // 10, 1)))
     images_to_tfrecords.run(
         images_to_tfrecords.Arguments(
-            str(directory / "images"), str(directory / "data"), image_size=side, encoding="png"
+            input=str(directory / "images"), output=str(directory / "data"), image_size=side, encoding="png"
         )
     )
 

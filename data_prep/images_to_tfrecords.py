@@ -10,14 +10,14 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from PIL import ImageColor
 
 from data_prep import files
 from data_prep.dataset_info import METADATA_FILES, describe
-from data_prep.images import MOST_PIXELS, Encoding, Fit, ImageOptions
+from data_prep.images import MOST_PIXELS, ImageOptions, StorageSettings
 from data_prep.manifest import MANIFEST_FILE
 from data_prep.outcome import Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
 from data_prep.output_directory import check_output, complete_or_absent_anywhere
@@ -26,7 +26,7 @@ from data_prep.sources import Source, SourceOptions, open_source
 from data_prep.verify import verify
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.ranges import JpegQuality, PositiveInt, Share, ShareBelowOne
+from stargan_tf.base.ranges import PositiveInt, Share, ShareBelowOne
 from stargan_tf.config import check_image_size
 
 PROGRAM = "python -m data_prep.images_to_tfrecords"
@@ -38,8 +38,8 @@ _IMAGES_PER_PROCESS = 1000
 _LINES_PER_LIST = 500  # A list is what one worker takes at a time.
 
 
-@dataclass(frozen=True)
-class Arguments:
+@dataclass(frozen=True, kw_only=True)
+class Arguments(SourceOptions, StorageSettings):
     """What to prepare.
 
     Args:
@@ -47,21 +47,7 @@ class Arguments:
             .csv, .tsv or .parquet file; CelebA's list_attr_celeba.txt; tfds:NAME or a TensorFlow Datasets directory.
         output: data directory to write, readable by TensorFlow Datasets.
         image_size: side in pixels, or [height,width].
-        images: folder that relative paths in a table begin from; by default the table's.
-        path_column: column of a table with paths.
-        label_column: column of a table with domains.
-        split_column: column of a table with train or val; by default a hash decides.
-        domain: rules for CelebA's attributes, like "male=+Male"; may be given several times.
-        image_feature: feature with the image, of a TensorFlow Datasets input.
-        label_feature: feature with the label, of a TensorFlow Datasets input.
-        encoding: of images that have to be changed, jpeg or png, while those that fit are stored as they are; or raw,
-            which stores all as pixels: more disk, and no decoding in training.
-        quality: of JPEG, 1 to 95.
-        fit: crop the centre to the aspect ratio wanted, pad with the background, or stretch.
         background: colour behind transparent pixels and around padded images, by name or as #rrggbb.
-        min_side: the least pixels of the shorter side; smaller images are rejected.
-        max_pixels: the most pixels of an image; larger ones are rejected before they are decoded.
-        max_bytes: the most bytes of a file; larger ones are rejected.
         val_fraction: share of the images that becomes the validation set if the input has none.
         seed: salt of the hashes that choose the validation set and the shards.
         max_rejected: the largest share of rejected images, 0 to 1, with which the job does not fail.
@@ -76,20 +62,7 @@ class Arguments:
     input: str | None = None
     output: str | None = None
     image_size: int | tuple[int, int] | None = None
-    images: str | None = None
-    path_column: str = "path"
-    label_column: str = "label"
-    split_column: str | None = None
-    domain: list[str] = field(default_factory=list)
-    image_feature: str = "image"
-    label_feature: str = "label"
-    encoding: Encoding = "jpeg"
-    quality: JpegQuality = 95
-    fit: Fit = "crop"
     background: str = "white"
-    min_side: PositiveInt = 1
-    max_pixels: PositiveInt = 100_000_000
-    max_bytes: PositiveInt = 268_435_456
     val_fraction: ShareBelowOne = 0.1
     seed: int = 0
     max_rejected: Share = 0.1
@@ -146,7 +119,7 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
     last = (MANIFEST_FILE, *METADATA_FILES)
     with complete_or_absent_anywhere(arguments.output, arguments.overwrite, last) as directory:
         work = work_folder(directory)
-        source = open_source(arguments.input, _source_options(arguments), work)
+        source = open_source(arguments.input, arguments, work)
         num_images = _write_lists_of_images(source, work)
         outcome = _run_pipeline(arguments, options, source, num_images, directory, work, beam_flags)
         print_summary(outcome, source.domains)
@@ -193,15 +166,8 @@ def check(arguments: Arguments) -> ImageOptions:
     return ImageOptions(
         image_size=(height, width),
         background=background,
-        **{
-            name: getattr(arguments, name)
-            for name in ("encoding", "quality", "fit", "min_side", "max_pixels", "max_bytes")
-        },
+        **{field.name: getattr(arguments, field.name) for field in fields(StorageSettings)},
     )
-
-
-def _source_options(arguments: Arguments) -> SourceOptions:
-    return SourceOptions(**{name: getattr(arguments, name) for name in SourceOptions.__dataclass_fields__})
 
 
 def _gather(argv: Sequence[str], flag: str) -> list[str]:

@@ -48,7 +48,8 @@ def images_path(tmp_path_factory) -> Path:
 def data_path(images_path) -> Path:
     """The data directory that the Beam job makes of `images_path`."""
     path = images_path.parent / "data"
-    images_to_tfrecords.run(images_to_tfrecords.Arguments(str(images_path), str(path), image_size=16, encoding="png"))
+    settings = {"image_size": 16, "encoding": "png"}
+    images_to_tfrecords.run(images_to_tfrecords.Arguments(input=str(images_path), output=str(path), **settings))
     return path
 
 

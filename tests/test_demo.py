@@ -20,7 +20,7 @@ SECONDS = 120
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_insists(number):
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), demo._signalled() as stop:
+    with pytest.raises(KeyboardInterrupt), demo.signalled() as stop:
         os.kill(os.getpid(), number)
         assert stop.wait(SECONDS)
         os.kill(os.getpid(), number)

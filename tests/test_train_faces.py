@@ -22,7 +22,8 @@ from tests.fixtures import TINY, flags
 def data(images_path, tmp_path_factory) -> Path:
     """The smallest images that the high-pass skip works on, 32 px."""
     path = tmp_path_factory.mktemp("faces") / "data"
-    images_to_tfrecords.run(images_to_tfrecords.Arguments(str(images_path), str(path), image_size=32, encoding="png"))
+    settings = {"image_size": 32, "encoding": "png"}
+    images_to_tfrecords.run(images_to_tfrecords.Arguments(input=str(images_path), output=str(path), **settings))
     return path
 
 
