@@ -3,6 +3,7 @@
 #   make quickstart   generated images -> Beam job -> training -> grids and a table of what was learnt
 #   make test         the whole test suite; it drives a page in Chromium: apt-get install chromium chromium-driver
 #   make pipeline     the quickstart's images through the pipeline, to a served version and a report
+#   make docs         the documentation as a site: build/site/index.html
 #   make serve-check  MODEL=DIR: an exported model behind the real TF Serving, which needs Docker
 
 PYTHON ?= python3
@@ -10,18 +11,18 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 WORK := work/quickstart
 # What the lock file holds beside the requirements of everybody. PyTorch is apart, see below.
-EXTRAS := serving onnx metrics litert demo video dev
+EXTRAS := serving onnx metrics litert demo video s3 dev docs
 
 # Bytecode when installing: where nobody may write it later (PYTHONDONTWRITEBYTECODE, a read-only disk), every process would
 # compile TensorFlow and Beam for itself, which takes several times as long as the import.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help quickstart pipeline test serve-check lint lock clean
+.PHONY: help quickstart pipeline test docs serve-check lint lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-$(VENV)/installed: requirements.lock setup.py pyproject.toml
+$(VENV)/installed: requirements.lock pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
 	    f"$(PYTHON) is Python {v[0]}.{v[1]}; 3.11 to 3.13 is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
@@ -71,16 +72,22 @@ pipeline: $(VENV)/tfx
 test: $(VENV)/installed $(VENV)/pytorch $(VENV)/tfx lint
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+# The variable silences an announcement of the theme's authors, which is no warning about these pages.
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
 serve-check: $(VENV)/installed
 	$(RUN) -m tests.serve_check --models $(MODEL)
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo
+	$(RUN) -m mypy
 
 # Pins what CI tests, for all supported versions of Python.
 lock: $(VENV)/installed
-	$(RUN) -m uv pip compile setup.py $(addprefix --extra ,$(EXTRAS)) --universal --python-version 3.11 --no-header \
+	$(RUN) -m uv pip compile pyproject.toml $(addprefix --extra ,$(EXTRAS)) --universal --python-version 3.11 --no-header \
 	    --upgrade --output-file requirements.lock
 	printf '%s\n' $(TFX) | $(RUN) -m uv pip compile - --universal --python-version 3.11 --no-header --no-annotate --upgrade \
 	    --override requirements.lock --override tfx_overrides_older.txt \

@@ -83,7 +83,7 @@ def _make_data(arguments: Arguments, size: int) -> None:
     synthetic.write(synthetic.Arguments(str(directory / "images"), side, size, max(size // 10, 1)))
     images_to_tfrecords.run(
         images_to_tfrecords.Arguments(
-            str(directory / "images"), str(directory / "data"), image_size=side, encoding="png"
+            input=str(directory / "images"), output=str(directory / "data"), image_size=side, encoding="png"
         )
     )
 
@@ -95,7 +95,7 @@ def _measure(arguments: Arguments) -> dict[str, float]:
         from stargan_tf import evaluate
         from stargan_tf.config import Config, ModelConfig
         from stargan_tf.data.records import open_data_directory
-        from stargan_tf.metrics.extractors import load_extractor
+        from stargan_tf.metrics.loading import load_extractor
         from stargan_tf.runs import run_directory
         from stargan_tf.runs.checkpoints import save_ema
         from stargan_tf.runs.state import build_ema
@@ -114,7 +114,9 @@ def _measure(arguments: Arguments) -> dict[str, float]:
     shutil.rmtree(directory / "cache" / "real_features", ignore_errors=True)
     before, start = _peak_mb(), time.perf_counter()
     with command_line.quiet_start():
-        evaluate.run(evaluate.Arguments(str(run), str(data.path), arguments.mode, cache=str(directory / "cache")))
+        evaluate.run(
+            evaluate.Arguments(run=str(run), data=str(data.path), mode=arguments.mode, cache=str(directory / "cache"))
+        )
     modes, domains = arguments.mode.count(",") + 1, len(data.domains)
     sources = sum(count for split, count in data.num_examples.items() if split.startswith("val"))
     return {

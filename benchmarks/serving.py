@@ -82,7 +82,9 @@ def _export(arguments: Arguments, directory: Path):
     save_ema(networks.build(config.model, with_discriminator=False), 0, config, directory / "run")
     model = directory / "models" / "stargan"
     export.run(
-        export.Arguments(str(directory / "run"), str(model), precision=arguments.precision, batch_sizes=[*BATCH_SIZES])
+        export.Arguments(
+            run=str(directory / "run"), output=str(model), precision=arguments.precision, batch_sizes=[*BATCH_SIZES]
+        )
     )
     policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[arguments.precision]
     config = replace(config, training=replace(config.training, precision=policy))

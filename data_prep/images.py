@@ -7,6 +7,7 @@ from typing import Literal
 
 from PIL import Image
 
+from stargan_tf.base.ranges import JpegQuality, PositiveInt
 from stargan_tf.data.colour_profiles import is_srgb
 from stargan_tf.data.images import UnreadableImage, decode_opened, fit_image, open_image
 
@@ -44,28 +45,38 @@ class RejectedImage(ValueError):
 
 
 @dataclass(frozen=True)
-class ImageOptions:
-    """How images are checked and stored.
+class StorageSettings:
+    """Which images are taken, and how they are stored.
+
+    Args:
+        encoding: of images that have to be changed, jpeg or png, while those that fit are stored as they are; or raw,
+            which stores all as pixels: more disk, and no decoding in training.
+        quality: of JPEG, 1 to 95.
+        fit: crop the centre to the aspect ratio wanted, pad with the background, or stretch.
+        min_side: the least pixels of the shorter side; smaller images are rejected.
+        max_pixels: the most pixels of an image; larger ones are rejected before they are decoded.
+        max_bytes: the most bytes of a file; larger ones are rejected.
+    """
+
+    encoding: Encoding = "jpeg"
+    quality: JpegQuality = 95
+    fit: Fit = "crop"
+    min_side: PositiveInt = 1
+    max_pixels: PositiveInt = 100_000_000
+    max_bytes: PositiveInt = 268_435_456
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions(StorageSettings):
+    """How images are checked and stored, with what was asked for resolved.
 
     Args:
         image_size: height and width to store, in pixels.
-        encoding: how an image that had to be changed is encoded; "raw" stores all as pixels.
-        quality: of JPEG, 1 to 95.
-        fit: "crop" the centre to the aspect ratio, "pad" with the background, or "stretch".
         background: red, green and blue, 0 to 255, behind transparent pixels and around padded images.
-        min_side: the least pixels of the shorter side of a source.
-        max_pixels: the most pixels of a source.
-        max_bytes: the most bytes of a source's file.
     """
 
     image_size: tuple[int, int]
-    encoding: Encoding = "jpeg"
-    quality: int = 95
-    fit: Fit = "crop"
     background: tuple[int, int, int] = (255, 255, 255)
-    min_side: int = 1
-    max_pixels: int = 100_000_000
-    max_bytes: int = 1 << 28
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from PIL import ImageColor
 
 from data_prep.dataset_info import METADATA_FILES, describe
-from data_prep.images import MOST_PIXELS, Encoding, Fit, ImageOptions
+from data_prep.images import MOST_PIXELS, ImageOptions, StorageSettings
 from data_prep.manifest import MANIFEST_FILE
 from data_prep.outcome import LIST_PREFIX, Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
 from data_prep.output_directory import check_output, complete_or_absent
@@ -25,6 +25,7 @@ from data_prep.sources import Source, SourceOptions, open_source
 from data_prep.verify import verify
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import PositiveInt, Share, ShareBelowOne
 from stargan_tf.config import check_image_size
 
 PROGRAM = "python -m data_prep.images_to_tfrecords"
@@ -36,8 +37,8 @@ _IMAGES_PER_PROCESS = 1000
 _LINES_PER_LIST = 500  # A list is what one worker takes at a time.
 
 
-@dataclass(frozen=True)
-class Arguments:
+@dataclass(frozen=True, kw_only=True)
+class Arguments(SourceOptions, StorageSettings):
     """What to prepare.
 
     Args:
@@ -45,21 +46,7 @@ class Arguments:
             .csv, .tsv or .parquet file; CelebA's list_attr_celeba.txt; tfds:NAME or a TensorFlow Datasets directory.
         output: data directory to write, readable by TensorFlow Datasets.
         image_size: side in pixels, or [height,width].
-        images: folder that relative paths in a table begin from; by default the table's.
-        path_column: column of a table with paths.
-        label_column: column of a table with domains.
-        split_column: column of a table with train or val; by default a hash decides.
-        domain: rules for CelebA's attributes, like "male=+Male"; may be given several times.
-        image_feature: feature with the image, of a TensorFlow Datasets input.
-        label_feature: feature with the label, of a TensorFlow Datasets input.
-        encoding: of images that have to be changed, jpeg or png, while those that fit are stored as they are; or raw,
-            which stores all as pixels: more disk, and no decoding in training.
-        quality: of JPEG, 1 to 95.
-        fit: crop the centre to the aspect ratio wanted, pad with the background, or stretch.
         background: colour behind transparent pixels and around padded images, by name or as #rrggbb.
-        min_side: the least pixels of the shorter side; smaller images are rejected.
-        max_pixels: the most pixels of an image; larger ones are rejected before they are decoded.
-        max_bytes: the most bytes of a file; larger ones are rejected.
         val_fraction: share of the images that becomes the validation set if the input has none.
         seed: salt of the hashes that choose the validation set and the shards.
         max_rejected: the largest share of rejected images, 0 to 1, with which the job does not fail.
@@ -74,26 +61,13 @@ class Arguments:
     input: str | None = None
     output: str | None = None
     image_size: int | tuple[int, int] | None = None
-    images: str | None = None
-    path_column: str = "path"
-    label_column: str = "label"
-    split_column: str | None = None
-    domain: list[str] = field(default_factory=list)
-    image_feature: str = "image"
-    label_feature: str = "label"
-    encoding: Encoding = "jpeg"
-    quality: int = 95
-    fit: Fit = "crop"
     background: str = "white"
-    min_side: int = 1
-    max_pixels: int = 100_000_000
-    max_bytes: int = 268_435_456
-    val_fraction: float = 0.1
+    val_fraction: ShareBelowOne = 0.1
     seed: int = 0
-    max_rejected: float = 0.1
+    max_rejected: Share = 0.1
     conflicts: Literal["fail", "drop"] = "fail"
-    examples_per_shard: int = EXAMPLES_PER_SHARD
-    processes: int | None = None
+    examples_per_shard: PositiveInt = EXAMPLES_PER_SHARD
+    processes: PositiveInt | None = None
     overwrite: bool = False
     verify: bool = False
 
@@ -139,11 +113,12 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
         verify(arguments.output)
         return
     options = check(arguments)
+    assert arguments.input is not None  # checked
     check_output(arguments.output, arguments.overwrite)
     last = (MANIFEST_FILE, *METADATA_FILES)
     with complete_or_absent(arguments.output, arguments.overwrite, last) as directory:
         work = work_folder(directory)
-        source = open_source(arguments.input, _source_options(arguments), work)
+        source = open_source(arguments.input, arguments, work)
         num_images = _write_lists_of_images(source, work)
         outcome = _run_pipeline(arguments, options, source, num_images, directory, work, beam_flags)
         print_summary(outcome, source.domains)
@@ -171,32 +146,19 @@ def check(arguments: Arguments) -> ImageOptions:
     Raises:
         UserError: a value that is missing or out of range.
     """
+    command_line.check_ranges(arguments)
     if arguments.input is None:
         raise UserError("--input is missing; name the images to prepare")
     if arguments.image_size is None:
         raise UserError("--image_size is missing; name the side in pixels, 256 for instance")
+    assert arguments.output is not None  # the caller has looked
     if files.is_remote(arguments.output) and set(arguments.output) & set("*?[]{}"):
         raise UserError(f"--output {arguments.output} has one of * ? [ ] {{ }}, which stores take for patterns")
     size = arguments.image_size
     height, width = (size, size) if isinstance(size, int) else size
     check_image_size((height, width))
-    if not 0 <= arguments.val_fraction < 1:
-        raise UserError(f"--val_fraction {arguments.val_fraction} is not a share; it should be from 0 to below 1")
-    if not 0 <= arguments.max_rejected <= 1:
-        raise UserError(f"--max_rejected {arguments.max_rejected} is not a share; it should be from 0 to 1")
-    ranges = {
-        "quality": (1, 95),
-        "min_side": (1, None),
-        "max_pixels": (1, MOST_PIXELS),
-        "max_bytes": (1, None),
-        "examples_per_shard": (1, None),
-        "processes": (1, None),
-    }
-    for name, (least, most) in ranges.items():
-        value = getattr(arguments, name)
-        if value is not None and (value < least or (most is not None and value > most)):
-            wanted = f"at least {least}" if most is None else f"from {least} to {most}"
-            raise UserError(f"--{name} {value} is out of range; it should be {wanted}")
+    if arguments.max_pixels > MOST_PIXELS:
+        raise UserError(f"--max_pixels is {arguments.max_pixels}; it must be at most {MOST_PIXELS}")
     try:
         background = ImageColor.getrgb(arguments.background)[:3]
     except ValueError:
@@ -204,15 +166,8 @@ def check(arguments: Arguments) -> ImageOptions:
     return ImageOptions(
         image_size=(height, width),
         background=background,
-        **{
-            name: getattr(arguments, name)
-            for name in ("encoding", "quality", "fit", "min_side", "max_pixels", "max_bytes")
-        },
+        **{field.name: getattr(arguments, field.name) for field in fields(StorageSettings)},
     )
-
-
-def _source_options(arguments: Arguments) -> SourceOptions:
-    return SourceOptions(**{name: getattr(arguments, name) for name in SourceOptions.__dataclass_fields__})
 
 
 def _gather(argv: Sequence[str], flag: str) -> list[str]:
@@ -230,7 +185,8 @@ def _gather(argv: Sequence[str], flag: str) -> list[str]:
 
 def _write_lists_of_images(source: Source, work: str) -> int:
     """Writes the images of a source as lines of JSON into files for workers to read; gives their number."""
-    num_images, by_domain, lines = 0, Counter[str](), []
+    num_images, by_domain = 0, Counter[str]()
+    lines: list[str] = []
     num_lists = 0
 
     def flush() -> None:

@@ -16,7 +16,7 @@ EXAMPLES_PER_SHARD = 256
 class Shard(NamedTuple):
     """One file of a split.
 
-    Args:
+    Attributes:
         split: name of the split.
         index: which one, from 0.
         num_shards: number of shards of the split.
@@ -30,7 +30,7 @@ class Shard(NamedTuple):
 class WrittenShard(NamedTuple):
     """What was written.
 
-    Args:
+    Attributes:
         shard: which shard.
         num_examples: number of examples in it.
         num_bytes: size of the file.

@@ -1,4 +1,4 @@
-"""Statistics of the images of a split: sums of whole numbers, so that they do not depend on the order of adding."""
+"""Statistics of the images of a split, kept as integer sums, so that the order of adding does not change them."""
 
 import bisect
 from collections import Counter
@@ -10,18 +10,18 @@ import numpy as np
 
 from data_prep.images import PreparedImage
 
-# Where the bars of histograms begin and end.
+# Edges of the bars of each histogram.
 EDGES: Mapping[str, Sequence[float]] = {
     "source_width": (0, 64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, float("inf")),
     "source_height": (0, 64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, float("inf")),
-    "source_aspect": (0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.45, 1.65, 2, 2.5, float("inf")),  # Width / height.
+    "source_aspect": (0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.1, 1.25, 1.45, 1.65, 2, 2.5, float("inf")),  # width / height
     "source_jpeg_quality": tuple(range(0, 101, 5)),
-    "brightness": tuple(range(0, 257, 16)),  # Mean over a stored image.
+    "brightness": tuple(range(0, 257, 16)),  # mean over a stored image
     "stored_bytes": (0, *(1 << power for power in range(9, 22)), float("inf")),
 }
 CHANNELS = ("red", "green", "blue")
-_LUMA_OF_LEVELS = np.outer([299, 587, 114], np.arange(256)).ravel()  # ITU-R BT.601, times 1000.
-_SCALE = 1000  # Fractions are kept as thousandths.
+_LUMA_OF_LEVELS = np.outer([299, 587, 114], np.arange(256)).ravel()  # ITU-R BT.601, times 1000
+_SCALE = 1000  # fractions are kept as thousandths
 
 
 @dataclass
@@ -29,48 +29,48 @@ class Distribution:
     """The distribution of a number, in thousandths.
 
     Args:
-        count: how many values.
+        count: number of values.
         total: their sum.
         total_squares: sum of their squares.
-        least: the least value; 0 of none.
-        most: the greatest; 0 of none.
-        histogram: how many lie between two neighbours of the edges.
+        least: the smallest value; None if there is none.
+        most: the largest value; None if there is none.
+        histogram: number of values between every two neighbouring edges.
     """
 
     count: int = 0
     total: int = 0
     total_squares: int = 0
-    least: int = 0
-    most: int = 0
+    least: int | None = None
+    most: int | None = None
     histogram: list[int] = field(default_factory=list)
 
     def add(self, value: float, edges: Sequence[float]) -> None:
         """Adds a value."""
         thousandths = round(value * _SCALE)
-        self.least = min(self.least, thousandths) if self.count else thousandths
-        self.most = max(self.most, thousandths) if self.count else thousandths
         self.count += 1
         self.total += thousandths
         self.total_squares += thousandths**2
+        self.least = thousandths if self.least is None else min(self.least, thousandths)
+        self.most = thousandths if self.most is None else max(self.most, thousandths)
         self.histogram = self.histogram or [0] * (len(edges) - 1)
         self.histogram[min(bisect.bisect_right(edges, value), len(edges) - 1) - 1] += 1
 
     def merge(self, other: "Distribution") -> None:
         """Adds the values of another distribution with the same edges."""
-        if not other.count:
+        if other.least is None or other.most is None:
             return
-        self.least = min(self.least, other.least) if self.count else other.least
-        self.most = max(self.most, other.most) if self.count else other.most
         self.count += other.count
         self.total += other.total
         self.total_squares += other.total_squares
+        self.least = other.least if self.least is None else min(self.least, other.least)
+        self.most = other.most if self.most is None else max(self.most, other.most)
         self.histogram = [
             a + b for a, b in zip(self.histogram or [0] * len(other.histogram), other.histogram, strict=True)
         ]
 
     def summary(self) -> dict[str, Any]:
-        """Returns count, mean, standard deviation, least and greatest value and histogram."""
-        if not self.count:
+        """Returns count, mean, standard deviation, smallest and largest value, and histogram."""
+        if self.least is None or self.most is None:
             return {"count": 0}
         mean = self.total / self.count
         variance = max(0, self.count * self.total_squares - self.total**2) / self.count**2
@@ -90,12 +90,12 @@ class SplitStatistics:
 
     Args:
         num_examples: number of images.
-        num_kept: how many are stored byte for byte.
-        num_bytes: bytes of all stored images, without what records add.
+        num_kept: number of images stored byte for byte as they were.
+        num_bytes: bytes of all stored images, without the overhead of records.
         formats: number of sources by format.
-        modes: number of sources by kind of their pixels.
+        modes: number of sources by Pillow's mode of their pixels.
         pixel_levels: how often each level 0 to 255 occurs in the stored images: red, then green, then blue.
-        numbers: distributions by name, as in `EDGES`.
+        numbers: distributions by the names in `EDGES`.
     """
 
     num_examples: int = 0
@@ -141,7 +141,7 @@ class SplitStatistics:
             numbers.merge(other.numbers[name])
 
     def to_json(self) -> dict[str, Any]:
-        """Returns a JSON object from which `from_json` makes the same statistics."""
+        """Returns a JSON object from which `from_json` restores the statistics."""
         return {
             **{name: getattr(self, name) for name in ("num_examples", "num_kept", "num_bytes")},
             "pixel_levels": self.pixel_levels.tolist(),
@@ -152,14 +152,14 @@ class SplitStatistics:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "SplitStatistics":
-        """Returns the statistics of which `to_json` gave the object."""
+        """Restores statistics from what `to_json` returned."""
         numbers = {name: Distribution(**values) for name, values in entry["numbers"].items()}
         counters = {name: Counter(entry[name]) for name in ("formats", "modes")}
         levels = np.array(entry["pixel_levels"], np.int64)
         return cls(**{**entry, "numbers": numbers, "pixel_levels": levels, **counters})
 
     def summary(self) -> dict[str, Any]:
-        """Returns what people read: means and deviations beside the counts and histograms."""
+        """Returns the entry of statistics.json: means and deviations besides counts and histograms."""
         channels = {}
         for channel, counts in zip(CHANNELS, self.pixel_levels.reshape(3, 256), strict=True):
             count = int(counts.sum()) or 1

@@ -19,7 +19,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import AsDict, TaggedOutput
 
-from data_prep import fingerprints, progress
+from data_prep import perceptual_hashes, progress
 from data_prep.images import ImageOptions, RejectedImage, check_header, prepare_image
 from data_prep.outcome import LIST_PREFIX, OUTCOME_FILES, keys_file, outcome_file
 from data_prep.shards import Shard, assign_shard, count_shards, open_shard, salted_hash
@@ -233,20 +233,20 @@ def write(group: tuple[tuple[str, int, int], Iterable[str]], options: JobOptions
             label = options.domains.index(image.domain)
             writer.write(serialize_example(prepared.data, label, image.key, image.attributes))
             statistics.add(prepared)
-            looks.append(fingerprints.look_at(prepared.image, is_val, label, shard.index, len(keys)))
+            looks.append(perceptual_hashes.look_at(prepared.image, is_val, label, shard.index, len(keys)))
             keys.append(image.key)
             (kept if prepared.kept else encoded).inc()
     if keys:
         # Looks tell only which example of a shard they are of; this tells its key.
         files.write(keys_file(options.directory, is_val, label, shard.index), json.dumps(keys).encode())
-    for band in fingerprints.bands(looks).items():
+    for band in perceptual_hashes.bands(looks).items():
         yield TaggedOutput("looks", band)
     yield _line("shard", {"written": writer.written, "statistics": statistics.to_json()})
 
 
 def compare(group: tuple[int, Iterable[bytes]]) -> Iterator[str]:
     """Gives a line for each pair across training and validation that looks alike."""
-    for val, train, differing_bits in fingerprints.near_pairs(*group):
+    for val, train, differing_bits in perceptual_hashes.near_pairs(*group):
         pair = {"val": val[1:5], "train": train[1:5], "differing_bits": differing_bits}
         yield _line("near_duplicate", pair)
 

@@ -1,8 +1,8 @@
 """A data set with known factors: `python -m data_prep.synthetic --output DIR`.
 
-The domain is a kind of shape; the style is how it is drawn within the domain (hue, texture, outline); the content is
-where it stands, how large, and on which background. A translation is right if the domain is the target's, the content
-the source's, and the style the reference's; since all factors are stored, that can be measured.
+The domain is a kind of shape; the style is how it is drawn (hue, texture, outline); the content is its place, its size
+and the background. A translation is right if the domain is that of the target, the content that of the source, and the
+style that of the reference; since all factors are stored, this can be measured.
 """
 
 import json
@@ -30,11 +30,11 @@ _MARGIN = 0.04
 _OUTLINE_WIDTH = 0.05
 _TEXTURE_PITCH = 0.095
 
-# Radius of the circumscribed circle of an equilateral triangle, and half the side of a square, of a unit circle's area.
+# Sizes for the area of a unit circle: an equilateral triangle's circumscribed radius, and half the side of a square.
 _TRIANGLE_RADIUS = math.sqrt(4 * math.pi / (3 * math.sqrt(3)))
 _SQUARE_HALF_SIDE = math.sqrt(math.pi) / 2
 
-# Shapes are drawn at this multiple of the size and averaged: antialiasing.
+# Shapes are drawn at this multiple of the size and averaged, for antialiasing.
 _SUPERSAMPLING = 8
 
 _OUTLINE_COLORS = {"dark": (16, 16, 16), "light": (245, 245, 245)}
@@ -42,19 +42,19 @@ _OUTLINE_COLORS = {"dark": (16, 16, 16), "light": (245, 245, 245)}
 
 @dataclass(frozen=True)
 class Factors:
-    """What is seen in one image.
+    """Everything that determines an image.
 
     Args:
         domain: one of `DOMAINS`.
-        hue: style; of the fill colour, 0 to 1.
+        hue: style; hue of the fill colour, 0 to 1.
         texture: style; one of `TEXTURES`, in a darker tone of the same hue.
         outline: style; one of `OUTLINES`.
-        x: content; centroid of the shape from the left, as a fraction of the side.
-        y: content; centroid of the shape from the top, as a fraction of the side.
-        radius: content; of the circle with the same area as the shape, as a fraction of the side.
+        x: content; distance of the shape's centroid from the left, as a fraction of the side.
+        y: content; distance of the shape's centroid from the top, as a fraction of the side.
+        radius: content; radius of the circle with the same area as the shape, as a fraction of the side.
         background: content; brightness in the middle of the image, 0 to 1.
         gradient: content; change of the background's brightness over one side.
-        gradient_angle: content; the direction in which it gets brighter, in radians clockwise from the right.
+        gradient_angle: content; direction in which it gets brighter, in radians clockwise from the right.
     """
 
     domain: str
@@ -77,10 +77,10 @@ def random_factors(domain: str, rng: np.random.Generator) -> Factors:
         rng: the source of randomness.
 
     Returns:
-        Factors of a shape that lies within the image with a margin.
+        Factors of a shape that lies inside the image, with a margin.
     """
     radius = rng.uniform(*_RADIUS_RANGE)
-    # The room that the widest shape of this area needs on each side, so that the place does not betray the domain.
+    # Room for the widest shape of this area; the same for all shapes, or the place would give the domain away.
     half_width = _TRIANGLE_RADIUS * math.sqrt(3) / 2 * radius + _MARGIN
     above = _TRIANGLE_RADIUS * radius + _MARGIN
     below = radius + _MARGIN
@@ -119,7 +119,7 @@ def draw(factors: Factors, image_size: int) -> Image.Image:
 
 
 def _background(factors: Factors, image_size: int) -> Image.Image:
-    """Grey with a linear gradient: no hue, so that it is never taken for a style."""
+    """Grey with a linear gradient; it has no hue, so it cannot be mistaken for a style."""
     position = (np.arange(image_size) + 0.5) / image_size - 0.5
     along = position[None, :] * math.cos(factors.gradient_angle) + position[:, None] * math.sin(factors.gradient_angle)
     brightness = np.clip(factors.background + factors.gradient * along, 0, 1)
@@ -127,7 +127,7 @@ def _background(factors: Factors, image_size: int) -> Image.Image:
 
 
 def _shape(factors: Factors, side: int, inset: float) -> Image.Image:
-    """A mask of the shape, whose edge is moved inwards by `inset`."""
+    """A mask of the shape with its edge moved inwards by `inset`, a fraction of the side."""
     mask = Image.new("1", (side, side))
     pen = ImageDraw.Draw(mask)
     x, y = factors.x * side, factors.y * side
@@ -149,14 +149,14 @@ def _shape(factors: Factors, side: int, inset: float) -> Image.Image:
 
 
 def _fill(factors: Factors, side: int) -> Image.Image:
-    """The fill colour with its texture, which is fixed to the shape's centre."""
+    """The fill colour with its texture, whose phase is fixed to the centre of the shape."""
     tone = ImageColor.getrgb(f"hsv({360 * factors.hue:.4f}, 90%, 95%)")
     dark_tone = ImageColor.getrgb(f"hsv({360 * factors.hue:.4f}, 90%, 45%)")
     fill = Image.new("RGB", (side, side), tone)
     if factors.texture == "plain":
         return fill
     pitch = _TEXTURE_PITCH * side
-    offsets = [(i - 0.5) * pitch for i in range(-10, 11)]  # Reaches beyond the largest shape.
+    offsets = [(i - 0.5) * pitch for i in range(-10, 11)]  # beyond the largest shape
     pen = ImageDraw.Draw(fill)
     for row, dy in enumerate(offsets):
         top = factors.y * side + dy
@@ -182,7 +182,7 @@ class Arguments:
         image_size: height and width in pixels.
         train_per_domain: number of training images of each domain.
         val_per_domain: number of validation images of each domain.
-        seed: another seed gives other images.
+        seed: other seeds give other images.
     """
 
     output: str
@@ -219,7 +219,7 @@ def write(arguments: Arguments) -> None:
 
 
 def _images(arguments: Arguments) -> Iterator[tuple[str, Factors]]:
-    """Path and factors of every image; each has a seed of its own, so that it stays the same when counts grow."""
+    """Path and factors of every image; each has its own seed, so that it stays the same when counts grow."""
     for split, count in (("train", arguments.train_per_domain), ("val", arguments.val_per_domain)):
         for domain in DOMAINS:
             for index in range(count):

@@ -1,1 +1,1 @@
-"""From a folder of images to a model in production: stages that can be run one by one, and the pipeline of them."""
+"""From a folder of images to a served model: stages that can run one by one, and the pipeline made of them."""

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, by its statistics and by the schema of an earlier one."""
+"""What is wrong with a data set, judged by its statistics and by the schema of an earlier one."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,14 +8,14 @@ from typing import Any
 from data_prep.statistics import EDGES
 from stargan_tf.data.records import SUBSETS, split_name
 
-# A difference of distributions that pure chance brings about less often than this is taken for a difference of data.
+# A difference between distributions counts as drift if chance alone would cause it less often than this.
 _CHANCE = 0.001
 
-# Kind, and what each is about; `Thresholds.tolerated` takes the kinds.
+# Kinds of anomalies, which `Thresholds.tolerated` takes, and their meanings.
 KINDS = {
-    "missing_domain": "a domain that there was, or should be, is not there",
-    "new_domain": "a domain that there was not",
-    "domain_order": "the same domains in another order, so with other labels",
+    "missing_domain": "an expected domain is missing",
+    "new_domain": "a domain that was not expected",
+    "domain_order": "the same domains in another order, and so with other labels",
     "image_size": "images of another size than before",
     "too_few_images": "a split with too few images",
     "count_changed": "a split with far fewer or far more images than before",
@@ -32,17 +32,17 @@ class Thresholds:
     """How far a data set may be off.
 
     Args:
-        domains: names of the domains that there must be, in order; by default those of the schema.
-        min_train_images: the least training images of a domain.
-        min_val_images: the least validation images of a domain; the evaluator needs 2.
+        domains: names of the expected domains, in order; by default those of the schema.
+        min_train_images: the fewest training images of a domain.
+        min_val_images: the fewest validation images of a domain; the evaluator needs 2.
         max_count_ratio: how many times more or fewer images a split may have than in the schema; at least 1.
         max_small_sources: the largest share of a split's sources, 0 to 1, that are narrower or lower than the stored
             images, and so were enlarged.
         max_brightness_drift: the largest Kolmogorov-Smirnov distance, 0 to 1, of a split's brightness from that in the
             schema: the largest difference between the shares of images darker than any one level.
-        max_size_drift: the same of widths, heights and aspect ratios of the sources.
+        max_size_drift: the same for widths, heights and aspect ratios of the sources.
         max_near_duplicates: the largest share of a split's validation images, 0 to 1, that look like a training image.
-        max_rejected: the largest share of the input's images, 0 to 1, that were rejected, of a domain and of all.
+        max_rejected: the largest share of images, 0 to 1, that may be rejected, of each domain and of all.
         tolerated: kinds of anomalies that are reported and do not stop the run.
     """
 
@@ -58,7 +58,7 @@ class Thresholds:
     tolerated: list[str] = field(default_factory=lambda: ["small_sources"])
 
     def mistake(self) -> str | None:
-        """Returns a sentence about a value that cannot be meant; None if there is none."""
+        """Returns a sentence about an invalid value; None if there is none."""
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
             if name.startswith("min_") and value < 1:
@@ -80,10 +80,10 @@ class Anomaly:
 
     Args:
         kind: one of `KINDS`.
-        domain: which domain it is about; None for all.
-        split: which split it is about; None for all.
+        domain: the domain with the anomaly; None for all.
+        split: the split with the anomaly; None for all.
         value: what was found.
-        limit: what would have been allowed.
+        limit: what is allowed.
         reason: a sentence.
     """
 
@@ -125,12 +125,13 @@ def find(
 def kolmogorov_smirnov(first: Sequence[int], second: Sequence[int]) -> float:
     """Compares two histograms with the same edges.
 
-    The Kolmogorov-Smirnov distance: the largest difference of the shares that lie below any edge. It needs no width of
-    bars, so that a last bar without an end does no harm, and does not grow when the bars get finer than the data.
+    The Kolmogorov-Smirnov distance is the largest difference between the shares that lie below any edge. It ignores the
+    widths of the bars, so the last may be infinite, and finer bars do not increase it. SciPy has it only for samples,
+    not for histograms.
 
     Args:
-        first: how many values lie in each bar.
-        second: the same of other values.
+        first: number of values in each bar.
+        second: the same for the other values.
 
     Returns:
         From 0 for the same shares to 1 for distributions without overlap.
@@ -143,14 +144,14 @@ def kolmogorov_smirnov(first: Sequence[int], second: Sequence[int]) -> float:
 
 
 def largest_by_chance(count: int, other: int) -> float:
-    """Tells how far apart samples of the same distribution get by chance.
+    """Returns how far apart two samples of the same distribution may lie by chance.
 
     Args:
         count: size of one sample.
         other: size of the other.
 
     Returns:
-        The distance of `kolmogorov_smirnov` that is exceeded once in a thousand times at most.
+        The distance of `kolmogorov_smirnov` that is exceeded at most once in a thousand times.
         Source: N. Smirnov, Table for estimating the goodness of fit of empirical distributions, 1948.
     """
     return math.sqrt(-math.log(_CHANCE / 2) / 2 * (count + other) / (count * other))
@@ -208,7 +209,7 @@ def _counts(
 
 
 def _splits(statistics: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
-    """Domain, subset, name and statistics of every split there is."""
+    """Domain, subset, name and statistics of every split."""
     for domain in statistics["domains"]:
         for subset in SUBSETS:
             split = split_name(subset, domain)
@@ -221,7 +222,7 @@ def _small_sources(statistics: Mapping[str, Any], thresholds: Thresholds) -> Ite
     for domain, _, split, values in _splits(statistics):
         for side, stored in zip(("height", "width"), statistics["image_size"], strict=True):
             name = f"source_{side}"
-            # Bars that end below the stored size; sources in the bar of that size count as large enough.
+            # Counts the bars that end at or below the stored size; a bar that contains it counts as large enough.
             bars = zip(EDGES[name][1:], values[name]["histogram"], strict=True)
             share = sum(count for end, count in bars if end <= stored) / values["num_examples"]
             if share > limit:
@@ -245,7 +246,7 @@ def _drifts(statistics: Mapping[str, Any], schema: Mapping[str, Any], thresholds
         for name, kind, meaning, threshold in compared:
             now, before = values[name], schema["splits"][split]["distributions"][name]
             distance = kolmogorov_smirnov(now["histogram"], before["histogram"])
-            # Of few images no small drift can be told from chance.
+            # With few images, a small drift cannot be told from chance.
             limit = max(threshold, largest_by_chance(now["count"], before["count"]))
             if distance > limit:
                 reason = (
@@ -270,7 +271,7 @@ def _rejected(statistics: Mapping[str, Any], thresholds: Thresholds) -> Iterator
     if share > limit:
         reason = f"{share:.1%} of the images were rejected; {limit:.1%} is allowed"
         yield Anomaly("too_many_rejected", None, None, share, limit, reason)
-    written = {}
+    written: dict[str, int] = {}
     for domain, _, _, values in _splits(statistics):
         written[domain] = written.get(domain, 0) + values["num_examples"]
     for domain, rejected in statistics["rejected_by_domain"].items():

@@ -1,4 +1,4 @@
-"""What the stages hand to each other: which files are in an artifact's directory, and how they are read and written.
+"""What the stages pass on: the files in each artifact's directory, and how they are read and written.
 
 Examples           a data directory, as data_prep.images_to_tfrecords writes it
 ExampleStatistics  statistics.json, and Split-NAME/FeatureStats.pb for tools of TensorFlow Data Validation
@@ -11,8 +11,8 @@ ModelBlessing      a file BLESSED or NOT_BLESSED, and reasons.json
 InfraBlessing      the same
 PushedModel        pushed.json
 
-But for the seconds of an InfraBlessing, nothing in them tells when or where they were made: a stage that is run again
-gives the same.
+Apart from the seconds of an InfraBlessing, they do not depend on when or where they were made: a stage that runs again
+writes the same.
 """
 
 import json
@@ -37,12 +37,12 @@ PUSHED_FILE = "pushed.json"
 
 
 def grid_file(model: str, mode: str) -> str:
-    """Returns the name of a grid: of the `candidate` or the `blessed` model, `latent` or `reference`."""
+    """Returns the file name of a grid; `model` is candidate or blessed, `mode` is latent or reference."""
     return f"{model}_{mode}.png"
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file that people can read, too."""
+    """Writes a JSON file with indentation."""
     path.write_text(f"{json.dumps(content, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
 
 
@@ -58,7 +58,7 @@ def read_json(directory: str | Path, name: str, flag: str) -> Any:
         Its content.
 
     Raises:
-        UserError: it is not there, or cannot be read.
+        UserError: it does not exist, or cannot be read.
     """
     path = Path(directory) / name
     try:
@@ -74,8 +74,8 @@ def write_blessing(output: str | Path, reasons: Sequence[str], facts: Mapping[st
 
     Args:
         output: its directory, new or empty.
-        reasons: sentences that tell why not; without any, the model is blessed.
-        facts: what else is worth keeping with them.
+        reasons: sentences that say why the model is not blessed; if there are none, it is.
+        facts: what else is kept in the file.
 
     Returns:
         Whether the model is blessed.
@@ -91,10 +91,10 @@ def read_blessing(directory: str | Path, flag: str) -> dict[str, Any]:
 
     Args:
         directory: the artifact.
-        flag: the flag that named it, for errors.
+        flag: the flag that named the directory, for errors.
 
     Returns:
-        `blessed`, `reasons` and the facts that were written with them.
+        `blessed`, `reasons` and the facts.
 
     Raises:
         UserError: the directory holds no blessing, or one that contradicts itself.

@@ -1,8 +1,8 @@
-"""Loads a SavedModel and answers requests, as a server would: with TensorFlow and with nothing of this project.
+"""Loads a SavedModel and answers requests as a server does: with TensorFlow and without any code of this project.
 
 Run by `components.infra_validator` as a script: `python -I bare_process.py MODEL REQUESTS SECONDS`. Each request is a
-tf.train.Example with the name of a signature and, for each input, a serialized TensorProto. For all that is done, a
-line of JSON is printed.
+tf.train.Example with the name of a signature and, for each input, a serialized TensorProto. Each event is printed as a
+line of JSON.
 """
 
 import json
@@ -17,11 +17,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 
 def main(model_path: Path, requests_path: str, seconds: float) -> None:
-    """Loads and answers; is killed by SIGALRM when the time is over, even within TensorFlow."""
+    """Loads the model and answers the requests; at the time limit SIGALRM kills the process, even inside TensorFlow."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    # So that a model which needs them fails here, where they are installed, as it would where they are not.
+    # A model that needs this project's code must fail here as it would on a server, where the code is not installed.
     for name in ("stargan_tf", "data_prep", "pipeline"):
-        sys.modules[name] = None
+        sys.modules[name] = None  # type: ignore[assignment]  # documented: importing it raises ImportError
     start = time.monotonic()
     try:
         _check_assets(model_path)
@@ -49,7 +49,7 @@ def main(model_path: Path, requests_path: str, seconds: float) -> None:
 
 
 def _check_assets(model_path: Path) -> None:
-    """TensorFlow loads a model without its assets and fails when they are used, which may be much later."""
+    """Raises FileNotFoundError for a missing asset, which TensorFlow would notice only when it is used."""
     saved_model = saved_model_pb2.SavedModel.FromString((model_path / "saved_model.pb").read_bytes())
     for graph in saved_model.meta_graphs:
         for asset in graph.asset_file_def:

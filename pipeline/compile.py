@@ -1,7 +1,7 @@
 """Compiles the pipeline for Kubeflow Pipelines and Vertex AI: `python -m pipeline.compile --config FILE --output FILE`.
 
-The wiring is that of `pipeline.run`. A .json file is a PipelineJob, which Vertex AI takes; a .yaml file is the
-specification that Kubeflow Pipelines version 2 takes.
+The stages are wired as in `pipeline.run`. Vertex AI takes the PipelineJob of a .json file; Kubeflow Pipelines version 2
+takes the specification of a .yaml file.
 """
 
 import json
@@ -16,8 +16,8 @@ import yaml
 
 from pipeline import configuration
 from pipeline.configuration import STAGES, Settings, StageSettings
-from pipeline.input_fingerprint import fingerprint
-from stargan_tf.base import command_line
+from pipeline.orchestration.input_fingerprint import fingerprint
+from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_text
 
@@ -33,7 +33,7 @@ class Arguments(Settings):
     """A pipeline, and where to write it.
 
     Args:
-        output: file to write, ending in .json or .yaml; one that is there is replaced.
+        output: file to write, ending in .json or .yaml; an existing one is replaced.
     """
 
     output: str = "pipeline.json"
@@ -67,18 +67,20 @@ def compile_job(settings: Settings) -> dict[str, Any]:
     Returns:
         A PipelineJob, with resources, retries and caching of each stage.
     """
+    extras.require("pipeline", "tfx", "kfp")
     with command_line.quiet_start():
         from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import (
             KubeflowV2DagRunner,
             KubeflowV2DagRunnerConfig,
         )
 
-        from pipeline.pipeline import create_pipeline
+        from pipeline.orchestration.wiring import create_pipeline
     where = settings.kubeflow
-    # Without a place that outlives the container, a retry starts training anew.
+    assert where.root is not None
+    # Without a directory that outlives the container, a retry trains from the start.
     work = "/tmp/work" if where.work is None else where.work
     pipeline = create_pipeline(
-        settings, fingerprint(settings.example_gen.input), where.root, work, f"{work}/cache", on_kubeflow=True
+        settings, fingerprint(settings.input), where.root, work, f"{work}/cache", on_kubeflow=True
     )
     config = KubeflowV2DagRunnerConfig(default_image=where.image, use_pipeline_spec_2_1=True)
     job = KubeflowV2DagRunner(config).run(pipeline, write_out=False)
@@ -86,7 +88,7 @@ def compile_job(settings: Settings) -> dict[str, Any]:
     executors = job["pipelineSpec"]["deploymentSpec"]["executors"]
     for stage in STAGES:
         wanted: StageSettings = getattr(where.stages, field_of(stage))
-        # TFX knows caching of whole pipelines, and no retries.
+        # TFX can only cache whole pipelines, and retries nothing.
         tasks[stage]["cachingOptions"] = {"enableCache": True} if wanted.cache else {}
         tasks[stage]["retryPolicy"] = {
             "maxRetryCount": wanted.retries,
@@ -99,13 +101,13 @@ def compile_job(settings: Settings) -> dict[str, Any]:
 
 
 def field_of(stage: str) -> str:
-    """The field of a stage: example_gen of ExampleGen."""
+    """Returns the field with the settings of a stage: example_gen for ExampleGen."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", stage).lower()
 
 
 def _resources(wanted: StageSettings, accelerator: str) -> dict[str, Any]:
-    """What a container gets: numbers for Vertex AI and older servers, and text, which newer ones prefer."""
-    resources = {
+    """Resources of a container, as numbers for Vertex AI and older servers, and as text, which newer ones prefer."""
+    resources: dict[str, Any] = {
         "cpuLimit": wanted.cpus,
         "memoryLimit": wanted.memory_gib * 1.073741824,  # GB
         "resourceCpuLimit": f"{wanted.cpus:g}",
@@ -115,7 +117,7 @@ def _resources(wanted: StageSettings, accelerator: str) -> dict[str, Any]:
         count = wanted.gpus
         resources["accelerator"] = {
             "type": accelerator,
-            "count": str(count),  # JSON has no 64 bit integers, so protocol buffers write them as text.
+            "count": str(count),  # protocol buffers write 64 bit integers in JSON as text
             "resourceType": accelerator,
             "resourceCount": str(count),
         }

@@ -18,12 +18,13 @@ import yaml
 from data_prep import images_to_tfrecords
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from pipeline.anomalies import Thresholds
-from pipeline.components.evaluator import Measurement
+from pipeline.components.evaluator import GridMeasurement
 from pipeline.components.trainer import Settings as TrainerSettings
 from pipeline.decision import Limits
 from stargan_tf import config, export
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt, Port, PositiveFloat, PositiveInt
 from stargan_tf.base.writing import write_text
 from stargan_tf.config import flatten, preset
 from stargan_tf.serving import deployment
@@ -57,7 +58,7 @@ class MetadataSettings:
 
     kind: Literal["sqlite", "mysql", "postgresql"] = "sqlite"
     host: str | None = None
-    port: int | None = None
+    port: Port | None = None
     database: str | None = None
     user: str | None = None
     password_variable: str = "METADATA_PASSWORD"
@@ -73,7 +74,7 @@ class EvaluatorSettings:
     """
 
     limits: Limits = field(default_factory=Limits)
-    measurement: Measurement = field(default_factory=Measurement)
+    measurement: GridMeasurement = field(default_factory=GridMeasurement)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class InfraValidatorSettings:
         time_limit: seconds in which it must be loaded and have answered its warm-up requests.
     """
 
-    time_limit: float = 300.0
+    time_limit: PositiveFloat = 600.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class PusherSettings:
     """
 
     directory: str | None = None
-    keep: int = 3
+    keep: PositiveInt = 3
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,10 @@ class StageSettings:
         cache: whether results of the same inputs and parameters are used again.
     """
 
-    cpus: float = 2.0
-    memory_gib: float = 8.0
-    gpus: int = 0
-    retries: int = 2
+    cpus: PositiveFloat = 2.0
+    memory_gib: PositiveFloat = 8.0
+    gpus: NonNegativeInt = 0
+    retries: NonNegativeInt = 2
     cache: bool = True
 
 
@@ -198,6 +199,24 @@ class Settings:
     metadata: MetadataSettings = field(default_factory=MetadataSettings)
     kubeflow: KubeflowSettings = field(default_factory=KubeflowSettings)
 
+    @property
+    def root_path(self) -> Path:
+        """The root, absolute; of settings that are checked."""
+        assert self.root is not None
+        return Path(self.root).absolute()
+
+    @property
+    def serving_path(self) -> Path:
+        """The directory of served versions; of settings that are checked."""
+        assert self.pusher.directory is not None
+        return Path(self.pusher.directory)
+
+    @property
+    def input(self) -> str:
+        """The images; of settings that are checked."""
+        assert self.example_gen.input is not None
+        return self.example_gen.input
+
 
 def defaults(settings: Settings) -> dict[str, Any]:
     """Gives the values that the file and flags override, by dotted name: those of the preset."""
@@ -236,12 +255,6 @@ def check(settings: Settings) -> None:
     _check_trainer(settings)
     with _prefixed("evaluator.limits"):
         settings.evaluator.limits.check()
-    with _prefixed("evaluator.measurement"):
-        settings.evaluator.measurement.check()
-    if not settings.infra_validator.time_limit > 0:
-        raise UserError(f"infra_validator.time_limit is {settings.infra_validator.time_limit}; it must be above 0")
-    if settings.pusher.keep < 1:
-        raise UserError(f"pusher.keep is {settings.pusher.keep}; it must be at least 1")
 
 
 def check_places(settings: Settings) -> None:
@@ -261,7 +274,7 @@ def check_places(settings: Settings) -> None:
         raise UserError(f"root is {settings.root}; it must be a local directory (kubeflow.root may be remote)")
     if settings.pusher.directory is None:
         raise UserError("pusher.directory is missing; name the directory that TF Serving watches")
-    deployment.check_model_name(Path(settings.pusher.directory).resolve().name)
+    deployment.check_model_name(settings.serving_path.resolve().name)
     _check_metadata(settings.metadata)
 
 
@@ -275,19 +288,22 @@ def _check_examples(settings: Settings) -> None:
             raise UserError(f"example_gen.{name} cannot be set; the pipeline decides where examples go")
     with _prefixed("example_gen"):
         images_to_tfrecords.check(dataclasses.replace(wanted, output=settings.root))
-    place = wanted.input
+    place = wanted.input or ""
     if not place.startswith(TFDS_PREFIX) and not (files.is_folder(place) or files.exists(place)):
         raise UserError(f"example_gen.input {place} does not exist; name the images")
 
 
 def _check_trainer(settings: Settings) -> None:
     wanted, size = settings.trainer.config, settings.example_gen.image_size
+    assert size is not None and settings.root is not None  # checked before
+    height, width = (size, size) if isinstance(size, int) else size
     # How many domains the data has is known after ExampleGen; two stand for them here.
     count = wanted.model.num_domains or 2
     domains = wanted.domains or tuple(f"domain{index}" for index in range(count))
     with _prefixed("trainer"):
-        config.resolve(wanted, domains, (size, size) if isinstance(size, int) else tuple(size))
-        export.check(export.Arguments(settings.root, settings.root, **vars(settings.trainer.export)))
+        config.resolve(wanted, domains, (height, width))
+    with _prefixed("trainer.export"):
+        export.check(export.Arguments(run=settings.root, output=settings.root, **vars(settings.trainer.export)))
     network = settings.trainer.face_network
     if wanted.model.needs_face_network and not settings.warm_start and network is None:
         raise UserError(

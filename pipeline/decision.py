@@ -1,4 +1,4 @@
-"""Whether a model is good enough: a function of two evaluations, its own and that of the model blessed before it."""
+"""Whether a model is good enough, decided from its evaluation and that of the model blessed before it."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,20 +11,20 @@ from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
 
 KNOWN_FACTORS = "known_factors"
 
-# Measures, and whether more of it is better: those of the protocol, and those of data with known factors.
+# Whether higher is better, for each measure of the protocol and of data with known factors.
 HIGHER_IS_BETTER = {name: higher for name, (_, _, higher) in (MEASURES | FACTOR_MEASURES).items()}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a model must reach. Of measures that fall when things get better (fid, kid, place, size, hue, hue_of_source,
-    cycle) a limit is the most, of all others (lpips, precision, recall, density, coverage, domain, ...) the least.
+    """What a model must reach. A limit is a maximum for measures of which less is better (fid, kid, place, size, hue,
+    hue_of_source, cycle) and a minimum for all others (lpips, precision, recall, density, coverage, domain, ...).
 
     Args:
         overall: absolute limits of means over all tasks, by measure, like {"fid": 60}.
         each_task: absolute limits of each task (ordered pair of domains, like cat2dog), by measure.
         margin_overall: by how much a mean may be worse than that of the blessed model, as a share of it, by measure.
-        margin_each_task: the same of each task, where chance is greater.
+        margin_each_task: the same for each task, where chance plays a greater part.
         modes: which translations are judged: latent, reference, or both.
     """
 
@@ -41,7 +41,7 @@ class Limits:
             UserError: the first mistake found.
         """
         for name in ("overall", "each_task", "margin_overall", "margin_each_task"):
-            # Known factors are measured over all tasks together.
+            # Known factors are measured over all tasks together, not for each.
             known = HIGHER_IS_BETTER if name.endswith("overall") else MEASURES
             for measure, value in getattr(self, name).items():
                 if measure not in known:
@@ -54,21 +54,21 @@ class Limits:
 
     @property
     def needs_known_factors(self) -> bool:
-        """Whether a measure is limited that only data with known factors has."""
+        """Whether there is a limit or margin of a measure that only data with known factors has."""
         return bool({*self.overall, *self.margin_overall} - MEASURES.keys())
 
 
 def decide(candidate: Mapping[str, Any], blessed: Mapping[str, Any] | None, limits: Limits) -> list[str]:
-    """Tells why a model must not go out.
+    """Finds the reasons why a model must not be served.
 
     Args:
         candidate: evaluation of the model: the result of `Evaluator.evaluate`, and the result of
             `known_factors.evaluate` as `known_factors`, or None where the data has none.
-        blessed: the same of the blessed model, if there is one.
-        limits: what it must reach.
+        blessed: the same for the blessed model, if there is one.
+        limits: what the model must reach.
 
     Returns:
-        Sentences, none if it may go out.
+        Sentences; none if it may be served.
 
     Raises:
         ValueError: the evaluations were not made with the same data, networks and settings.
@@ -98,7 +98,7 @@ def decide(candidate: Mapping[str, Any], blessed: Mapping[str, Any] | None, limi
 
 
 def _not_finite(candidate: Mapping[str, Any], limits: Limits) -> Iterator[str]:
-    """A model that draws nothing has measures that are smaller than no limit."""
+    """Measures that are not finite, which comparisons with limits do not find."""
     for mode in limits.modes:
         for task, values in candidate[mode]["tasks"].items():
             for measure in MEASURES:
@@ -109,7 +109,7 @@ def _not_finite(candidate: Mapping[str, Any], limits: Limits) -> Iterator[str]:
 def _overall(
     candidate: Mapping[str, Any], blessed: Mapping[str, Any] | None, limits: Limits
 ) -> Iterator[tuple[str, str, float, float | None]]:
-    """Where, measure, value, and value of the blessed model, of all means."""
+    """Place, measure, value, and value of the blessed model, for each mean."""
     for mode in limits.modes:
         for measure in MEASURES:
             of_blessed = None if blessed is None else blessed[mode]["mean"][measure]
@@ -133,7 +133,7 @@ def _judge(
     higher = HIGHER_IS_BETTER[measure]
     if measure in limits and not _reaches(value, limits[measure], higher):
         yield f"{where}: {measure} is {value:.4g}; it must be at {'least' if higher else 'most'} {limits[measure]:g}"
-    # Nothing finite is worse than a blessed model that draws nothing of this data.
+    # A blessed model that draws nothing of this data has no finite value to compare with.
     if measure in margins and of_blessed is not None and math.isfinite(of_blessed):
         allowed = margins[measure] * abs(of_blessed)
         bound = of_blessed - allowed if higher else of_blessed + allowed

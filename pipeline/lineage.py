@@ -1,4 +1,4 @@
-"""What a served model came from: `python -m pipeline.lineage MODEL_VERSION --config FILE.yaml`."""
+"""Where a served model came from: `python -m pipeline.lineage MODEL_VERSION --config FILE.yaml`."""
 
 import json
 import sys
@@ -11,20 +11,20 @@ from typing import Any
 from pipeline import artifacts, configuration
 from pipeline.configuration import STAGES, Settings
 from pipeline.serving_directory import ServingDirectory
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m pipeline.lineage"
-DESCRIPTION = "Tells which images, schema, configuration, code and metrics a version of the served model came from."
+DESCRIPTION = "Shows which images, schema, configuration, code and metrics a version of the served model came from."
 
-# Inputs that are an earlier model: named, but what they came from is theirs.
+# Inputs that are an earlier model: they are named, and not traced further.
 _EARLIER_MODELS = ("last_good_model", "base_model", "blessed_model")
 
 
 @dataclass(frozen=True)
 class Arguments(Settings):
-    """The pipeline, and what to tell of it.
+    """The pipeline, and what to show of it.
 
     Args:
         version: number of the version of the served model.
@@ -50,21 +50,21 @@ def run(arguments: Arguments) -> None:
 
 
 def trace(settings: Settings, version: int) -> dict[str, Any]:
-    """Follows a version back to its images.
+    """Traces a version back to its images.
 
     Args:
-        settings: of the pipeline that pushed it.
+        settings: the pipeline that pushed it.
         version: its number.
 
     Returns:
-        `version`, `path`, `rollback_of`, `stages` (of each that took part `started`, `finished`, `code_version`,
-        `parameters`, `inputs` and `outputs`), and by name the facts in their artifacts: `images`, `anomalies`,
-        `training`, `evaluation`.
+        `version`, `path`, `rollback_of`, `stages` (`started`, `finished`, `code_version`, `parameters`, `inputs` and
+        `outputs` of each stage that took part), and what their artifacts say: `images`, `anomalies`, `training`,
+        `evaluation`.
 
     Raises:
         UserError: the version is not known to the pipeline.
     """
-    root, serving = Path(settings.root).absolute(), ServingDirectory(Path(settings.pusher.directory))
+    serving = ServingDirectory(settings.serving_path)
     rollback_of = serving.record(version)["rollback_of"] if version in serving.versions() else None
     if rollback_of is not None:
         return trace(settings, rollback_of) | {
@@ -72,10 +72,11 @@ def trace(settings: Settings, version: int) -> dict[str, Any]:
             "path": str(serving.path / str(version)),
             "rollback_of": rollback_of,
         }
+    extras.require("pipeline", "ml_metadata")
     with command_line.quiet_start():
-        from pipeline.metadata_store import connection_config, open_history
+        from pipeline.orchestration.metadata_store import connection_config, open_history
 
-        history = open_history(connection_config(settings.metadata, root), settings.name)
+        history = open_history(connection_config(settings.metadata, settings.root_path), settings.name)
     pushes = history.artifacts("PushedModel")
     versions = [push.custom_properties["pushed_version"].string_value for push in pushes]
     if str(version) not in versions:
@@ -116,7 +117,7 @@ def trace(settings: Settings, version: int) -> dict[str, Any]:
 
 
 def _facts(stages: dict[str, Any]) -> dict[str, Any]:
-    """What the artifacts themselves tell."""
+    """What the artifacts themselves say."""
 
     def content(stage: str, key: str, name: str) -> Any:
         return artifacts.read_json(stages[stage]["outputs"][key], name, key)
@@ -149,7 +150,7 @@ def _facts(stages: dict[str, Any]) -> dict[str, Any]:
 
 def _print(traced: dict[str, Any]) -> None:
     images, training, stages = traced["images"], traced["training"], traced["stages"]
-    again = f", which is version {traced['rollback_of']} once more" if traced["rollback_of"] is not None else ""
+    again = f", which repeats version {traced['rollback_of']}" if traced["rollback_of"] is not None else ""
     earlier = {key: stages[stage]["inputs"].get(key) for stage in stages for key in _EARLIER_MODELS}
     facts = [
         ("images", f"{images['input']}, fingerprint {images['fingerprint']}"),

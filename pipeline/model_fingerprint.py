@@ -1,4 +1,4 @@
-"""Tells models apart by content."""
+"""Identifies models by content."""
 
 import hashlib
 from collections.abc import Collection
@@ -10,10 +10,10 @@ def fingerprint(directory: Path, without: Collection[str] = ()) -> str:
 
     Args:
         directory: a SavedModel, as stargan_tf.export writes it.
-        without: names of files directly in it that do not count.
+        without: names of files directly in the directory that are ignored.
 
     Returns:
-        A SHA-256 hash, 64 hexadecimal digits; wherever the directory lies, the same files give the same.
+        A SHA-256 hash, 64 hexadecimal digits, that does not depend on where the directory is.
     """
     whole = hashlib.sha256()
     for path in sorted(path for path in directory.rglob("*") if path.is_file()):

@@ -1,4 +1,4 @@
-"""Grids of translations of the same images in the same styles, so that two models can be compared by eye."""
+"""Grids of translations of the same images in the same styles, to compare two models by eye."""
 
 import numpy as np
 from PIL import Image
@@ -24,7 +24,7 @@ class SampleGrids:
     def __init__(self, data: DataDirectory, sources: int, styles: int, seed: int):
         self._styles, self._seed = styles, seed
         images = {domain: StoredImages(data, records.split_name("val", domain)) for domain in data.domains}
-        # Of each domain as many, so that every one is seen as source and as target.
+        # The same number of each domain, so that every domain appears as source and as target.
         per_domain = -(-sources // len(data.domains))
         self._sources = np.concatenate([_spread(of_domain, per_domain) for of_domain in images.values()])[:sources]
         self._references = {domain: _spread(of_domain, styles) for domain, of_domain in images.items()}
@@ -34,9 +34,11 @@ class SampleGrids:
         latents = translator.draw_latents(self._styles, self._seed)
         latent, reference = {}, {}
         for domain in translator.domains:
-            latent[domain] = translator.translate_all(self._sources, translator.styles_from_latents(latents, domain))
+            latent[domain] = list(
+                translator.translate_all(self._sources, translator.styles_from_latents(latents, domain))
+            )
             styles = translator.styles_from_references(self._references[domain], domain)
-            reference[domain] = translator.translate_all(self._sources, styles)
+            reference[domain] = list(translator.translate_all(self._sources, styles))
         return {
             "latent": grids.latent_grid(self._sources, latent),
             "reference": grids.reference_grid(self._sources, self._references, reference),

@@ -1,11 +1,10 @@
 """The directory that TF Serving reads: a version appears in one step, complete, or not at all.
 
-Into each version goes a record of what it is, with which the same model is known again: whoever was killed just after
-publishing and starts once more finds that there is nothing left to do.
+Each version holds a record that identifies its model. A run that was killed just after publishing and starts again
+finds the model there, and publishes nothing twice.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline.file_lock import locked
 from pipeline.model_fingerprint import fingerprint
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import is_temporary, whole_directory, write_text
@@ -38,32 +38,29 @@ class ServingDirectory:
         return sorted(int(child.name) for child in children if child.name.isdigit() and child.is_dir())
 
     def record(self, version: int) -> dict[str, Any]:
-        """Returns what is known of a version: `fingerprint`, and `rollback_of` if it is an earlier one once more."""
+        """Returns the record of a version: `fingerprint`, and `rollback_of`, the version that it repeats or None."""
         path = self.path / str(version) / RECORD_FILE
         if path.is_file():
             return json.loads(path.read_text())
-        return {"fingerprint": fingerprint(path.parent), "rollback_of": None}  # Written by stargan_tf.export.
+        return {"fingerprint": fingerprint(path.parent), "rollback_of": None}  # stargan_tf.export wrote it
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps all others from publishing; what a killed one left half-written is removed.
+        """Keeps other processes from publishing; removes what a killed one left half-written.
 
         Raises:
             UserError: another process is publishing.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / _LOCK_FILE).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # The system gives it back when a process is killed.
-            except BlockingIOError:
-                raise UserError(f"another process is publishing in {str(self.path)!r}; try again later") from None
+        refusal = f"another process is publishing in {str(self.path)!r}; try again later"
+        with locked(self.path / _LOCK_FILE, refusal):
             for child in list(self.path.iterdir()):
                 if child.name.startswith(_OLD) or is_temporary(child):
                     shutil.rmtree(child)
             yield
 
     def publish(self, model: Path) -> tuple[int, bool]:
-        """Makes a model the next version, unless it is a version already; call it `locked`.
+        """Makes a model the next version, unless it is a version already; to be called while `locked`.
 
         Args:
             model: the SavedModel.
@@ -72,14 +69,14 @@ class ServingDirectory:
             Its version, and whether that is new.
         """
         content = fingerprint(model)
-        # The newest of equal ones; a model that was rolled back from stays what it is, too.
+        # Of versions with equal content the newest counts.
         for version in reversed(self.versions()):
             if self.record(version)["fingerprint"] == content:
                 return version, False
         return self._add(model, {"fingerprint": content, "rollback_of": None}), True
 
     def publish_again(self, version: int) -> tuple[int, bool]:
-        """Makes the content of an earlier version the next version, unless the newest has it; call it `locked`.
+        """Publishes an earlier version as the next one, unless the newest equals it; to be called while `locked`.
 
         Args:
             version: its number.
@@ -103,7 +100,7 @@ class ServingDirectory:
         return self._add(source, {"fingerprint": content, "rollback_of": version}), True
 
     def prune(self, keep: int, needed: Collection[int]) -> list[int]:
-        """Removes old versions; call it `locked`.
+        """Removes old versions; to be called while `locked`.
 
         Args:
             keep: how many of the newest stay, at least 1: a server serves the newest.
@@ -114,14 +111,14 @@ class ServingDirectory:
         """
         removed = [version for version in self.versions()[:-keep] if version not in needed]
         for version in removed:
-            # A server must not find a version that is half gone, either.
+            # Renamed first: a server must never find a version that is half removed.
             old = self.path / f"{_OLD}{version}"
             (self.path / str(version)).rename(old)
             shutil.rmtree(old)
         return removed
 
     def _add(self, model: Path, record: dict[str, Any]) -> int:
-        """Copies a model beside the versions, and gives it the next number when all of it is on the disk."""
+        """Copies a model beside the versions, and renames it to the next number when all of it is on the disk."""
         version = max(self.versions(), default=0) + 1
         with whole_directory(self.path / str(version)) as new:
             shutil.copytree(model, new, dirs_exist_ok=True)
@@ -133,7 +130,7 @@ class ServingDirectory:
 
 
 def _synchronize(path: Path) -> None:
-    """Waits until a file's content, or a directory's names, are on the disk."""
+    """Waits until the content of a file, or the entries of a directory, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

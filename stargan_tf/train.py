@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from stargan_tf.base import command_line
-from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, flatten, preset
+from stargan_tf.config import Config, flatten, preset
 from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m stargan_tf.train"
@@ -17,42 +17,39 @@ DESCRIPTION = (
 )
 
 
-@dataclass(frozen=True)
-class Arguments:
+@dataclass(frozen=True, kw_only=True)
+class Settings(Config):
+    """What decides the model beside the data.
+
+    Args:
+        preset: settings to start from: afhq_256, celeba_hq_256 or quickstart.
+        face_network: face network for the high-pass skip: a published PyTorch file, or the directory of a run that has
+            one.
+    """
+
+    preset: str | None = None
+    face_network: str | None = None
+
+    @property
+    def config(self) -> Config:
+        """The part that decides what is computed."""
+        return Config(**{field.name: getattr(self, field.name) for field in fields(Config)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(Settings):
     """The command line.
 
     Args:
         data: data directory, as data_prep.images_to_tfrecords writes it, local or remote (gs://bucket/folder).
         run: run directory; made if missing, resumed if there.
-        face_network: face alignment network for the high-pass skip: a published PyTorch file, or the directory of a
-            run that has one.
         init_from: run directory whose averaged and trained weights a new run starts from; domains are matched by
             name, and those it does not know start fresh.
-        preset: settings to start from: afhq_256, celeba_hq_256 or quickstart.
-        domains: names of the domains, in order; by default those of the data.
-        model: the networks.
-        losses: the objective.
-        optimizers: Adam and the moving average.
-        input: batches and augmentation.
-        training: length, precision and records of the run.
     """
 
     data: str
     run: str
-    face_network: str | None = None
     init_from: str | None = None
-    preset: str | None = None
-    domains: tuple[str, ...] | None = None
-    model: ModelConfig = field(default_factory=ModelConfig)
-    losses: LossConfig = field(default_factory=LossConfig)
-    optimizers: OptimizerConfig = field(default_factory=OptimizerConfig)
-    input: DataConfig = field(default_factory=DataConfig)
-    training: RunConfig = field(default_factory=RunConfig)
-
-    @property
-    def config(self) -> Config:
-        """The part that decides what is computed."""
-        return Config(self.domains, self.model, self.losses, self.optimizers, self.input, self.training)
 
 
 def run(arguments: Arguments) -> int:
@@ -73,6 +70,7 @@ def run(arguments: Arguments) -> int:
 
         check_data_directory(arguments.data)  # before TensorFlow, which takes seconds to start
 
+        from stargan_tf.interop.published import read_face_network
         from stargan_tf.training import runtime
         from stargan_tf.training.loop import train_and_evaluate
         from stargan_tf.training.workers import WORKER_LOST_EXIT_CODE, WorkerLostError
@@ -85,6 +83,7 @@ def run(arguments: Arguments) -> int:
             Path(arguments.run),
             None if arguments.face_network is None else Path(arguments.face_network),
             None if arguments.init_from is None else Path(arguments.init_from),
+            read_face_network,
         )
     except WorkerLostError as error:
         print(f"{PROGRAM}: error: {error}", file=sys.stderr, flush=True)

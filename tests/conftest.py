@@ -1,20 +1,27 @@
 """Two CPU devices for the whole suite, so that training over several devices is tested on any machine."""
 
 import os
+import sys
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import pytest
 import tensorflow as tf
+from absl import logging
 
 from stargan_tf.config import ModelConfig
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.fixtures", "tests.expected_skips"]
 
 # Possible only before TensorFlow looks for devices.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+# TensorFlow's logger holds on to the stderr of its first import, here a file of pytest's, and closes it when logging is
+# configured anew, as Gradio's server does at its start; that of the process it leaves open.
+logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.fixture(scope="session")

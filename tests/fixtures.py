@@ -48,7 +48,8 @@ def images_path(tmp_path_factory) -> Path:
 def data_path(images_path) -> Path:
     """The data directory that the Beam job makes of `images_path`."""
     path = images_path.parent / "data"
-    images_to_tfrecords.run(images_to_tfrecords.Arguments(str(images_path), str(path), image_size=16, encoding="png"))
+    settings = {"image_size": 16, "encoding": "png"}
+    images_to_tfrecords.run(images_to_tfrecords.Arguments(input=str(images_path), output=str(path), **settings))
     return path
 
 
@@ -64,7 +65,9 @@ def trained_run(data_path, tmp_path_factory) -> Path:
 def exported_model(trained_run, tmp_path_factory) -> Path:
     """A model directory with version 1, exported from `trained_run`; not to be changed."""
     path = tmp_path_factory.mktemp("models") / "stargan"
-    export.run(export.Arguments(str(trained_run), str(path), batch_sizes=[1, 2], max_rows=8, max_pixels=1_000_000))
+    export.run(
+        export.Arguments(run=str(trained_run), output=str(path), batch_sizes=[1, 2], max_rows=8, max_pixels=1_000_000)
+    )
     return path
 
 

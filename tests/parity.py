@@ -32,8 +32,8 @@ from stargan_tf import networks
 from stargan_tf.config import Config, LossConfig, ModelConfig, OptimizerConfig, RunConfig
 from stargan_tf.interop import pytorch
 from stargan_tf.losses import terms as losses
-from stargan_tf.networks import Networks, face_masks
-from stargan_tf.networks.face_alignment import IMAGE_SIDE, FaceAlignmentNetwork, landmarks
+from stargan_tf.networks import Networks, face_masks, published_names
+from stargan_tf.networks.face_network import IMAGE_SIDE, FaceNetwork, landmarks
 from stargan_tf.runs.state import TrainingState, create_state, update_ema
 from stargan_tf.training import step as training_step
 
@@ -203,7 +203,7 @@ def check_reference(reference: Reference, only_values: bool = False) -> Iterator
     if "losses" in reference.meta:
         yield from check_networks(reference, only_values)
     if "heatmap" in reference.arrays:
-        yield from check_face_alignment(reference)
+        yield from check_face_network(reference)
     if "centers" in reference.arrays:
         yield from check_face_masks(reference)
 
@@ -359,9 +359,9 @@ def check_training(reference: Reference, state: TrainingState, batch: training_s
         yield Row(name, relative_error(value, reference.arrays[name]), TRAINED_LIMIT)
 
 
-def check_face_alignment(reference: Reference) -> Iterator[Row]:
-    """Compares heatmaps, masks and landmarks that the face alignment network finds in noise."""
-    network = FaceAlignmentNetwork(dtype=reference.dtype)
+def check_face_network(reference: Reference) -> Iterator[Row]:
+    """Compares heatmaps, masks and landmarks that the face network finds in noise."""
+    network = FaceNetwork(dtype=reference.dtype)
     reference.load_weights({"fan": network})
     heatmaps = tf.function(network, autograph=False)(reference.images("x_real"))
     masks = face_masks.masks_from_heatmaps(heatmaps, scale=4)
@@ -400,7 +400,7 @@ def output_row(name: str, ours, expected) -> Row:
 def published_norms(nets: Networks, gradients: dict[str, list[tf.Tensor]]) -> dict[str, float]:
     """Returns the L2 norm of every parameter's gradient by `network/published name`."""
     norms = {}
-    places = pytorch.parameters(nets)
+    places = published_names.parameters(nets)
     for network, values in gradients.items():
         variables = dict(nets.items())[network].trainable_variables
         by_variable = {id(variable): value.numpy() for variable, value in zip(variables, values, strict=True)}

@@ -1,15 +1,14 @@
-"""Small checkpoints as the published training writes them, made with torch itself."""
+"""Small checkpoints as the published training writes them, made with torch itself, which is imported only for that."""
 
 import copy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from stargan_tf import convert, networks
 from stargan_tf.config import ModelConfig
-from stargan_tf.interop import pytorch
+from stargan_tf.networks import published_names
 from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoints import Checkpoints
 from stargan_tf.runs.state import TrainingState, create_state
@@ -29,7 +28,7 @@ def random_state(model: ModelConfig, seed: int) -> State:
     random = np.random.default_rng(seed)
     return {
         network: {name: random.standard_normal(place.shape).astype(np.float32) for name, place in places.items()}
-        for network, places in pytorch.parameters(networks.build(model)).items()
+        for network, places in published_names.parameters(networks.build(model)).items()
     }
 
 
@@ -45,6 +44,8 @@ def without(state: State, network: str, name: str) -> State:
 
 def save(state: State, path: Path, prefix: str = "", zipped: bool = False) -> Path:
     """Writes weights, by default in the older format, as the published files are."""
+    import torch
+
     tree = {
         network: {prefix + name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()}
         for network, tensors in state.items()
@@ -65,6 +66,8 @@ def torch_adam(tensors: dict[str, np.ndarray], steps: int, seed: int, unused: tu
     Returns:
         The parameters by name, and the optimizer.
     """
+    import torch
+
     random = np.random.default_rng(seed)
     parameters = {name: torch.nn.Parameter(torch.from_numpy(np.array(tensor))) for name, tensor in tensors.items()}
     optimizer = torch.optim.Adam(parameters.values(), **ADAM)

@@ -7,8 +7,7 @@ from PIL import Image
 
 from stargan_tf import align
 from stargan_tf.faces.detection import as_square
-from stargan_tf.interop import pytorch
-from stargan_tf.networks import face_alignment
+from stargan_tf.networks import face_network, published_names
 from tests.parity import draw_parameter
 from tests.rendered_faces import LANDMARKS, aligned_placement, draw_face, move, placement, stand_in_detector
 
@@ -26,7 +25,7 @@ FACES = {
 @pytest.fixture
 def stand_in(monkeypatch):
     """The command with a detector that finds drawn faces in the place of the network."""
-    monkeypatch.setattr(align, "load_detector", lambda path: stand_in_detector)
+    monkeypatch.setattr(align, "_load_detector", lambda path: stand_in_detector)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +185,7 @@ def test_a_face_at_the_border_is_padded(stand_in, tmp_path):
         ({"--image_size": "8"}, "--image_size is 8; it must be at least 16"),
         ({"--batch_size": "0"}, "--batch_size is 0; it must be at least 1"),
         ({"--min_confidence": "1.5"}, "--min_confidence is 1.5; it must be between 0 and 1"),
-        ({"--min_confidence": ".nan"}, "--min_confidence is nan; it must be between 0 and 1"),
+        ({"--min_confidence": "nan"}, "--min_confidence is nan; it must be between 0 and 1"),
         ({"--format": "gif"}, "--format is 'gif'; it must be one of png, jpeg"),
         ({"--mean_landmarks": "nowhere.npy"}, "there is no file 'nowhere.npy' (--mean_landmarks)"),
         ({"--fan": "nowhere.npz"}, "there is no face alignment network at 'nowhere.npz'"),
@@ -210,10 +209,10 @@ def test_a_mistake_gets_one_sentence(changes, sentence, tmp_path, monkeypatch, c
 
 def test_the_real_network(tmp_path, capsys):
     """Landmarks by drawn weights mean nothing, but come through (by this seed, the mouth is below the eyes)."""
-    network = face_alignment.FaceAlignmentNetwork()
+    network = face_network.FaceNetwork()
     tensors = {
         name: draw_parameter(f"w3/fan/{name}", place.shape)
-        for name, place in pytorch.parameters({"fan": network})["fan"].items()
+        for name, place in published_names.parameters({"fan": network})["fan"].items()
     }
     np.savez(tmp_path / "fan.npz", **tensors)
     np.save(tmp_path / "mean.npy", move(aligned_placement(256), LANDMARKS))
@@ -229,12 +228,12 @@ def test_the_real_network(tmp_path, capsys):
     assert align.main([*map(str, arguments)]) == 0
     assert "aligned 5 of 5 pictures" in capsys.readouterr().out
 
-    pytorch.assign({"fan": network}, {"fan": tensors})
+    published_names.assign({"fan": network}, {"fan": tensors})
     for entry in lines(tmp_path / "out" / "landmarks.jsonl"):
         with Image.open(tmp_path / "out" / entry["aligned"]) as aligned:
             assert aligned.size == (256, 256)
         square, to_picture = as_square(Image.open(entry["path"]))
         heatmaps = network(square[None])[..., :98].numpy()
-        expected = move(to_picture, face_alignment.landmarks(heatmaps)[0].numpy())
+        expected = move(to_picture, face_network.landmarks(heatmaps)[0].numpy())
         np.testing.assert_allclose(entry["landmarks"], expected, atol=1e-3)
         assert entry["confidence"] == pytest.approx(heatmaps.max((0, 1, 2)).mean(), rel=1e-3)

@@ -9,17 +9,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed; make .venv/pytorch does that")
 import torch
 
 from stargan_tf import sample
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import preset
-from stargan_tf.interop import pytorch, torch_files
+from stargan_tf.interop import torch_files
+from stargan_tf.networks import published_names
 from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoints import Checkpoints, check_trainable, load_ema
 from stargan_tf.runs.state import create_state
 from tests.fixtures import TINY
-from tests.interop.test_torch_format import Command
+from tests.interop.test_torch_files import Command
 from tests.published_files import (
     DOMAINS,
     FACES,
@@ -76,7 +79,7 @@ def test_averaged_networks_alone(prefix, zipped, state, tmp_path, capsys):
     assert config == replace(preset("afhq_256"), domains=("cat", "dog", "wild"), model=SMALL)
     nets, step = load_ema(config, run)
     assert step == 100_000
-    assert_same(pytorch.extract(nets), averaged(state))
+    assert_same(published_names.extract(nets), averaged(state))
     assert sorted(path.name for path in run.iterdir()) == ["checkpoints", "config.yaml"]
     assert [path.name for path in run.parent.iterdir()] == ["run"]
 
@@ -100,8 +103,8 @@ def test_trained_networks_serve_as_averaged_ones_if_they_are_alone(folder, tmp_p
     training, step = restored(run)
     assert step == 50
     nets = torch_files.read(file)
-    assert_same(pytorch.extract(training.networks), nets)
-    assert_same(pytorch.extract(training.ema), averaged(nets))
+    assert_same(published_names.extract(training.networks), nets)
+    assert_same(published_names.extract(training.ema), averaged(nets))
     for optimizer in training.optimizers.values():
         assert not any(np.any(moment.numpy()) for moment in optimizer.first_moments + optimizer.second_moments)
         assert int(optimizer.iterations.numpy()) == 0
@@ -178,7 +181,7 @@ def truncated(path):
     [
         (command, "holds something else than tensors ('posix.system'), which might run code"),
         (truncated, "is damaged or cut off"),
-        (announcing_ten_gigabytes, "announces 10,000,000,000 bytes for a tensor but holds only 4,000"),
+        (announcing_ten_gigabytes, "is damaged or cut off"),
         (resnet, "the checkpoint holds no mapping_network and no style_encoder"),
         (flat_resnet, "this is no StarGAN v2 checkpoint, which would hold generator"),
     ],

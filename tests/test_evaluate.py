@@ -71,7 +71,7 @@ def test_everything_that_the_data_allows_is_done_and_a_killed_evaluation_goes_on
 def test_data_without_known_factors_is_refused(trained_run, images_path, tmp_path, capsys):
     bare = shutil.copytree(images_path, tmp_path / "images", ignore=shutil.ignore_patterns("attributes.jsonl"))
     data = tmp_path / "data"
-    images_to_tfrecords.run(images_to_tfrecords.Arguments(str(bare), str(data), image_size=16))
+    images_to_tfrecords.run(images_to_tfrecords.Arguments(input=str(bare), output=str(data), image_size=16))
     capsys.readouterr()
     assert not has_known_factors(open_data_directory(data))
     flags = ["--mode", "known_factors", *QUICK]
@@ -81,7 +81,9 @@ def test_data_without_known_factors_is_refused(trained_run, images_path, tmp_pat
 
 def test_another_runs_data_is_refused(trained_run, images_path, tmp_path, capsys):
     images = shutil.copytree(images_path, tmp_path / "images", ignore=shutil.ignore_patterns("circle", "*.jsonl"))
-    images_to_tfrecords.run(images_to_tfrecords.Arguments(str(images), str(tmp_path / "data"), image_size=16))
+    images_to_tfrecords.run(
+        images_to_tfrecords.Arguments(input=str(images), output=str(tmp_path / "data"), image_size=16)
+    )
     capsys.readouterr()
     assert evaluate.main(["--run", str(trained_run), "--data", str(tmp_path / "data"), *QUICK]) == 2
     assert "domains are circle, square, triangle but the data's are square, triangle" in capsys.readouterr().err
@@ -92,7 +94,7 @@ def test_another_runs_data_is_refused(trained_run, images_path, tmp_path, capsys
     [
         (["--mode", "latent,sideways"], "--mode is 'latent,sideways'; it must be different ones of latent,reference"),
         (["--outputs", "1"], "--outputs is 1; it must be at least 2"),
-        (["--psi", "2"], "--psi is 2.0; it must be between 0 and 1"),
+        (["--psi", "2"], "--psi is 2; it must be between 0 and 1"),
         (["--checkpoint", "worst"], "--checkpoint is 'worst'"),
         (["--checkpoint", "best"], "has no best checkpoint"),
     ],

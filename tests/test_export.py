@@ -10,8 +10,8 @@ from stargan_tf import export, networks
 from stargan_tf.config import Config
 from stargan_tf.data.images import decode_image, to_array, to_image, to_png
 from stargan_tf.inference.translator import Translator
-from stargan_tf.interop import pytorch
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.networks import published_names
+from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.runs import face_network, run_directory
 from stargan_tf.runs.checkpoints import load_ema, save_ema
 from stargan_tf.serving.served_model import LocalModel, newest_version
@@ -59,7 +59,9 @@ def test_versions_rise_and_are_never_written_over(trained_run, exported_model, t
 
 
 def test_bfloat16_is_smaller_and_nearly_the_same(trained_run, local_model, tmp_path):
-    export.run(export.Arguments(str(trained_run), str(tmp_path / "half"), precision="bfloat16", batch_sizes=[1]))
+    export.run(
+        export.Arguments(run=str(trained_run), output=str(tmp_path / "half"), precision="bfloat16", batch_sizes=[1])
+    )
     half, full = LocalModel(tmp_path / "half"), local_model
     sizes = [
         sum(file.stat().st_size for file in (model.version / "variables").glob("variables.data*"))
@@ -89,8 +91,8 @@ def test_a_face_model(tmp_path):
     run = tmp_path / "run"
     run_directory.open_for_training(run, config)
     save_ema(networks.build(FACES, with_discriminator=False), 7, config, run)
-    face_network.save(pytorch.extract({"fan": FaceAlignmentNetwork()})["fan"], run)
-    export.run(export.Arguments(str(run), str(tmp_path / "faces"), batch_sizes=[1]))
+    face_network.save(published_names.extract({"fan": FaceNetwork()})["fan"], run)
+    export.run(export.Arguments(run=str(run), output=str(tmp_path / "faces"), batch_sizes=[1]))
 
     model, translator = LocalModel(tmp_path / "faces"), Translator.from_run(run)
     random = np.random.default_rng(0)

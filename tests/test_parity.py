@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stargan_tf.networks import face_alignment, face_masks, layers, normalization
+from stargan_tf.networks import face_masks, face_network, layers, normalization
 from tests import parity
 
 REFERENCE = parity.Path(__file__).parent / "reference"
@@ -66,14 +66,14 @@ def test_other_masks_fail(monkeypatch, change):
 
 
 def test_a_face_network_with_other_coordinates_fails(monkeypatch):
-    append = face_alignment._append_coordinates
+    append = face_network._append_coordinates
 
     def swapped(x):
         channels = x.shape[-1]
         return tf.gather(append(x), [*range(channels), channels + 1, channels, channels + 2], axis=-1)
 
-    monkeypatch.setattr(face_alignment, "_append_coordinates", swapped)
-    rows = parity.check_face_alignment(parity.Reference(REFERENCE / "fan.npz", "float32"))
+    monkeypatch.setattr(face_network, "_append_coordinates", swapped)
+    rows = parity.check_face_network(parity.Reference(REFERENCE / "fan.npz", "float32"))
     assert {row.name for row in rows if not row.ok} >= {"heatmap", "mask1", "landmarks"}
 
 

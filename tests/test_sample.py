@@ -21,7 +21,7 @@ def test_translation_is_what_is_done_if_no_mode_is_named(trained_run, images_pat
         ("translate", {"--source": "nowhere"}, "there is no file or folder 'nowhere' (--source)"),
         ("", {"--source": "empty"}, "there is no image in 'empty' (--source)"),
         ("", {"--output": "full"}, "'full' exists and is not empty"),
-        ("", {"--psi": "0.5 2"}, "--psi is 2.0; it must be between 0 and 1"),
+        ("", {"--psi": "0.5 2"}, "--psi is 2; it must be between 0 and 1"),
         ("", {"--psi": "1 1.0"}, "it must be one or more different numbers"),
         ("", {"--styles": "0"}, "--styles is 0; it must be at least 1 without --reference and --style"),
         ("", {"--checkpoint": "best"}, "has no best checkpoint"),

@@ -10,9 +10,9 @@ import tensorflow as tf
 from data_prep import images_to_tfrecords
 from stargan_tf import train
 from stargan_tf.inference.translator import Translator
-from stargan_tf.interop import pytorch
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.networks import published_names
 from stargan_tf.networks.face_masks import find_masks
+from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.runs import face_network, run_directory
 from stargan_tf.runs.checkpoints import load_ema
 from tests.fixtures import TINY, flags
@@ -22,7 +22,8 @@ from tests.fixtures import TINY, flags
 def data(images_path, tmp_path_factory) -> Path:
     """The smallest images that the high-pass skip works on, 32 px."""
     path = tmp_path_factory.mktemp("faces") / "data"
-    images_to_tfrecords.run(images_to_tfrecords.Arguments(str(images_path), str(path), image_size=32, encoding="png"))
+    settings = {"image_size": 32, "encoding": "png"}
+    images_to_tfrecords.run(images_to_tfrecords.Arguments(input=str(images_path), output=str(path), **settings))
     return path
 
 
@@ -31,7 +32,7 @@ def faces(tmp_path_factory) -> Path:
     """The file of a face alignment network with random weights."""
     run = tmp_path_factory.mktemp("faces")
     keras.utils.set_random_seed(0)
-    tensors = pytorch.extract({"fan": FaceAlignmentNetwork()})["fan"]
+    tensors = published_names.extract({"fan": FaceNetwork()})["fan"]
     face_network.save(tensors, run)
     return run / "face_network.npz"
 
@@ -72,6 +73,17 @@ def test_a_choice_must_be_made(data, tmp_path, capsys):
     run = tmp_path / "run"
     assert train.main(arguments(data, run)) == 2
     assert "give one with --face_network FILE, or train without masks by --model.face_masks false" in (
+        capsys.readouterr().err
+    )
+    assert not run.exists()
+
+
+def test_a_published_file_of_another_network(data, tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    file, run = tmp_path / "wing.ckpt", tmp_path / "run"
+    torch.save({"state_dict": {"l0.bias": torch.zeros(99)}}, file)
+    assert train.main(arguments(data, run, "--face_network", str(file))) == 2
+    assert f"{str(file)!r} holds no face alignment network: the weights do not fit the networks; missing: fan/" in (
         capsys.readouterr().err
     )
     assert not run.exists()

@@ -1,6 +1,5 @@
 """Where images come from: folders, tables, archives, data sets; and how the bytes of one are read."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data_prep.sources.archives import SUFFIXES as ARCHIVE_SUFFIXES
@@ -34,20 +33,20 @@ class SourceOptions:
     """What the sources need to know beside the input.
 
     Args:
-        images: folder that relative paths in a table begin from, by default the table's.
+        images: folder that relative paths in a table begin from; by default the table's.
         path_column: column of a table with paths.
         label_column: column of a table with domains.
-        split_column: column of a table with train or val.
-        domain: rules for CelebA's attributes, like `male=+Male`.
-        image_feature: feature of a data set with the image.
-        label_feature: feature of a data set with the label.
+        split_column: column of a table with train or val; by default a hash decides.
+        domain: rules for CelebA's attributes, like "male=+Male"; may be given several times.
+        image_feature: feature with the image, of a TensorFlow Datasets input.
+        label_feature: feature with the label, of a TensorFlow Datasets input.
     """
 
     images: str | None = None
     path_column: str = "path"
     label_column: str = "label"
     split_column: str | None = None
-    domain: Sequence[str] = ()
+    domain: tuple[str, ...] = ()
     image_feature: str = "image"
     label_feature: str = "label"
 

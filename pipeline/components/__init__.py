@@ -1,1 +1,1 @@
-"""The stages: each a function of directories, runnable alone as `python -m pipeline.components.NAME`."""
+"""The stages: each is a function of directories, and runs alone as `python -m pipeline.components.NAME`."""

@@ -5,7 +5,7 @@ last in the same way, on the same data, with the same networks and seed. `pipeli
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +16,15 @@ from pipeline.decision import Limits
 from pipeline.model_fingerprint import fingerprint
 from stargan_tf.base import cache_directory, command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import PositiveInt
 from stargan_tf.base.writing import whole_directory
+from stargan_tf.evaluation.settings import Measurement
 from stargan_tf.runs import run_directory
 
 if TYPE_CHECKING:
     from stargan_tf.data.records import DataDirectory
+    from stargan_tf.evaluation.protocol import Evaluator
     from stargan_tf.inference.translator import Translator
-    from stargan_tf.metrics.extractors import FeatureExtractor
-    from stargan_tf.metrics.perceptual import PerceptualDistance
 
 PROGRAM = "python -m pipeline.components.evaluator"
 DESCRIPTION = (
@@ -32,48 +33,16 @@ DESCRIPTION = (
 )
 NOT_BLESSED_EXIT_CODE = 1
 
-_LEAST = {"outputs": 2, "sources": 1, "styles": 2, "neighbours": 10, "seed": 0, "batch_size": 1}
-
 
 @dataclass(frozen=True)
-class Measurement:
-    """How models are measured.
+class GridMeasurement(Measurement):
+    """How a model is measured, and shown.
 
     Args:
-        extractor: gives the features of FID and its kind: classifier (trained on the data, offline), inception,
-            inception:WEIGHTS_FILE, or FILE.onnx.
-        distance: between outputs of one source: classifier, or FILE.onnx:LINEAR_WEIGHTS.npz.
-        outputs: styles that each source is translated in.
-        sources: validation images taken of each domain; by default all.
-        styles: latent codes, and references, tried for each source and target where factors are known; also in grids.
-        neighbours: images of a task, real and generated, whose features are kept for KID and nearest neighbours.
-        seed: of latent codes and of the choice of references.
-        batch_size: images translated at once.
-        grid_sources: images in the grids of translations.
-        deterministic: whether operations of the whole process give the same bits every time on GPUs as well.
+        grid_sources: images in the grids of translations, which show `styles` styles of each domain.
     """
 
-    extractor: str = "classifier"
-    distance: str = "classifier"
-    outputs: int = 10
-    sources: int | None = None
-    styles: int = 3
-    neighbours: int = 5000
-    seed: int = 0
-    batch_size: int = 16
-    grid_sources: int = 6
-    deterministic: bool = True
-
-    def check(self) -> None:
-        """Checks every value.
-
-        Raises:
-            UserError: the first mistake found.
-        """
-        for name, least in (_LEAST | {"grid_sources": 1}).items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UserError(f"{name} is {value}; it must be at least {least}")
+    grid_sources: PositiveInt = 6
 
 
 @dataclass(frozen=True)
@@ -99,7 +68,7 @@ class Arguments:
     blessing: str
     blessed_model: str | None = None
     limits: Limits = field(default_factory=Limits)
-    measurement: Measurement = field(default_factory=Measurement)
+    measurement: GridMeasurement = field(default_factory=GridMeasurement)
     cache: str | None = None
 
 
@@ -113,7 +82,7 @@ def run(arguments: Arguments) -> int:
         UserError: a mistake in the arguments, data or models, or an output that is not empty.
     """
     arguments.limits.check()
-    arguments.measurement.check()
+    command_line.check_ranges(arguments.measurement, "measurement.")
     for output in (arguments.evaluation, arguments.blessing):
         check_output(output)
     for flag, model in (("model", arguments.model), ("blessed_model", arguments.blessed_model)):
@@ -124,28 +93,21 @@ def run(arguments: Arguments) -> int:
         import tensorflow as tf
 
         from stargan_tf.data.records import open_data_directory
-        from stargan_tf.metrics import extractors, perceptual
+        from stargan_tf.evaluation.run_evaluation import open_evaluator
 
         if arguments.measurement.deterministic:
             tf.config.experimental.enable_op_determinism()
         data = open_data_directory(arguments.examples)
-    extractor = extractors.load_extractor(arguments.measurement.extractor, data, cache)
-    distance = perceptual.load_distance(arguments.measurement.distance, data, cache)
-    return _evaluate(arguments, data, extractor, distance, cache)
+    evaluator = open_evaluator(arguments.measurement, tuple(arguments.limits.modes), data, cache)
+    return _evaluate(arguments, data, evaluator, cache)
 
 
-def _evaluate(
-    arguments: Arguments,
-    data: "DataDirectory",
-    extractor: "FeatureExtractor",
-    distance: "PerceptualDistance",
-    cache: Path,
-) -> int:
+def _evaluate(arguments: Arguments, data: "DataDirectory", evaluator: "Evaluator", cache: Path) -> int:
     """Measures, decides and writes; gives the exit code."""
     from pipeline.sample_grids import SampleGrids
 
     measurement = arguments.measurement
-    measure = _measure_with(arguments, data, extractor, distance, cache)
+    measure = _measure_with(measurement, data, evaluator, cache)
     grids = SampleGrids(data, measurement.grid_sources, measurement.styles, measurement.seed)
     translator = _load(arguments.model, "model", measurement.batch_size)
     candidate, pictures = measure(translator), {"candidate": grids.draw(translator)}
@@ -184,35 +146,18 @@ def _evaluate(
     return NOT_BLESSED_EXIT_CODE if reasons else 0
 
 
-def _measure_with(arguments: Arguments, data: "DataDirectory", extractor, distance, cache: Path):
+def _measure_with(
+    measurement: Measurement, data: "DataDirectory", evaluator: "Evaluator", cache: Path
+) -> Callable[["Translator"], dict[str, Any]]:
     """Returns a function of a translator that measures it."""
-    from stargan_tf.data.records import fingerprint as data_fingerprint
-    from stargan_tf.evaluation.protocol import Evaluator
-    from stargan_tf.evaluation.settings import ProtocolSettings
-    from stargan_tf.metrics import known_factors
-
-    measurement = arguments.measurement
-    settings = ProtocolSettings(
-        modes=tuple(arguments.limits.modes),
-        outputs=measurement.outputs,
-        sources=measurement.sources,
-        seed=measurement.seed,
-        neighbours=measurement.neighbours,
-    )
-    evaluator = Evaluator(data, settings, extractor, distance, data_fingerprint(data), cache)
-    has_known_factors = known_factors.has_known_factors(data)
+    from stargan_tf.evaluation.run_evaluation import measure_known_factors
+    from stargan_tf.metrics.known_factors import has_known_factors
 
     def measure(translator: "Translator") -> dict[str, Any]:
         # What is done stays in the cache: the blessed model of today is measured again tomorrow.
         result = evaluator.evaluate(translator, cache / "evaluations")
-        result[decision.KNOWN_FACTORS] = (
-            known_factors.evaluate(
-                translator, data, measurement.sources or 50, measurement.styles, seed=measurement.seed
-            )
-            if has_known_factors
-            else None
-        )
-        return result
+        factors = measure_known_factors(translator, data, measurement) if has_known_factors(data) else None
+        return result | {decision.KNOWN_FACTORS: factors}
 
     return measure
 
@@ -239,7 +184,8 @@ def _load(model: str, flag: str, batch_size: int) -> "Translator":
 def _cannot_be_measured(run: Path, data: "DataDirectory") -> str | None:
     """Returns why a blessed model cannot be measured on the data; it may be older than a change of the domains."""
     config = run_directory.load_config(run)
-    if tuple(config.domains) != data.domains:
+    assert config.domains is not None  # known since the run was started
+    if config.domains != data.domains:
         names = (", ".join(domains) for domains in (config.domains, data.domains))
         return "the blessed model has the domains {}, the data {}".format(*names)
     if config.model.size != data.image_size:

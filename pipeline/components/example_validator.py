@@ -1,7 +1,7 @@
 """ExampleValidator: `python -m pipeline.components.example_validator --statistics DIR --output DIR [--schema DIR]`.
 
-Compares a data set with what is asked of any, and with the schema of the last good run. What is found is written
-first; then the stage fails if anything of it is blocking, so that nothing is trained on such data.
+Compares a data set with absolute thresholds and with the schema of the last good run. The anomalies are written first;
+then the stage fails if any of them is blocking, so that nothing is trained on such data.
 """
 
 import sys
@@ -23,7 +23,7 @@ BLOCKED_EXIT_CODE = 1
 
 
 class BlockingAnomalies(UserError):
-    """The data set must not be trained on; anomalies.json is written, the message has every reason."""
+    """The data set must not be trained on; anomalies.json is written, and the message lists all reasons."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Arguments:
     Args:
         statistics: directory that statistics_gen wrote.
         output: directory to write, new or empty: anomalies.json.
-        schema: directory that schema_gen wrote in the last good run; without one, only the data itself is judged.
-        thresholds: how far the data may be off.
+        schema: directory that schema_gen wrote in the last good run; without one, only absolute thresholds apply.
+        thresholds: how much the data may differ.
     """
 
     statistics: str
@@ -48,12 +48,14 @@ def run(arguments: Arguments) -> None:
 
     Raises:
         BlockingAnomalies: something is wrong that blocks; the output is written all the same.
-        UserError: a threshold out of range, no statistics or schema, or an output that is not empty.
+        UserError: a threshold out of range, missing statistics or schema, or an output that is not empty.
     """
     if mistake := arguments.thresholds.mistake():
         raise UserError(f"--thresholds.{mistake}")
     statistics = artifacts.read_json(arguments.statistics, artifacts.STATISTICS_FILE, "statistics")
-    schema = arguments.schema and artifacts.read_json(arguments.schema, artifacts.SCHEMA_FILE, "schema")
+    schema = None
+    if arguments.schema is not None:
+        schema = artifacts.read_json(arguments.schema, artifacts.SCHEMA_FILE, "schema")
     found = anomalies.find(statistics, schema, arguments.thresholds)
     blocking = [anomaly["reason"] for anomaly in found if anomaly["blocking"]]
     with whole_directory(arguments.output) as directory:

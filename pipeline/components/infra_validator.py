@@ -1,8 +1,8 @@
 """InfraValidator: `python -m pipeline.components.infra_validator --model DIR --output DIR`.
 
-A model that is right may still not serve: a file is missing, an operation is unknown, an answer takes minutes. So a
-process that has TensorFlow and nothing else loads the SavedModel and answers the warm-up requests that TF Serving will
-send it.
+A good model may still be impossible to serve: a file is missing, an operation is unknown, an answer takes minutes. So
+a process that has TensorFlow and nothing else loads the SavedModel and answers the warm-up requests that TF Serving
+will send to it.
 """
 
 import json
@@ -20,6 +20,7 @@ from pipeline import artifacts
 from pipeline.model_fingerprint import fingerprint
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import PositiveFloat
 from stargan_tf.serving.served_model import invalid_request
 
 PROGRAM = "python -m pipeline.components.infra_validator"
@@ -30,12 +31,12 @@ DESCRIPTION = (
 NOT_BLESSED_EXIT_CODE = 1
 
 _BARE_PROCESS = Path(__file__).parent.parent / "bare_process.py"
-# Where programs, drivers and devices are; all else of the environment is kept from the bare process.
+# Where programs, drivers and devices are; the bare process gets no other part of the environment.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
-# Importing TensorFlow takes seconds, on a busy machine a minute; it is not the model's fault, so its time is apart.
+# Importing TensorFlow takes seconds, on a busy machine a minute; that does not count against the model.
 _IMPORT_SECONDS = 600
-_SHOWN = 3  # Requests that are not answered are told one by one up to here.
-_LONGEST = 300  # Letters of what TensorFlow says.
+_SHOWN = 3  # number of unanswered requests that are listed one by one
+_LONGEST = 300  # characters of an error of TensorFlow
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Arguments:
 
     model: str
     output: str
-    time_limit: float = 600.0
+    time_limit: PositiveFloat = 600.0
 
 
 def run(arguments: Arguments) -> int:
@@ -62,8 +63,6 @@ def run(arguments: Arguments) -> int:
     Raises:
         UserError: no model, a limit out of range, or an output that is not empty.
     """
-    if not arguments.time_limit > 0:
-        raise UserError(f"--time_limit is {arguments.time_limit}; it must be above 0")
     model = Path(arguments.model) / artifacts.SERVING_MODEL
     if not model.is_dir():
         raise UserError(f"--model {arguments.model!r} has no directory {artifacts.SERVING_MODEL}; the Trainer makes it")
@@ -80,22 +79,22 @@ def run(arguments: Arguments) -> int:
 
 
 def examine(model: Path, time_limit: float) -> tuple[list[str], dict[str, Any]]:
-    """Finds out why a model cannot be served.
+    """Finds the reasons why a model cannot be served.
 
     Args:
         model: the SavedModel.
         time_limit: seconds to load it and to answer all its warm-up requests.
 
     Returns:
-        Sentences, none if it can be served; and facts: `requests` with signature, rows and seconds of each answer, and
-        `load_seconds`.
+        Sentences, none if it can be served; and facts: `load_seconds`, and `requests` with signature, rows and seconds
+        of each answer.
     """
     if reason := _incomplete(model):
         return [reason], {}
     with tempfile.TemporaryDirectory() as directory:
         try:
             requests = _write_requests(model, Path(directory) / "requests")
-        except Exception as error:  # TensorFlow and protobuf have several for damaged files.
+        except Exception as error:  # TensorFlow and protobuf raise several kinds for damaged files
             return [f"the warm-up requests cannot be read: {str(error).partition(chr(10))[0]}"], {}
         if not requests:
             return ["there are no warm-up requests"], {}
@@ -104,7 +103,7 @@ def examine(model: Path, time_limit: float) -> tuple[list[str], dict[str, Any]]:
 
 
 def _incomplete(model: Path) -> str | None:
-    """Returns which part of an exported model is missing or damaged, of those that are not TensorFlow's."""
+    """Returns which part of an exported model that TensorFlow does not check is missing or damaged."""
     from stargan_tf.serving.model_card import CARD_FILE
 
     if not (model / "saved_model.pb").is_file():
@@ -122,7 +121,7 @@ def _incomplete(model: Path) -> str | None:
 
 
 def _write_requests(model: Path, path: Path) -> list[dict[str, Any]]:
-    """Writes the warm-up requests for the bare process; gives signature and number of rows of each."""
+    """Writes the warm-up requests for the bare process; returns signature and number of rows of each."""
     with command_line.quiet_start():
         import tensorflow as tf
 
@@ -144,14 +143,14 @@ def _write_requests(model: Path, path: Path) -> list[dict[str, Any]]:
 
 
 def _run_bare_process(model: Path, work: Path, time_limit: float) -> tuple[list[dict[str, Any]], str | None]:
-    """Runs the bare process; gives what it told and, if it did not end by itself, how it ended."""
+    """Runs the bare process; returns its events and, if it did not end by itself, how it ended."""
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment |= {"HOME": str(work), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    told, errors = work / "told", work / "errors"
-    with told.open("wb") as stdout, errors.open("wb") as stderr:
+    output, errors = work / "output", work / "errors"
+    with output.open("wb") as stdout, errors.open("wb") as stderr:
         try:
             process = subprocess.run(
-                # -I: neither the working directory nor PYTHON* nor the user's packages are searched for modules.
+                # -I: no modules from the working directory, PYTHON* variables or the user's packages
                 [sys.executable, "-I", _BARE_PROCESS, model.resolve(), work / "requests", str(time_limit)],
                 cwd=work,
                 env=environment,
@@ -163,7 +162,7 @@ def _run_bare_process(model: Path, work: Path, time_limit: float) -> tuple[list[
             code = process.returncode
         except subprocess.TimeoutExpired:
             code = -signal.SIGALRM
-    events = [json.loads(line) for line in told.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    events = [json.loads(line) for line in output.read_text().splitlines(keepends=True) if line.endswith("\n")]
     if code == 0:
         return events, None
     if code == -signal.SIGALRM:
@@ -176,7 +175,7 @@ def _run_bare_process(model: Path, work: Path, time_limit: float) -> tuple[list[
 def _judge(
     requests: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], end: str | None, time_limit: float
 ) -> tuple[list[str], dict[str, Any]]:
-    """Makes reasons and facts of what the bare process told."""
+    """Makes reasons and facts from the events of the bare process."""
     load = next((event for event in events if event["event"] == "load"), {})
     answers = [event for event in events if event["event"] == "answer"]
     names = [f"{request['signature']}, {request['rows']} rows" for request in requests]
@@ -211,7 +210,7 @@ def _judge(
 
 
 def _one_line(message: str) -> str:
-    """Takes the model's own sentence, if there is one, out of what TensorFlow says; else what it says, not too long."""
+    """Shortens an error of TensorFlow to the model's own sentence, or else to one line of limited length."""
     if "assertion failed: [" in message:
         return str(invalid_request(message))
     return " ".join(message.split())[:_LONGEST]

@@ -1,8 +1,8 @@
 """Pusher: `python -m pipeline.components.pusher --model DIR --model_blessing DIR --infra_blessing DIR --serving DIR`.
 
 A blessed model becomes the next version in the directory that TF Serving reads. `--rollback N` brings back an earlier
-one: its content is published once more, under the next number. TF Serving takes the highest number by default, and a
-number that once meant one model never means another, to no cache and in no log.
+one: its content is published once more, under the next number. TF Serving takes the highest number by default, and in
+caches and logs a number must never stand for two models.
 """
 
 import sys
@@ -17,6 +17,7 @@ from pipeline.model_fingerprint import fingerprint
 from pipeline.serving_directory import ServingDirectory
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import PositiveInt
 from stargan_tf.base.writing import whole_directory
 from stargan_tf.serving import deployment
 
@@ -36,8 +37,8 @@ class Arguments:
         serving: directory of the model, on a local or mounted file system; its last part is the model's name, and
             versions become directories in it.
         model: Model artifact, whose Format-Serving/ is published.
-        model_blessing: what the Evaluator says of it.
-        infra_blessing: what the InfraValidator says of it.
+        model_blessing: ModelBlessing of the Evaluator.
+        infra_blessing: InfraBlessing of the InfraValidator.
         output: directory to write, new or empty: pushed.json; by default nothing is written.
         keep: number of newest versions that stay; versions that serving/models.config lists stay, too.
         rollback: number of an earlier version to publish once more, in place of a model.
@@ -48,12 +49,12 @@ class Arguments:
     model_blessing: str | None = None
     infra_blessing: str | None = None
     output: str | None = None
-    keep: int = 3
+    keep: PositiveInt = 3
     rollback: int | None = None
 
 
 def run(arguments: Arguments) -> int:
-    """Publishes as the arguments say.
+    """Publishes a model, or an earlier version once more.
 
     Returns:
         The exit code: 0 if the model is published, 1 if it is not blessed.
@@ -74,7 +75,7 @@ def run(arguments: Arguments) -> int:
             return NOT_BLESSED_EXIT_CODE
     with serving.locked():
         if arguments.rollback is None:
-            version, is_new = serving.publish(Path(arguments.model) / artifacts.SERVING_MODEL)
+            version, is_new = serving.publish(_serving_model(arguments))
         else:
             version, is_new = serving.publish_again(arguments.rollback)
             sizes = [1]  # Only for files that are missing; those for batching were written with the first version.
@@ -84,7 +85,7 @@ def run(arguments: Arguments) -> int:
         removed = serving.prune(arguments.keep, deployment.listed_versions(serving.path))
     record = serving.record(version)
     _write_result(arguments, {"pushed": True, "version": version, "path": str(path), "reasons": [], **record})
-    newest = "" if is_newest else ", and is not the newest: it stays so, since newer ones were published on purpose"
+    newest = "" if is_newest else "; it is not the newest, since newer ones were published on purpose"
     known = "" if is_new else f", which was published before{newest}"
     print(f"version {version} of {serving.path.name}: {path}{known}")
     for sentence in [*sentences, *(f"version {number} is removed" for number in removed)]:
@@ -94,8 +95,6 @@ def run(arguments: Arguments) -> int:
 
 def _check(arguments: Arguments) -> None:
     """Finds mistakes in the flags."""
-    if arguments.keep < 1:
-        raise UserError(f"--keep is {arguments.keep}; it must be at least 1")
     if "://" in arguments.serving:
         raise UserError(
             f"--serving {arguments.serving!r} is not a local or mounted directory; elsewhere a version would not "
@@ -110,16 +109,23 @@ def _check(arguments: Arguments) -> None:
         raise UserError(f"--{missing} is missing; give the model and both blessings, or --rollback a version")
 
 
+def _serving_model(arguments: Arguments) -> Path:
+    """The SavedModel; of arguments that are checked and not a rollback."""
+    assert arguments.model is not None
+    return Path(arguments.model) / artifacts.SERVING_MODEL
+
+
 def _read_blessings(arguments: Arguments) -> tuple[list[str], list[int]]:
-    """Reads both blessings; gives why the model is not blessed, and the batch sizes that it was tried with."""
-    model = Path(arguments.model) / artifacts.SERVING_MODEL
+    """Reads both blessings; returns why the model is not blessed, and the batch sizes of its warm-up requests."""
+    model = _serving_model(arguments)
     if not (model / "saved_model.pb").is_file():
         raise UserError(f"--model {arguments.model!r} has no SavedModel in {artifacts.SERVING_MODEL}")
-    print_of_model = fingerprint(model)
-    reasons, sizes = [], []
+    content = fingerprint(model)
+    reasons: list[str] = []
+    sizes: list[int] = []
     for flag, stage in (("model_blessing", "Evaluator"), ("infra_blessing", "InfraValidator")):
         blessing = artifacts.read_blessing(getattr(arguments, flag), flag)
-        if blessing.get("fingerprint") != print_of_model:
+        if blessing.get("fingerprint") != content:
             raise UserError(
                 f"--{flag} {getattr(arguments, flag)!r} is of another model than --model {arguments.model!r}"
             )

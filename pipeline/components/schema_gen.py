@@ -1,7 +1,7 @@
 """SchemaGen: `python -m pipeline.components.schema_gen --statistics DIR --output DIR`.
 
-The schema is what a later data set is judged by: domains in their order, the size of images, and counts and
-distributions of each split. How far a later one may be off is not in it: that is configuration (`example_validator`).
+A later data set is compared with the schema: domains in their order, the size of images, and counts and distributions
+of each split. How much a later one may differ is not in it: that is configuration (`example_validator`).
 """
 
 import sys
@@ -17,9 +17,9 @@ from stargan_tf.base.writing import whole_directory
 from stargan_tf.data.records import SUBSETS, split_name
 
 PROGRAM = "python -m pipeline.components.schema_gen"
-DESCRIPTION = "Writes down what a data set is like, for later ones to be judged by."
+DESCRIPTION = "Describes a data set, so that later ones can be compared with it."
 
-# What is compared with a later data set.
+# Distributions that are compared with those of a later data set.
 DISTRIBUTIONS = ("brightness", "source_width", "source_height", "source_aspect")
 
 
@@ -55,7 +55,7 @@ def run(arguments: Arguments) -> None:
 
 
 def describe(statistics: Mapping[str, Any]) -> dict[str, Any]:
-    """Takes out of statistics what a later data set is judged by.
+    """Extracts from statistics what a later data set is compared with.
 
     Args:
         statistics: content of the statistics.json that statistics_gen wrote.

@@ -1,8 +1,8 @@
 """StatisticsGen: `python -m pipeline.components.statistics_gen --examples DIR --output DIR`.
 
-The Beam job counts while it writes, so nothing is counted again here. This stage makes sure that the counts are those
-of the data that is there, adds what the lists of the job tell (rejected images and duplicates by domain), and writes
-it all in TFX's places.
+The Beam job counts while it writes, so nothing is counted again here. This stage checks that the counts belong to the
+data, adds counts from the lists of the job (rejected images and duplicates by domain), and writes everything where TFX
+expects it.
 """
 
 import json
@@ -25,7 +25,7 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_directory
 
 PROGRAM = "python -m pipeline.components.statistics_gen"
-DESCRIPTION = "Takes the statistics of a data directory out of it, checked against its manifest."
+DESCRIPTION = "Extracts the statistics of a data directory, checked against its manifest."
 
 _LISTS = (REJECTED_FILE, DUPLICATES_FILE, NEAR_DUPLICATES_FILE)
 
@@ -73,7 +73,7 @@ def _check_file(path: Path, manifest: dict[str, Any]) -> None:
 
 
 def _collect(examples: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The statistics of the job, with its settings and with counts of its lists by domain."""
+    """The statistics of the job, with its settings and with counts from its lists by domain."""
     statistics = json.loads((examples / description.STATISTICS_FILE).read_text(encoding="utf-8"))
     in_shards = sum(entry.get("examples", 0) for entry in manifest["files"].values())
     if in_shards != statistics["num_written"]:

@@ -10,14 +10,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pipeline import artifacts
 from stargan_tf import export, train
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_directory
-from stargan_tf.config import Config, DataConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, flatten, preset
+from stargan_tf.config import flatten, preset
+from stargan_tf.serving.export_settings import ExportSettings
 
 PROGRAM = "python -m pipeline.components.trainer"
 DESCRIPTION = (
@@ -34,58 +35,15 @@ class Stopped(Exception):
         self.exit_code = exit_code
 
 
-@dataclass(frozen=True)
-class ExportSettings:
-    """How the trained model is served, see stargan_tf.export.
+@dataclass(frozen=True, kw_only=True)
+class Settings(train.Settings):
+    """What decides the model beside the data, and how it is served.
 
     Args:
-        precision: of the exported networks.
-        batch_sizes: numbers of rows that a server merges requests to, rising.
-        max_rows: requests with more rows are refused.
-        max_pixels: images whose header announces more pixels are refused.
-        licence: of the weights, for the model card.
-        checkpoint: of the run, latest or best by the evaluations during training.
-    """
-
-    precision: Literal["float32", "bfloat16"] = "float32"
-    batch_sizes: list[int] = field(default_factory=lambda: [1, 2, 4, 8])
-    max_rows: int = 32
-    max_pixels: int = 50_000_000
-    licence: str = "not stated"
-    checkpoint: Literal["latest", "best"] = "latest"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the model beside the data.
-
-    Args:
-        preset: settings to start from: afhq_256, celeba_hq_256 or quickstart.
-        face_network: face alignment network for the high-pass skip: a published PyTorch file, or the directory of a
-            run that has one.
-        domains: names of the domains, in order; by default those of the data.
-        model: the networks.
-        losses: the objective.
-        optimizers: Adam and the moving average.
-        input: batches and augmentation.
-        training: length, precision and records of the run.
         export: how the trained model is served.
     """
 
-    preset: str | None = None
-    face_network: str | None = None
-    domains: tuple[str, ...] | None = None
-    model: ModelConfig = field(default_factory=ModelConfig)
-    losses: LossConfig = field(default_factory=LossConfig)
-    optimizers: OptimizerConfig = field(default_factory=OptimizerConfig)
-    input: DataConfig = field(default_factory=DataConfig)
-    training: RunConfig = field(default_factory=RunConfig)
     export: ExportSettings = field(default_factory=ExportSettings)
-
-    @property
-    def config(self) -> Config:
-        """The part that training knows."""
-        return Config(self.domains, self.model, self.losses, self.optimizers, self.input, self.training)
 
 
 @dataclass(frozen=True)
@@ -125,11 +83,11 @@ def run(arguments: Arguments) -> None:
     if arguments.anomalies is not None:
         _refuse_blocked(arguments.anomalies)
     model, training = work / "models" / arguments.name, work / "run"
-    to_export = export.Arguments(str(training), str(model), **vars(settings.export))
+    to_export = export.Arguments(run=str(training), output=str(model), **vars(settings.export))
     export.check(to_export)
     base = None if arguments.base_model is None else str(Path(arguments.base_model) / artifacts.RUN)
-    config = {name: getattr(settings, name) for name in Config.__dataclass_fields__}
-    code = train.run(train.Arguments(arguments.examples, str(training), settings.face_network, base, **config))
+    to_train = {name: value for name, value in vars(settings).items() if name != "export"}
+    code = train.run(train.Arguments(data=arguments.examples, run=str(training), init_from=base, **to_train))
     if code:
         raise Stopped(code)
     shutil.rmtree(work / "models", ignore_errors=True)  # Of an attempt that was killed after training.

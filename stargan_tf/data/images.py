@@ -40,23 +40,24 @@ class UnreadableImage(ValueError):
     """Bytes that cannot be decoded as an image; the message is the reason."""
 
 
-def open_image(data: bytes) -> Image.Image:
+def open_image(data: bytes, formats: Sequence[str] = FORMATS) -> Image.Image:
     """Reads the header of an image; pixels are decoded later.
 
     Args:
         data: an encoded image.
+        formats: Pillow's names of the formats that are read.
 
     Returns:
         The image as it is stored: `size` and `mode` are known.
 
     Raises:
-        UnreadableImage: the bytes are not an image of one of `FORMATS`, or its header is damaged.
+        UnreadableImage: the bytes are not an image of one of `formats`, or its header is damaged.
     """
     if not data:
         raise UnreadableImage("empty file")
     Image.init()  # Or Pillow does not know the less common of these formats.
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=tuple(formats))
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ... for bad files.
         # Pillow's message for an unknown format names a BytesIO object, which tells nobody anything.
         reason = "not an image" if "cannot identify image file" in str(error) else str(error)

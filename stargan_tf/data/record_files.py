@@ -20,7 +20,7 @@ _DAMAGED, _HIDDEN = -1, -2
 class Place(NamedTuple):
     """Where a record is.
 
-    Args:
+    Attributes:
         file: path of the file.
         number: which record of the file, from 0.
         offset: where it begins in the file, in bytes; None if a damage before it hides it.

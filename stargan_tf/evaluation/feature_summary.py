@@ -1,4 +1,4 @@
-"""What is kept of the features of many images: moments of all, and a sample for what compares features one by one."""
+"""Summary of the features of many images: moments of all, and a sample for metrics that compare single features."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,19 +9,19 @@ from stargan_tf.metrics.frechet import Moments
 
 
 class FeatureSummary:
-    """Takes in the features of a known number of images in their order, in memory that does not grow with it.
+    """Collects the features of a known number of images, in order, in memory that does not grow with that number.
 
-    The sample is drawn beforehand, by number, so that it depends neither on the features nor on how they come.
+    The sample is drawn beforehand, by index, so it depends neither on the features nor on the batches they come in.
 
     Args:
         extractor: where the features come from.
         total: number of images.
-        limit: images of which the features themselves are kept at most.
-        seed: words of the seed that draws them.
+        limit: size of the sample; of fewer images all features are kept.
+        seed: words of the seed that draws the sample.
 
     Attributes:
-        moments: of all features taken in so far.
-        sample: features kept, [min(total, limit), D] float32, complete when all are taken in.
+        moments: of all features so far.
+        sample: features kept, [min(total, limit), D] float32; complete once all images are added.
     """
 
     def __init__(self, extractor: FeatureExtractor, total: int, limit: int, seed: Sequence[int]):
@@ -32,7 +32,7 @@ class FeatureSummary:
         self.sample = np.zeros((count, extractor.dim), np.float32)
 
     def add(self, features: np.ndarray) -> None:
-        """Takes in the features [N, D] of the next images."""
+        """Adds the features [N, D] of the next images."""
         first = self.moments.count
         start, stop = np.searchsorted(self._positions, (first, first + len(features)))
         self.sample[start:stop] = features[self._positions[start:stop] - first]

@@ -1,4 +1,4 @@
-"""How far an evaluation has come, on disk, so that one that was killed goes on."""
+"""Progress of an evaluation on disk, from which one that was killed goes on."""
 
 import json
 import time
@@ -13,10 +13,10 @@ from stargan_tf.evaluation.tasks import Task
 
 
 class TaskProgress:
-    """What is known of a task while its sources are translated.
+    """State of a task while its sources are translated.
 
     Args:
-        generated: of the translations so far.
+        generated: features of the translations so far.
         done: sources translated so far.
         distances: sum of the mean distances between the translations of each source.
     """
@@ -25,7 +25,7 @@ class TaskProgress:
         self.generated, self.done, self.distances = generated, done, distances
 
     def add(self, features: np.ndarray, distances: list[float]) -> None:
-        """Takes in the next sources: features of all their translations, source by source, and a distance of each."""
+        """Adds the next sources: features of all their translations, source by source, and one distance per source."""
         self.generated.add(features)
         for distance in distances:
             self.distances += float(distance)
@@ -33,12 +33,12 @@ class TaskProgress:
 
 
 class WorkDirectory:
-    """Keeps results of finished tasks, and now and then the progress of the one that is not.
+    """Keeps the results of finished tasks and, from time to time, the progress of the current one.
 
     Every file is written under another name and renamed, so a kill at any moment costs the time since the last save.
 
     Args:
-        path: the directory, of one evaluation alone; None keeps nothing.
+        path: the directory, used by one evaluation only; None keeps nothing.
         save_seconds: time between saves of the progress of a task.
     """
 
@@ -56,7 +56,7 @@ class WorkDirectory:
             return None
 
     def finish(self, task: Task, result: dict[str, Any]) -> None:
-        """Keeps the result of a task, in place of its progress."""
+        """Keeps the result of a task and deletes its progress."""
         if self._path is None:
             return
         writing.write_json(self._file(task, "json"), result)
@@ -70,7 +70,7 @@ class WorkDirectory:
         return TaskProgress(FeatureSummary.from_arrays(arrays), int(arrays["done"]), float(arrays["distances"]))
 
     def save(self, task: Task, progress: TaskProgress, now: bool = False) -> None:
-        """Keeps the progress of a task, if it is `now` or time for it."""
+        """Keeps the progress of a task if `now`, or if the last save is long enough ago."""
         if self._path is None or not (now or time.monotonic() >= self._saved + self._save_seconds):
             return
         state = {"done": np.array(progress.done), "distances": np.array(progress.distances)}
@@ -78,6 +78,7 @@ class WorkDirectory:
         self._saved = time.monotonic()
 
     def _file(self, task: Task, ending: str) -> Path:
+        assert self._path is not None, "nothing is kept"
         # Domains may have any name, files may not.
         name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in task.name)
         return self._path / f"{task.mode}_{name}.{ending}"

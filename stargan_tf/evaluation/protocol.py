@@ -1,7 +1,7 @@
 """The published evaluation: every validation source in several styles of every other domain (paper, appendix C).
 
-For each ordered pair of domains: how far the translations of one source are from each other (LPIPS), averaged over
-sources, and how far all translations are from the target's training images (FID, and others of its kind).
+For each ordered pair of domains: the distance between translations of the same source (LPIPS), averaged over sources,
+and the distance of all translations from the target's training images (FID and similar metrics).
 """
 
 import dataclasses
@@ -33,12 +33,12 @@ from stargan_tf.metrics.kernel import kernel_distance
 from stargan_tf.metrics.neighbours import density_coverage, precision_recall
 from stargan_tf.metrics.perceptual import PerceptualDistance, mean_pairwise
 
-# Results of another version are not gone on with.
+# Unfinished work of another version is not continued.
 _VERSION = 1
 
 
 class Interrupted(Exception):
-    """An evaluation was asked to stop; the next one with the same work directory goes on."""
+    """An evaluation was asked to stop; the next one with the same work directory continues it."""
 
 
 class Evaluator:
@@ -47,11 +47,11 @@ class Evaluator:
     Args:
         data: the data directory.
         settings: what is evaluated.
-        extractor: of features for FID and its kind.
+        extractor: of features, for FID and similar metrics.
         distance: between translations of one source.
         fingerprint: of the data, see `records.fingerprint`.
-        cache: directory for features of real images; by default they are computed each time.
-        save_seconds: time between saves of what is being computed.
+        cache: directory that keeps features of real images; by default they are computed each time.
+        save_seconds: time between saves of an unfinished task.
 
     Raises:
         UserError: settings are wrong, or a domain has too few images.
@@ -92,7 +92,7 @@ class Evaluator:
         self._reals = RealImages(data, fingerprint, extractor, settings.neighbours, cache)
 
     def prepare(self) -> None:
-        """Fills the cache of real images, so that no evaluation has to wait for it or finds a damaged one."""
+        """Computes the features of real images, so that no evaluation waits for them or meets a damaged image."""
         for domain in self._data.domains:
             self._reals.summary(domain)
 
@@ -106,9 +106,9 @@ class Evaluator:
 
         Args:
             translator: the networks.
-            work: directory for what has been computed, which may be shared; an evaluation of the same that was killed
-                goes on from there. When the result is kept, `work / result["key"]` may be deleted.
-            stop: asked now and then; to stop when it says so.
+            work: directory for intermediate results, which evaluations may share; one that was killed continues from
+                there. Once the result is saved, `work / result["key"]` may be deleted.
+            stop: called regularly; the evaluation stops when it returns true.
 
         Returns:
             What was evaluated (`step`, `weights`, `data`, `extractor`, `distance`, `settings`), and by mode `tasks` and
@@ -117,7 +117,7 @@ class Evaluator:
             with the numbers of images that it was computed from.
 
         Raises:
-            Interrupted: `stop` said so.
+            Interrupted: `stop` returned true.
             UserError: domains differ, an image is damaged, or `work` cannot be written.
         """
         if translator.domains != self._data.domains:
@@ -145,19 +145,19 @@ class Evaluator:
                 else:
                     bar.update(len(self._numbers[task.source]))
                 results[task] = result
-        whole = evaluated | {"settings": dataclasses.asdict(settings) | {"modes": list(settings.modes)}, "key": key}
+        whole = evaluated | {"settings": {"modes": list(settings.modes), **evaluated["settings"]}, "key": key}
         for mode in settings.modes:
             whole[mode] = _listed({task: result for task, result in results.items() if task.mode == mode}, self._data)
         return whole
 
     def _identity(self, translator: Translator) -> dict[str, Any]:
-        """What numbers depend on."""
+        """Returns all that the numbers depend on."""
         settings = dataclasses.asdict(self._settings)
         del settings["modes"]  # each task is the same, whichever others there are
         return {
             "version": _VERSION,
             "step": translator.step,
-            "weights": _hash_of_weights(translator),
+            "weights": translator.fingerprint_of_weights(),  # a run that rolled back has several of a step
             "data": self._fingerprint,
             "extractor": identity(self._extractor),
             "distance": identity(self._distance),
@@ -174,7 +174,7 @@ class Evaluator:
         bar: tqdm,
         stop: Callable[[], bool],
     ) -> tuple[FeatureSummary, float]:
-        """Translates the sources of a task; returns what is known of the translations, and their mean distance."""
+        """Translates the sources of a task; returns a summary of their features, and their mean distance."""
         numbers, outputs = self._numbers[task.source], self._settings.outputs
         progress = directory.progress(task)
         if progress is None:
@@ -182,7 +182,7 @@ class Evaluator:
             total = len(numbers) * outputs
             progress = TaskProgress(FeatureSummary(self._extractor, total, self._settings.neighbours, words))
         bar.update(progress.done)
-        # A killed evaluation goes on at the border of a block, so that all of them compute the same batches.
+        # A killed evaluation continues at the start of a block, so that it computes the same batches.
         for start in range(progress.done, len(numbers), translator.batch_size):
             if stop():
                 directory.save(task, progress, now=True)
@@ -202,7 +202,7 @@ class Evaluator:
         """Compares translations with training images of the target."""
         real = self._reals.summary(task.target)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FewSamplesWarning)  # the table says so, once
+            warnings.simplefilter("ignore", FewSamplesWarning)  # the table says it once
             fid = frechet_distance(real.moments, generated.moments)
         kid, deviation = kernel_distance(real.sample, generated.sample, self._settings.seed)
         return {
@@ -226,14 +226,6 @@ def _in_8_bits(images: np.ndarray) -> np.ndarray:
     images *= np.float32(1 / 127.5)
     images -= 1
     return images
-
-
-def _hash_of_weights(translator: Translator) -> str:
-    """Tells networks of the same step apart, which a run that rolled back has several of."""
-    whole = hashlib.sha256()
-    for variable in translator.variables:
-        whole.update(np.ascontiguousarray(variable.numpy()).tobytes())
-    return whole.hexdigest()[:12]
 
 
 def _listed(results: dict[Task, dict[str, Any]], data: DataDirectory) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from stargan_tf.data.stored_images import StoredImages
 from stargan_tf.evaluation.feature_summary import FeatureSummary
 from stargan_tf.metrics.extractors import FeatureExtractor
 
-# Files of another version are not taken.
+# Files of another version are ignored.
 _VERSION = 1
 
 # Images read at once.
@@ -20,13 +20,13 @@ _BLOCK = 64
 
 
 class RealImages:
-    """Gives what is known of the training images of each domain.
+    """Summarizes the features of each domain's training images.
 
     Args:
         data: the data directory.
         fingerprint: of the data, see `records.fingerprint`.
-        extractor: gives the features.
-        limit: images of a domain of which the features themselves are kept at most.
+        extractor: computes the features.
+        limit: number of images per domain whose features themselves are kept at most.
         cache: directory where features are kept for the next evaluation; by default they are not.
     """
 
@@ -38,15 +38,15 @@ class RealImages:
         self._last: tuple[str, FeatureSummary] | None = None
 
     def summary(self, domain: str) -> FeatureSummary:
-        """Returns what is known of a domain's training images; the first time, this reads them all.
+        """Returns the summary of a domain's training images; the first time, this reads them all.
 
-        That of one domain is held in memory, so it is best asked domain by domain.
+        Only the last domain's is held in memory, so calls are best made domain by domain.
 
         Raises:
             UserError: the domain has no training images, or a damaged one.
         """
         if self._last is None or self._last[0] != domain:
-            self._last = None  # before the next one is there
+            self._last = None  # freed before the next one is computed
             self._last = (domain, self._cached(domain))
         return self._last[1]
 

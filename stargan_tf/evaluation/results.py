@@ -1,4 +1,4 @@
-"""Results of an evaluation: the file, the table, and the numbers by name."""
+"""Results of an evaluation: as a file, as a table, and as scalars by name."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from stargan_tf.runs import run_directory
 
 DIRECTORY = "evaluation"
 
-# Measures, how a table calls and shows them, and whether higher is better.
+# By name: title and format in a table, and whether higher is better.
 MEASURES = {
     "fid": ("FID", "{:.2f}", False),
     "kid": ("KID x1000", "{:.2f}", False),
@@ -27,7 +27,7 @@ MEASURES = {
 
 
 def work_directory(run: Path) -> Path:
-    """Returns where a run's evaluations keep what they have computed, until they are done."""
+    """Returns the directory where a run's evaluations keep intermediate results until they are done."""
     return run / DIRECTORY / "work"
 
 
@@ -76,7 +76,7 @@ def record(result: Mapping[str, Any], run: Path) -> None:
 
 
 def remove_work(run: Path, result: Mapping[str, Any]) -> None:
-    """Deletes what was kept in case that the evaluation of a result is killed."""
+    """Deletes the intermediate results of a finished evaluation."""
     work = work_directory(run)
     shutil.rmtree(work / result["key"], ignore_errors=True)
     with contextlib.suppress(OSError):  # others may be under way
@@ -84,7 +84,7 @@ def remove_work(run: Path, result: Mapping[str, Any]) -> None:
 
 
 def scalars(result: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the means by names that tell what they were measured with, so that no curve mixes numbers that differ."""
+    """Returns the means under names that say what they were measured with, so no curve mixes incomparable numbers."""
     return {
         f"evaluation/{mode}/{measure}/{label(result, measure)}": result[mode]["mean"][measure]
         for mode in result["settings"]["modes"]
@@ -93,7 +93,7 @@ def scalars(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def label(result: Mapping[str, Any], measure: str) -> str:
-    """Says with what a measure was taken: network, its hash, sources of each domain, outputs of each source."""
+    """Names what a metric was measured with: network, its hash, sources per domain, outputs per source."""
     settings, network = result["settings"], result["distance" if measure == "lpips" else "extractor"]
     sources = "all" if settings["sources"] is None else settings["sources"]
     return f"{network['name']}_{network['hash']}/{sources}x{settings['outputs']}"

@@ -1,35 +1,45 @@
-"""What an evaluation by the published protocol consists of."""
+"""How models are measured: by the published protocol, and by known factors."""
 
 from dataclasses import dataclass
 
+from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share, TenOrMore, TwoOrMore
 
 MODES = ("latent", "reference")
 
-# Nearest neighbours need some.
+# The fewest images that nearest neighbours can be found among; `neighbours` below is at least the second.
 FEWEST_REAL, FEWEST_GENERATED = 6, 10
 
 
 @dataclass(frozen=True)
-class ProtocolSettings:
-    """What is evaluated.
+class EvaluationSettings:
+    """What is drawn in an evaluation.
+
+    Args:
+        outputs: styles that each source is translated in by the published protocol.
+        sources: validation images taken of each domain, evenly spread; by default all, and 50 where factors are known.
+        psi: truncation of styles from latent codes; the published numbers have none, which is 1.
+        seed: another seed takes other latent codes and references.
+        neighbours: images of a task, real and generated, whose features are kept for KID and nearest neighbours.
+    """
+
+    outputs: TwoOrMore = 10
+    sources: PositiveInt | None = None
+    psi: Share = 1.0
+    seed: NonNegativeInt = 0
+    neighbours: TenOrMore = 5000
+
+
+@dataclass(frozen=True)
+class ProtocolSettings(EvaluationSettings):
+    """An evaluation by the published protocol.
 
     Args:
         modes: where styles come from: `latent` codes, `reference` images.
-        outputs: styles of each source, at least 2.
-        sources: validation images taken of each domain, evenly spread, as sources and as references; by default all.
-        psi: truncation of styles from latent codes; the published numbers have none, which is 1.
-        seed: another seed takes other latent codes and references.
-        neighbours: images, real and generated, whose features are kept for kernel distance and nearest neighbours; of
-            more, so many are drawn.
     """
 
     modes: tuple[str, ...] = MODES
-    outputs: int = 10
-    sources: int | None = None
-    psi: float = 1.0
-    seed: int = 0
-    neighbours: int = 5000
 
     def check(self) -> None:
         """Checks every value.
@@ -37,16 +47,30 @@ class ProtocolSettings:
         Raises:
             UserError: the first mistake found.
         """
+        check_ranges(self)
         if not self.modes or len(set(self.modes)) < len(self.modes) or not set(self.modes) <= set(MODES):
             raise UserError(f"modes are {', '.join(self.modes)!r}; they must be different ones of {', '.join(MODES)}")
-        sources = 1 if self.sources is None else self.sources
-        for name, value, least in (
-            ("outputs", self.outputs, 2),
-            ("sources", sources, 1),
-            ("seed", self.seed, 0),
-            ("neighbours", self.neighbours, FEWEST_GENERATED),
-        ):
-            if value < least:
-                raise UserError(f"{name} is {value}; it must be at least {least}")
-        if not 0 <= self.psi <= 1:
-            raise UserError(f"psi is {self.psi}; it must be between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Measurement(EvaluationSettings):
+    """How a model is measured, in full.
+
+    Args:
+        extractor: gives the features of FID and its kind: classifier (trained on the data, offline), inception
+            (downloaded once), inception:WEIGHTS_FILE, or FILE.onnx.
+        distance: between outputs of one source, LPIPS or like it: classifier, or FILE.onnx:LINEAR_WEIGHTS.npz.
+        styles: latent codes, and references, tried for each source and target where factors are known.
+        batch_size: images translated at once.
+        deterministic: whether operations give the same bits every time on GPUs as well; somewhat slower there.
+    """
+
+    extractor: str = "classifier"
+    distance: str = "classifier"
+    styles: TwoOrMore = 5
+    batch_size: PositiveInt = 16
+    deterministic: bool = True
+
+    def protocol(self, modes: tuple[str, ...]) -> ProtocolSettings:
+        """Returns the settings of the part that follows the published protocol."""
+        return ProtocolSettings(self.outputs, self.sources, self.psi, self.seed, self.neighbours, modes)

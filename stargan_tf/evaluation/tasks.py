@@ -1,4 +1,4 @@
-"""The tasks of an evaluation, and in which styles each source is translated."""
+"""The tasks of an evaluation, and the styles that each source is translated in."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _BLOCK = 64
 
 @dataclass(frozen=True)
 class Task:
-    """Sources of one domain, translated into another one.
+    """Translation of the sources of one domain into another.
 
     Args:
         mode: where styles come from, "latent" or "reference".
@@ -31,16 +31,16 @@ class Task:
 
     @property
     def name(self) -> str:
-        """As which results are listed."""
+        """Name under which results are listed."""
         return f"{self.source}2{self.target}"
 
     def words(self, seed: int, purpose: str, number: int = 0) -> list[int]:
-        """Gives the words of a seed that nothing else in an evaluation has."""
+        """Returns the words of a seed that nothing else in an evaluation uses."""
         return [seed, number, *f"{purpose} {self.mode} {self.source}\n{self.target}".encode()]
 
 
 def all_tasks(modes: Sequence[str], domains: Sequence[str]) -> list[Task]:
-    """Lists all tasks: the modes of each ordered pair of domains; those with the same target stand together.
+    """Lists all tasks, every mode for each ordered pair of domains; tasks with the same target are adjacent.
 
     Raises:
         UserError: two of them would have the same name.
@@ -53,17 +53,17 @@ def all_tasks(modes: Sequence[str], domains: Sequence[str]) -> list[Task]:
 
 
 class Styles(Protocol):
-    """Gives the styles that sources are translated in."""
+    """The styles that sources are translated in."""
 
     def __call__(self, task: Task, numbers: Sequence[int]) -> np.ndarray:
-        """Gives style codes [outputs, N, style_dim] for sources, given by number, of a task.
+        """Returns style codes [outputs, N, style_dim] for N sources of a task, given by index.
 
-        They depend on the seed, the task and each source alone, not on what is asked beside or before.
+        The codes of a source depend on the seed, the task and that source alone, not on earlier calls.
         """
 
 
 class LatentStyles:
-    """Styles of latent codes, drawn for each source anew.
+    """Styles of latent codes, drawn separately for each source.
 
     Args:
         translator: maps them.
@@ -90,14 +90,14 @@ class LatentStyles:
 
 
 class ReferenceStyles:
-    """Styles of validation images of the target, chosen for each source anew.
+    """Styles of validation images of the target, chosen separately for each source.
 
     Args:
-        translator: takes the styles.
-        outputs: styles of each source; where a domain has fewer references, some are used twice.
+        translator: encodes the styles.
+        outputs: styles per source; if a domain has fewer references, some are used more than once.
         seed: of the choice.
         images: validation images by domain.
-        numbers: which of them are references, by domain.
+        numbers: indices of those that serve as references, by domain.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class ReferenceStyles:
         return self._styles[np.stack(chosen, axis=1)]
 
     def _styles_of_references(self, domain: str) -> np.ndarray:
-        """Each once, though many sources use it."""
+        """Encodes each reference once, though many sources use it."""
         numbers = self._numbers[domain]
         parts = [numbers[start : start + _BLOCK] for start in range(0, len(numbers), _BLOCK)]
         images = self._images[domain]

@@ -1,10 +1,11 @@
-"""Finds the face in each of many pictures, and says of the others why not."""
+"""Finds the face in each of many pictures, and lists the pictures without one and why."""
 
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -13,14 +14,17 @@ from tqdm import tqdm
 from stargan_tf.data.images import UnreadableImage, decode_image, to_array
 from stargan_tf.faces.geometry import MEAN_SIDE, NotAFace, apply, scale_of, upright_square
 
+if TYPE_CHECKING:
+    from stargan_tf.networks.face_network import FaceNetwork
+
 # Side of the images that a detector sees, in pixels.
 DETECTOR_SIDE = 256
 
-# The side of the square that frames a face, in longer sides of the picture. That of a face that fills most of a picture
-# is about 1; what is far from that are landmarks without a face.
+# Side of the square that frames a face, as a multiple of the picture's longer side. A face that fills most of a picture
+# has about 1; values far from it come from landmarks found where no face is.
 _SMALLEST_SQUARE, _LARGEST_SQUARE = 1 / 8, 8
 
-# Images [N, 256, 256, 3] float32 in [-1, 1] -> landmarks in their pixels [N, 98, 2], confidence [N].
+# From images [N, 256, 256, 3] float32 in [-1, 1] to landmarks in their pixels [N, 98, 2] and confidences [N].
 Detector = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -43,7 +47,7 @@ class Rejections:
     """Lists and counts pictures without a face.
 
     Args:
-        file: where they are listed, a JSON object a line.
+        file: lists them, one JSON object per line.
     """
 
     def __init__(self, file: Path):
@@ -51,36 +55,30 @@ class Rejections:
         self._file = file
 
     def add(self, path: Path, reason: str, confidence: float | None = None) -> None:
-        """Adds a picture; `confidence` is None if the detector did not see it, or gave no number."""
+        """Adds a picture; `confidence` is None if the detector did not see it or gave NaN."""
         self.count += 1
         with self._file.open("a") as file:
             file.write(json.dumps({"path": str(path), "reason": reason, "confidence": confidence}) + "\n")
 
 
-def load_detector(path: Path) -> Detector:
-    """Makes a detector of a face alignment network.
+def make_detector(network: "FaceNetwork") -> Detector:
+    """Makes a detector of a face network.
 
     Args:
-        path: a run directory that has one, its file, or a published PyTorch file.
+        network: finds the landmarks.
 
     Returns:
         The detector; its confidence is the mean over the landmarks of the maximum of their heatmaps.
-
-    Raises:
-        UserError: there is no such file, or it holds something else.
     """
     # Here, so that a mistake in the flags is answered at once.
     import tensorflow as tf
 
-    from stargan_tf.networks import face_alignment
-    from stargan_tf.runs import face_network
-
-    network = face_network.load(path)
+    from stargan_tf.networks import face_network
 
     @tf.function(input_signature=[tf.TensorSpec([None, DETECTOR_SIDE, DETECTOR_SIDE, 3], tf.float32)])
     def find(images):
-        heatmaps = network(images)[..., : face_alignment.NUM_LANDMARKS]
-        return face_alignment.landmarks(heatmaps), tf.reduce_mean(tf.reduce_max(heatmaps, axis=(1, 2)), axis=-1)
+        heatmaps = network(images)[..., : face_network.NUM_LANDMARKS]
+        return face_network.landmarks(heatmaps), tf.reduce_mean(tf.reduce_max(heatmaps, axis=(1, 2)), axis=-1)
 
     def detector(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         landmarks, confidence = find(images)
@@ -97,9 +95,9 @@ def find_faces(
     Args:
         paths: the pictures.
         detector: finds landmarks.
-        min_confidence: what is below is rejected.
-        batch_size: pictures for the detector at once.
-        rejections: takes the pictures that cannot be read or show no face.
+        min_confidence: faces below it are rejected.
+        batch_size: pictures given to the detector at once.
+        rejections: records the pictures that cannot be read or show no face.
 
     Yields:
         The faces, in the order of the paths.
@@ -133,18 +131,18 @@ def check_extent(transform: np.ndarray, side: float, picture_size: tuple[int, in
     Args:
         transform: from the picture onto a square, [2, 3].
         side: of that square.
-        picture_size: of the picture.
+        picture_size: width and height.
 
     Raises:
-        NotAFace: it is far smaller or larger.
+        NotAFace: the square is far smaller or larger than the picture.
     """
     longer = max(picture_size) * scale_of(transform)
-    if not _SMALLEST_SQUARE * longer <= side <= _LARGEST_SQUARE * longer:  # nor if it is not a number
+    if not _SMALLEST_SQUARE * longer <= side <= _LARGEST_SQUARE * longer:  # also raised for NaN
         raise NotAFace(f"landmarks would be those of a face far too {'large' if side > longer else 'small'}")
 
 
 def as_square(picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    """Makes the square that a detector sees: the whole picture in the middle, its edges repeated to both sides.
+    """Makes the square that a detector sees: the whole picture, centred, its edges repeated to fill the rest.
 
     Args:
         picture: an RGB picture of any size.
@@ -154,16 +152,15 @@ def as_square(picture: Image.Image) -> tuple[np.ndarray, np.ndarray]:
     """
     longer = max(picture.size)
     scale = longer / DETECTOR_SIDE
-    # Resized first and padded then, so that a long picture takes no more memory than it has. The shorter side seldom
-    # becomes a whole number of pixels: what is missing to one is repeated before.
-    size = [-(-side * DETECTOR_SIDE // longer) for side in picture.size]
-    missing = [max(0, math.ceil(wanted * scale) - side) for wanted, side in zip(size, picture.size, strict=True)]
-    extended = np.pad(np.asarray(picture), ((0, missing[1]), (0, missing[0]), (0, 0)), mode="edge")
-    extended = Image.fromarray(extended)
-    box = (0, 0, min(size[0] * scale, extended.width), min(size[1] * scale, extended.height))
-    small = np.asarray(extended.resize(tuple(size), Image.Resampling.LANCZOS, box=box))
-    left, top = (DETECTOR_SIDE - size[0]) // 2, (DETECTOR_SIDE - size[1]) // 2
-    padding = ((top, DETECTOR_SIDE - size[1] - top), (left, DETECTOR_SIDE - size[0] - left), (0, 0))
+    # Resized before it is padded to the square, so that a long picture takes no more memory than it has. The shorter
+    # side seldom becomes a whole number of pixels: it is rounded up, and the edge repeated to fill the last one.
+    width, height = (-(-side * DETECTOR_SIDE // longer) for side in picture.size)
+    right, below = max(0, math.ceil(width * scale) - picture.width), max(0, math.ceil(height * scale) - picture.height)
+    extended = Image.fromarray(np.pad(np.asarray(picture), ((0, below), (0, right), (0, 0)), mode="edge"))
+    box = (0, 0, min(width * scale, extended.width), min(height * scale, extended.height))
+    small = np.asarray(extended.resize((width, height), Image.Resampling.LANCZOS, box=box))
+    left, top = (DETECTOR_SIDE - width) // 2, (DETECTOR_SIDE - height) // 2
+    padding = ((top, DETECTOR_SIDE - height - top), (left, DETECTOR_SIDE - width - left), (0, 0))
     square = to_array(Image.fromarray(np.pad(small, padding, mode="edge")))
     return square, np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
 

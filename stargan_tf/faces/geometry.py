@@ -1,4 +1,4 @@
-"""Geometry of faces: which similarity transform aligns a face, and the picture of it that comes out.
+"""Geometry of faces: the similarity transform that aligns a face, and the aligned picture.
 
 Points are (x, y) in pixels measured from the corner of a picture: the centre of its first pixel is (0.5, 0.5), and its
 right edge is at its width. A transform is [2, 3]: a point p goes to transform[:, :2] @ p + transform[:, 2]. The 98
@@ -17,17 +17,17 @@ MEAN_SIDE = 256
 
 _LEFT_EYE = slice(60, 68)
 _RIGHT_EYE = slice(68, 76)
-_MOUTH_CORNERS = [76, 82, 88, 92]  # of the outer and of the inner lips: they stay when the mouth opens
+_MOUTH_CORNERS = [76, 82, 88, 92]  # of the outer and the inner lips; they stay in place when the mouth opens
 
-# Beyond the borders of a picture, in shares of the result's side: the deviation of the blur, and how far from the
-# border the mirrored picture is wholly blurred and wholly its median colour.
+# Beyond the borders of a picture, as fractions of the result's side: the deviation of the blur, and the distance from
+# the border at which the mirrored picture is fully blurred and fully its median colour.
 _BLUR = 1 / 24
 _BLURRED_AT = 1 / 24
 _MEDIAN_AT = 1 / 4
 
 
 class NotAFace(ValueError):
-    """Landmarks that lie as no face's do; the message is the reason."""
+    """Landmarks are not arranged like those of a face; the message is the reason."""
 
 
 def similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -64,13 +64,13 @@ def apply(transform: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def invert(transform: np.ndarray) -> np.ndarray:
-    """Returns the transform [2, 3] that leads back."""
+    """Returns the inverse [2, 3] of a transform."""
     linear = np.linalg.inv(transform[:, :2])
     return np.concatenate([linear, -linear @ transform[:, 2:]], axis=1)
 
 
 def scale_of(transform: np.ndarray) -> float:
-    """Returns by how much a similarity transform [2, 3] enlarges."""
+    """Returns the factor by which a similarity transform [2, 3] enlarges."""
     return float(np.hypot(*transform[:, 0]))
 
 
@@ -101,12 +101,12 @@ def upright_square(landmarks: np.ndarray) -> np.ndarray:
         The transform from the face's square onto one of `MEAN_SIDE` pixels, [2, 3].
 
     Raises:
-        NotAFace: the eyes and the mouth are in one line, or the wrong way round.
+        NotAFace: eyes and mouth lie on one line, or are mirrored.
     """
     left, right, mouth = anchors(landmarks)
     eyes = (left + right) / 2
     across, up = right - left, eyes - mouth
-    if not across[1] * up[0] - across[0] * up[1] > 0:  # nor if it is not a number
+    if not across[1] * up[0] - across[0] * up[1] > 0:  # also raised for NaN
         raise NotAFace("eyes and mouth do not lie as those of a face")
     centre = eyes - 0.1 * up
     side = max(4 * np.hypot(*across), 3.6 * np.hypot(*up))
@@ -120,7 +120,7 @@ def upright_square(landmarks: np.ndarray) -> np.ndarray:
 def mean_landmarks(faces: np.ndarray) -> np.ndarray:
     """Finds the mean shape of faces by generalized Procrustes analysis, and frames it by `upright_square`.
 
-    Each coordinate is the median over the faces, so a few faces whose landmarks are wrong do not move it.
+    Each coordinate is the median over the faces, so a few faces with wrong landmarks do not move it.
 
     Args:
         faces: landmarks of each face in pixels of its own picture, [N, 98, 2].
@@ -129,7 +129,7 @@ def mean_landmarks(faces: np.ndarray) -> np.ndarray:
         Landmarks in pixels of a square of `MEAN_SIDE`, [98, 2].
 
     Raises:
-        NotAFace: one of the faces is none.
+        NotAFace: the landmarks of one are not those of a face.
     """
     faces = np.stack([apply(upright_square(face), face) for face in np.asarray(faces, np.float64)])
     mean = np.median(faces, axis=0)
@@ -156,11 +156,11 @@ def alignment(landmarks: np.ndarray, mean: np.ndarray, image_size: int) -> np.nd
 
 
 def warp(image: Image.Image, transform: np.ndarray, image_size: int) -> Image.Image:
-    """Draws a picture under a similarity transform, by Lanczos filters and antialiased.
+    """Draws a picture under a similarity transform, with Lanczos filters and antialiasing.
 
-    Beyond its borders the picture is mirrored, which blends into its own blur and at last into its median colour, so
-    that nothing sharp is invented. Pixels within the borders are not touched by that. A transform that moves pixels
-    onto pixels copies them.
+    Beyond its borders the picture is mirrored and fades into its own blur and finally into its median colour, so that
+    nothing sharp is invented; pixels within the borders are unaffected. A transform that maps pixels onto pixels copies
+    them.
 
     Args:
         image: an RGB picture.
@@ -171,14 +171,14 @@ def warp(image: Image.Image, transform: np.ndarray, image_size: int) -> Image.Im
         An RGB picture, `image_size` square.
     """
     beyond = _distance_beyond_borders(image.size, transform, image_size)[..., None] / image_size
-    # Filters, and the blur if there is need of one, see what lies around the result.
+    # Filters, and the blur where one is needed, read pixels around the result.
     margin = 4 + (2 * math.ceil(_BLUR * image_size) if beyond.any() else 0)
     drawn = _draw(image, transform, image_size, margin)
     kept = slice(margin, margin + image_size)
     result = drawn[kept, kept]
     if beyond.any():
-        blurred = _to_image(drawn).filter(ImageFilter.GaussianBlur(_BLUR * image_size))
-        blurred = np.asarray(blurred, np.float32)[kept, kept]
+        filtered = _to_image(drawn).filter(ImageFilter.GaussianBlur(_BLUR * image_size))
+        blurred = np.asarray(filtered, np.float32)[kept, kept]
         within = result[beyond[..., 0] == 0]
         median = np.median(within if len(within) else result.reshape(-1, 3), axis=0)
         result = result + _smooth_step(beyond / _BLURRED_AT) * (blurred - result)
@@ -190,10 +190,11 @@ def _draw(image: Image.Image, transform: np.ndarray, image_size: int, margin: in
     """Draws a picture, mirrored beyond its borders, with a margin on each side: [N, N, 3] float32, 0 to 255."""
     linear, shift = transform[:, :2], transform[:, 2]
     if scale_of(transform) < 1:
-        # OpenCV's filters do not average: shrink first, to the density of the result.
-        size = [max(1, round(side * scale_of(transform))) for side in image.size]
+        # OpenCV's filters do not antialias: shrink first, to the resolution of the result.
+        scale = scale_of(transform)
+        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         linear = linear * np.divide(image.size, size)
-        image = image.resize(tuple(size), Image.Resampling.LANCZOS)
+        image = image.resize(size, Image.Resampling.LANCZOS)
     # OpenCV counts from the centre of the first pixel.
     shift = shift + linear @ [0.5, 0.5] - 0.5 + margin
     side = image_size + 2 * margin

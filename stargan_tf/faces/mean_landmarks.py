@@ -9,7 +9,7 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.faces.geometry import MEAN_SIDE, NUM_LANDMARKS, NotAFace, upright_square
 
 _WANTED = f"{NUM_LANDMARKS} points (x, y) in pixels of a {MEAN_SIDE} px square"
-# What the longer side of the box around the points may be: less than a quarter of the square is another unit.
+# Range of the longer side of the points' bounding box: less than a quarter of the square means another unit.
 _SMALLEST, _LARGEST = MEAN_SIDE / 4, 2 * MEAN_SIDE
 
 

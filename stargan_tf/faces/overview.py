@@ -1,4 +1,4 @@
-"""A picture of aligned faces beside their sources, with landmarks, to see at a glance what an alignment did."""
+"""A picture of aligned faces beside their sources, with landmarks, to check an alignment at a glance."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ _COLUMNS = 4
 _SIDE = 192  # of each of the two pictures of a face
 _GAP = 6
 _NAME_HEIGHT = 18
-_NAME_LENGTH = 56  # letters that fit under two pictures
+_NAME_LENGTH = 56  # characters that fit under two pictures
 _BACKGROUND = (255, 255, 255)
 _TEXT = (32, 32, 32)
 _DOT = (0, 255, 64)
@@ -44,7 +44,7 @@ def draw(entries: Sequence[Image.Image]) -> Image.Image:
     """Arranges faces in rows.
 
     Args:
-        entries: what `entry` gave, at least one.
+        entries: pictures made by `entry`, at least one.
 
     Returns:
         The picture.
@@ -61,8 +61,8 @@ def draw(entries: Sequence[Image.Image]) -> Image.Image:
 def _with_landmarks(picture: Image.Image, landmarks: np.ndarray) -> Image.Image:
     """Resizes a picture to fit its place, and draws dots where the landmarks are."""
     scale = _SIDE / max(picture.size)
-    size = [max(1, round(side * scale)) for side in picture.size]
-    fitted = picture.resize(tuple(size), Image.Resampling.LANCZOS)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    fitted = picture.resize(size, Image.Resampling.LANCZOS)
     canvas = ImageDraw.Draw(fitted)
     # Pillow counts from the centre of the first pixel.
     for x, y in landmarks * scale - 0.5:

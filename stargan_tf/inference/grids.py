@@ -1,4 +1,4 @@
-"""Pictures of many images side by side, with names on them."""
+"""Draws many images side by side under titles."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stargan_tf.data.images import to_image
 
-# Images smaller than this are enlarged, in whole steps and without smoothing, so that their pixels can be seen.
+# Images smaller than this are enlarged by a whole factor without smoothing, so that their pixels can be seen.
 _MIN_SIDE = 64
 _MIN_VIDEO_SIDE = 128
 _GAP = 4
@@ -99,7 +99,9 @@ def video_frame(
 def _titled(title: str, rows: list[list[np.ndarray | Image.Image | None]], min_side: int = _MIN_SIDE) -> Image.Image:
     """Draws rows of images under a title; None leaves a place empty."""
     pictures = [[to_image(image) if isinstance(image, np.ndarray) else image for image in row] for row in rows]
-    width, height = pictures[0][-1].size
+    last = pictures[0][-1]
+    assert last is not None, "only the first place of a row may be empty"
+    width, height = last.size
     zoom = max(1, -(-min_side // min(height, width)))
     height, width = height * zoom, width * zoom
     font = ImageFont.load_default(13)

@@ -1,4 +1,4 @@
-"""Images that a user names: found, read as the data job reads them, and listed where they cannot be read."""
+"""Finds the images that a user names and reads them as the data job does; unreadable ones are listed in a file."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ REJECTED_FILE = "rejected.jsonl"
 
 
 def find_images(folder: Path, flag: str) -> list[Path]:
-    """Finds images in a folder and its folders, sorted; hidden files and folders are left out.
+    """Finds images in a folder and its subfolders, sorted; hidden files and folders are left out.
 
     Args:
         folder: where to look.
@@ -42,10 +42,10 @@ def find_images(folder: Path, flag: str) -> list[Path]:
 
 
 def find_sources(path: Path, flag: str = "--source") -> list[Path]:
-    """Returns the image that a path names, or finds the images in the folder that it names.
+    """Returns the image at a path, or the images in the folder at that path.
 
     Args:
-        path: a file, whatever its ending, or a folder.
+        path: a file, whatever its suffix, or a folder.
         flag: the flag that named it, for errors.
 
     Returns:
@@ -63,15 +63,15 @@ def find_references(path: Path, domains: Sequence[str], count: int) -> dict[str,
     """Finds reference images of domains.
 
     Args:
-        path: a folder with a folder for each domain, by its name; for one domain also an image, or a folder of images.
+        path: a folder with a subfolder named after each domain; for a single domain also an image or a folder.
         domains: names of the domains wanted.
-        count: images taken of each domain, at most, evenly spread over those found.
+        count: most images to take of each domain, evenly spread over those found.
 
     Returns:
         By domain the paths, sorted, at least one.
 
     Raises:
-        UserError: a domain has none, or it cannot be told which domain the images are of.
+        UserError: a domain has none, or it is unclear which domain the images belong to.
     """
     if len(domains) == 1 and not (path / domains[0]).is_dir():
         return {domains[0]: evenly_spread(find_sources(path, "--reference"), count)}
@@ -87,7 +87,7 @@ class ImageReader:
 
     Args:
         image_size: height and width to fit them to.
-        rejected_file: where unreadable images are listed, a JSON object a line.
+        rejected_file: lists unreadable images, one JSON object per line.
     """
 
     def __init__(self, image_size: tuple[int, int], rejected_file: Path):
@@ -120,7 +120,7 @@ class ImageReader:
         return images
 
     def batches(self, paths: Sequence[Path], batch_size: int) -> Iterator[list[tuple[Path, np.ndarray]]]:
-        """Reads images a batch at a time, as `read` does; a batch of which nothing can be read is empty."""
+        """Reads images a batch at a time, as `read` does; a batch without a readable image is empty."""
         for start in range(0, len(paths), batch_size):
             yield self.read(paths[start : start + batch_size])
 
@@ -131,7 +131,7 @@ class ImageReader:
 
 
 def flat_name(path: Path, source: Path) -> str:
-    """Returns a file name without ending for what is made of a source: unique, and telling where it lay.
+    """Returns a file name, without suffix, for what is made from a source: unique, with the folders it was in.
 
     Args:
         path: of the source image.

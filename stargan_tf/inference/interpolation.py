@@ -1,4 +1,4 @@
-"""Paths through styles or latent codes, and the pace at which they are walked."""
+"""Paths through style or latent codes, and the pace along them."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,21 +6,21 @@ import numpy as np
 
 
 def ease(share: float) -> float:
-    """Returns the share of the way done at a share of the time: slow at both ends, fast between (smoothstep)."""
+    """Returns the fraction of the way covered after a fraction of the time: slow at both ends (smoothstep)."""
     return share * share * (3 - 2 * share)
 
 
 def timetable(points: int, frames: int, loop: bool) -> Iterator[tuple[int, int, float]]:
-    """Says where on the way each frame is.
+    """Says where on the path each frame is.
 
     Args:
         points: number of points that are visited in order, at least 2.
         frames: frames from one point to the next.
-        loop: whether the way goes on from the last point to the first. The frame after the last is then the first one,
-            so that a player that repeats the video shows no seam; otherwise the last frame is the last point.
+        loop: whether the path returns from the last point to the first. The frame after the last is then the first one,
+            so a player that repeats the video shows no seam; otherwise the last frame is the last point.
 
     Yields:
-        For each frame the number of the point left, that of the one approached, and the share of the way between them.
+        For each frame the index of the point behind it, that of the point ahead, and the fraction of the way between.
     """
     for start in range(points if loop else points - 1):
         for frame in range(frames):
@@ -30,16 +30,16 @@ def timetable(points: int, frames: int, loop: bool) -> Iterator[tuple[int, int, 
 
 
 def linear(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """Returns the point at a share of the straight line between two; exactly the ends at 0 and 1."""
+    """Interpolates along a straight line; `share` 0 and 1 give exactly the ends."""
     return (1 - share) * start + share * end
 
 
 def spherical(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """Returns the point at a share of the arc between two; exactly the ends at 0 and 1.
+    """Interpolates along an arc; `share` 0 and 1 give exactly the ends.
 
     The direction turns at constant speed (slerp) and the length changes linearly. Latent codes are drawn from a normal
-    distribution, whose codes nearly all have about the same length; a straight line between two of them would pass much
-    nearer to the origin than any code that the mapping network was trained with.
+    distribution, and nearly all have about the same length; a straight line between two of them would pass much closer
+    to the origin than any code that the mapping network has seen in training.
 
     Args:
         start: [K], not zero.
@@ -49,13 +49,13 @@ def spherical(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     Returns:
         [K].
     """
-    lengths = np.linalg.norm(start), np.linalg.norm(end)
-    directions = start / lengths[0], end / lengths[1]
+    start_length, end_length = np.linalg.norm(start), np.linalg.norm(end)
+    directions = start / start_length, end / end_length
     angle = np.arccos(np.clip(np.dot(*directions), -1.0, 1.0))
-    if share in (0, 1) or np.sin(angle) < 1e-6:  # in one direction, or opposite, where every arc would do
+    if share in (0, 1) or np.sin(angle) < 1e-6:  # parallel, or opposite, where the arc is not unique
         return linear(start, end, share)
     turned = (np.sin((1 - share) * angle) * directions[0] + np.sin(share * angle) * directions[1]) / np.sin(angle)
-    return linear(*lengths, share) * turned
+    return ((1 - share) * start_length + share * end_length) * turned
 
 
 def walk(

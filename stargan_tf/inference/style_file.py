@@ -1,4 +1,4 @@
-"""A style as a small JSON file: the code, where it comes from, and the networks that it means something to."""
+"""A style as a small JSON file: the code, where it comes from, and the networks that it belongs to."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Style:
     Args:
         code: float32 [style_dim].
         domain: name of the domain that it belongs to.
-        origin: how to find it again: `seed`, `psi` and `latent`, or `reference` (the path of the image).
+        origin: how to obtain it again: `seed`, `psi` and `latent`, or `reference` (the path of the image).
     """
 
     code: np.ndarray
@@ -53,15 +53,15 @@ def drawn_styles(
 
 
 def reference_styles(translator: "Translator", domain: str, images: list[tuple[Path, np.ndarray]]) -> list[Style]:
-    """Takes the styles of reference images, given with their paths, in batches.
+    """Encodes the styles of reference images, in batches.
 
     Args:
         translator: has the networks.
-        domain: what the images are seen as images of.
-        images: paths, and [H, W, 3] in [-1, 1].
+        domain: name of the domain that the images are taken to be of.
+        images: N paths, each with its image [H, W, 3] in [-1, 1].
 
     Returns:
-        As many styles.
+        N styles.
     """
     codes = translator.styles_from_references(np.stack([image for _, image in images]), domain)
     return [Style(code, domain, {"reference": str(path)}) for code, (path, _) in zip(codes, images, strict=True)]
@@ -84,17 +84,18 @@ def write(style: Style, path: Path, translator: "Translator", run: str) -> None:
         "networks": translator.fingerprint,
         "style": style.code.tolist(),
     }
-    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]  # a line each, lists as well
+    # One line for each entry, lists included.
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]
     write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def read(path: Path, translator: "Translator", other_networks: bool = False) -> Style:
-    """Reads a style for networks.
+    """Reads a style to be used with certain networks.
 
     Args:
         path: a file that `write` made.
         translator: what the style is to be used with.
-        other_networks: whether a style of other networks, for example of an earlier step, is taken all the same.
+        other_networks: whether a style of other networks, for example of an earlier step, is accepted.
 
     Returns:
         The style.
@@ -121,12 +122,12 @@ def read(path: Path, translator: "Translator", other_networks: bool = False) -> 
             f"than the run's (step {translator.step}, {translator.fingerprint}), to which it may mean another style; "
             f"{_found_again(entry)}, or give --other_networks to use it as it is"
         )
-    origin = {key: entry[key] for key in ("seed", "psi", "latent", "reference") if key in entry}
+    origin: dict[str, Any] = {key: entry[key] for key in ("seed", "psi", "latent", "reference") if key in entry}
     return Style(code, entry["domain"], origin)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Reads what a style file says, whatever networks it belongs to.
+    """Reads the entries of a style file, whatever networks it belongs to.
 
     Args:
         path: a file that `write` made.

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,14 +12,15 @@ import tensorflow as tf
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
 from stargan_tf.networks import Networks
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
 from stargan_tf.networks.face_masks import find_masks
-from stargan_tf.runs import face_network, run_directory
+from stargan_tf.networks.face_network import FaceNetwork
+from stargan_tf.runs import face_network as face_networks
+from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoints import load_ema
 
-# Latent codes whose styles are averaged for truncation (the published evaluation takes as many).
+# Latent codes whose styles are averaged for truncation, as many as in the published evaluation.
 MEAN_STYLE_LATENTS = 10_000
-# Latent codes mapped at once, at least: they are far smaller than images, and ten thousand calls take minutes.
+# Least number of latent codes mapped at once: they are far smaller than images, and ten thousand calls take minutes.
 _LATENT_BATCH = 1000
 
 
@@ -26,9 +28,9 @@ class Translator:
     """Translates images with trained networks.
 
     Images are float32 arrays [N, H, W, 3] in [-1, 1], style codes [N, style_dim]. Work is done in batches of
-    `batch_size`, so memory does not grow with N. The compiled functions that the work is done by, for graphs of others:
+    `batch_size`, so memory does not grow with N. Its compiled functions, which other graphs may call:
 
-    - `encode(images)`: a tuple of what does not depend on the style: features and, with `face_alignment`, masks;
+    - `encode(images)`: a tuple of what is independent of the style: features and, with `face_network`, masks;
     - `decode(style, *encoded)`: images, not clipped;
     - `encode_style(images, domains)` and `map(latents, domains)`: style codes; domains are int32 [N].
 
@@ -36,7 +38,7 @@ class Translator:
         networks: G, F and E.
         config: of the run they come from.
         batch_size: images translated at once.
-        face_alignment: finds the masks of the high-pass skip; without it nothing is carried over.
+        face_network: finds the masks of the high-pass skip; without it nothing is carried over.
         step: number of steps that the networks were trained for, if it is known.
     """
 
@@ -45,9 +47,10 @@ class Translator:
         networks: Networks,
         config: Config,
         batch_size: int = 16,
-        face_alignment: FaceAlignmentNetwork | None = None,
+        face_network: FaceNetwork | None = None,
         step: int | None = None,
     ):
+        assert config.domains is not None, "a run's configuration has its domains"
         self.domains = tuple(config.domains)
         self.image_size = config.model.size
         self.latent_dim = config.model.latent_dim
@@ -55,12 +58,12 @@ class Translator:
         self.batch_size = batch_size
         self.step = step
         self.variables = [variable for _, network in networks.items() for variable in network.variables]
-        if face_alignment is not None:
-            self.variables += face_alignment.variables
+        if face_network is not None:
+            self.variables += face_network.variables
 
         def encode(images):
             features = networks.generator.encode(images)
-            return (features,) if face_alignment is None else (features, find_masks(face_alignment, images))
+            return (features,) if face_network is None else (features, find_masks(face_network, images))
 
         def decode(style, features, masks=None):
             return networks.generator.decode(features, style, masks)
@@ -92,10 +95,10 @@ class Translator:
         """
         config = run_directory.load_config(run)
         networks, step = load_ema(config, run, checkpoint)
-        return cls(networks, config, batch_size, face_network.load_for(config, run), step)
+        return cls(networks, config, batch_size, face_networks.load_for(config, run), step)
 
     def domain_index(self, name: str) -> int:
-        """Returns the number of a domain.
+        """Returns the index of a domain.
 
         Raises:
             UserError: there is no such domain.
@@ -114,8 +117,8 @@ class Translator:
         Args:
             latents: [N, latent_dim].
             domain: its name.
-            psi: truncation: 1 for the style as it is, 0 for the mean style of the domain, between for a mixture
-                that trades variety for typicality.
+            psi: truncation: 1 for the style as it is, 0 for the domain's mean style; values between trade variety for
+                typicality.
 
         Returns:
             Style codes, [N, style_dim].
@@ -129,7 +132,7 @@ class Translator:
         return mean + np.float32(psi) * (styles - mean)
 
     def styles_from_references(self, references: np.ndarray, domain: str) -> np.ndarray:
-        """Takes the styles of images [N, H, W, 3], seen as images of a domain; returns [N, style_dim]."""
+        """Encodes the styles of images [N, H, W, 3] as images of a domain; returns [N, style_dim]."""
         domains = np.full(len(references), self.domain_index(domain), np.int32)
         return self._in_batches(self.encode_style, references, domains, size=self.batch_size)
 
@@ -165,14 +168,14 @@ class Translator:
         return np.clip(outputs, -1.0, 1.0, out=outputs)
 
     def each_style(self, images: np.ndarray, styles: np.ndarray) -> Iterator[np.ndarray]:
-        """Draws images in one style after another: they are encoded once, and only a batch of outputs exists at a time.
+        """Draws images in one style after another: encodes them once, and holds only one batch of outputs at a time.
 
         Args:
             images: [N, H, W, 3] in [-1, 1], at most `batch_size`.
             styles: [S, style_dim].
 
         Yields:
-            S times [N, H, W, 3], clipped to [-1, 1].
+            For each style [N, H, W, 3], clipped to [-1, 1].
 
         Raises:
             ValueError: there are more images than `batch_size`.
@@ -180,7 +183,7 @@ class Translator:
         if len(images) > self.batch_size:
             raise ValueError(f"{len(images)} images are more than the batch size, {self.batch_size}")
         encoded = self.encode(tf.constant(images))
-        together = self.batch_size // len(images)  # so many styles fit into a batch
+        together = self.batch_size // len(images)  # styles that fit into a batch
         for start in range(0, len(styles), together):
             part = styles[start : start + together]
             repeated = tf.nest.map_structure(
@@ -192,20 +195,24 @@ class Translator:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Tells networks apart: 12 hex digits of all their weights."""
+        """The fingerprint of the weights when it was first asked for, see `fingerprint_of_weights`."""
+        return self.fingerprint_of_weights()
+
+    def fingerprint_of_weights(self) -> str:
+        """Hashes all weights as they are now, which training goes on to change; returns 12 hexadecimal digits."""
         digest = hashlib.sha256()
         for variable in self.variables:
-            digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+            digest.update(np.ascontiguousarray(variable.numpy()).data)
         return digest.hexdigest()[:12]
 
     @cached_property
     def mean_styles(self) -> np.ndarray:
-        """The mean style of each domain, [D, style_dim], that truncation draws styles to."""
+        """The mean style of each domain, [D, style_dim], towards which truncation moves styles."""
         latents = np.random.default_rng(0).standard_normal((MEAN_STYLE_LATENTS, self.latent_dim), np.float32)
         return np.stack([self.styles_from_latents(latents, domain).mean(axis=0) for domain in self.domains])
 
     def _encoded(self, images: np.ndarray) -> Iterator[tuple[slice, tuple]]:
-        """Yields what does not depend on the style, a batch at a time."""
+        """Yields what `encode` gives, a batch at a time."""
         for start in range(0, len(images), self.batch_size):
             part = slice(start, start + self.batch_size)
             yield part, self.encode(tf.constant(images[part]))
@@ -219,7 +226,7 @@ class Translator:
 
 
 def latents_of_seeds(seeds: tf.Tensor, latent_dim: int) -> tf.Tensor:
-    """Draws latent codes in a graph: one for each seed, whatever the others are.
+    """Draws latent codes in a graph, each from its own seed alone.
 
     Args:
         seeds: int64 [N].
@@ -236,6 +243,6 @@ def latents_of_seeds(seeds: tf.Tensor, latent_dim: int) -> tf.Tensor:
     return tf.map_fn(draw, seeds, fn_output_signature=tf.TensorSpec([latent_dim], tf.float32))
 
 
-def _compile(function: Callable, *signature) -> Callable:
+def _compile(function: Callable, *signature) -> Any:
     """Compiles a function once for all batch sizes."""
     return tf.function(lambda *inputs: function(*inputs), input_signature=signature, autograph=False)

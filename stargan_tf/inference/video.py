@@ -1,14 +1,15 @@
 """Videos written frame by frame: MP4, animated WebP and GIF."""
 
 import contextlib
-import importlib.util
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from stargan_tf.base import extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_file
 
@@ -25,33 +26,31 @@ def check_format(path: Path, fps: int) -> None:
     """Checks that a video can be written, before its frames are made.
 
     Args:
-        path: of the video; its ending says the format.
+        path: of the video; its suffix says the format.
         fps: frames a second.
 
     Raises:
-        UserError: the ending is none of `FORMATS`, the format has no such rate, or the encoder is not installed.
+        UserError: the suffix is none of `FORMATS`, the format has no such rate, or the encoder is not installed.
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise UserError(f"--output is {str(path)!r}; a video must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     if suffix == ".gif" and fps > _MAX_GIF_FPS:
         raise UserError(f"--fps is {fps}; a GIF has at most {_MAX_GIF_FPS} frames a second")
-    if suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
-        raise UserError(
-            "writing MP4 needs the package imageio-ffmpeg: pip install '.[video]'; .webp and .gif need nothing"
-        )
+    if suffix == ".mp4":
+        extras.require("video", "imageio_ffmpeg")
 
 
 def write_video(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool = True) -> int:
     """Writes a video under a temporary name, and renames it when it is complete.
 
-    MP4 (H.264) is encoded as the frames come; of WebP and GIF all frames are held in memory until the last is there.
+    MP4 (H.264) is encoded as frames arrive; for WebP and GIF all frames are held in memory until the last one.
 
     Args:
         frames: uint8 [H, W, 3], all of one size, at least one.
         path: of the video; see `check_format`.
         fps: frames a second.
-        loop: whether WebP and GIF ask the viewer to repeat them for ever; for MP4 that is the player's choice.
+        loop: whether WebP and GIF repeat for ever; for MP4 that is the player's choice.
 
     Returns:
         The number of frames.
@@ -91,23 +90,23 @@ def _write_mp4(frames: Iterable[np.ndarray], path: Path, fps: int) -> int:
 
 
 def _with_even_sides(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Repeats the last row or column where needed, since colours of MP4 are stored at half the resolution."""
+    """Repeats the last row or column where needed, since MP4 stores colours at half the resolution."""
     for frame in frames:
         yield np.pad(frame, [(0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)], "edge")
 
 
 def _write_animation(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool) -> int:
-    pictures = [Image.fromarray(frame) for frame in frames]
+    pictures: list[Image.Image] = [Image.fromarray(frame) for frame in frames]
     is_gif = path.suffix.lower() == ".gif"
     tick = 10 if is_gif else 1  # milliseconds
-    # Rounded from the beginning of the video, not frame by frame, so that it is as long as it should be.
+    # Rounded as times since the beginning, not frame by frame, so that rounding does not change the length.
     times = [round(index * 1000 / fps / tick) * tick for index in range(len(pictures) + 1)]
     durations = [after - before for before, after in itertools.pairwise(times)]
     if is_gif:
-        # Each frame in the 256 colours that suit it best; without dithering, whose grain would flicker.
+        # Each frame has 256 colours of its own; no dithering, whose grain would flicker.
         pictures = [picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for picture in pictures]
-        # Without the field a GIF is shown once; 0 is for ever.
-        options = {"loop": 0} if loop else {}
+        # A GIF without the field is shown once; 0 means for ever.
+        options: dict[str, Any] = {"loop": 0} if loop else {}
     else:
         options = {"loop": 0 if loop else 1, "quality": _WEBP_QUALITY, "method": 4}
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, **options)

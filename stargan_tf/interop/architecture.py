@@ -1,6 +1,5 @@
-"""The model that published weights belong to, found from the names and shapes of their tensors."""
+"""Finds the model that published weights belong to by the names and shapes of their tensors."""
 
-import itertools
 import re
 from collections.abc import Iterable, Mapping
 
@@ -14,10 +13,10 @@ State = Mapping[str, Mapping[str, np.ndarray]]
 PUBLISHED_W_HPF = 1.0
 
 _PUBLISHED = ModelConfig()
-_MAX_HALVINGS = 13  # 32,768 px; more are made up
+_MAX_HALVINGS = 13  # 32,768 px; files with more are not genuine
 
-# Each number stands in several places, so that one tensor may be missing, and be listed with all other mistakes by
-# `pytorch.assign`. Biases tell it, because they cannot be transposed.
+# Each number is read from several places, so that one tensor may be missing and is listed with all other mistakes by
+# `pytorch.assign`. Biases are used because they cannot be transposed.
 _CHANNELS = {
     "generator": r"from_rgb\.bias|encode\.0\.(conv1|norm1|norm2)\.bias|to_rgb\.0\.bias",
     "style_encoder": r"shared\.(0|1\.conv1)\.bias",
@@ -25,7 +24,7 @@ _CHANNELS = {
 }
 _STYLE = {"mapping_network": r"unshared\.\d+\.6\.bias", "style_encoder": r"unshared\.\d+\.bias"}
 _HIDDEN = {"mapping_network": r"shared\.[0246]\.bias|unshared\.\d+\.[024]\.bias"}
-# The group is a number; longer ones than that are made up.
+# The group is a number; longer ones are not genuine.
 _DOMAINS = {"mapping_network": r"unshared\.(\d{1,6})\.", "style_encoder": r"unshared\.(\d{1,6})\."}
 _HALVINGS = {"style_encoder": r"shared\.(\d{1,6})\.conv", "discriminator": r"main\.(\d{1,6})\.conv"}
 _ENCODER_BLOCKS = {"generator": r"encode\.(\d{1,6})\."}
@@ -41,10 +40,10 @@ def infer(state: State, w_hpf: float | None = None, image_size: int | tuple[int,
             power of two; no tensor holds that either.
 
     Returns:
-        The model; weights that are missing or of a wrong shape do not matter as long as it can be found.
+        The model. Weights may be missing or of a wrong shape as long as it can be determined.
 
     Raises:
-        UserError: these are other networks' weights, the networks do not belong together, or `w_hpf` or `image_size`
+        UserError: these are weights of other networks, the networks do not belong together, or `w_hpf` or `image_size`
             contradicts them.
     """
     halvings = _agreed("the number of blocks that halve the image", _counts(state, _HALVINGS, first=1))
@@ -65,38 +64,7 @@ def infer(state: State, w_hpf: float | None = None, image_size: int | tuple[int,
         w_hpf=_high_pass(w_hpf, halvings, encoder_blocks),
     )
     check_model(model)
-    # Whoever builds these networks allocates them, so a few made-up tensors must not be able to ask for much.
-    announced = count_parameters(model)
-    held = sum(np.size(tensor) for network, tensors in state.items() if network != "fan" for tensor in tensors.values())
-    if announced > 2 * held:
-        raise _not_stargan(f"such networks have {announced:,} weights, but only {held:,} are there")
     return model
-
-
-def count_parameters(model: ModelConfig) -> int:
-    """Counts the weights of generator, mapping network and style encoder without building them."""
-    halvings = log2_size(model.size) - 2
-    channels, style, hidden = model.full_resolution_channels, model.style_dim, model.hidden_dim
-    widths = [channels] + [min(channels * 2**n, model.max_channels) for n in range(1, halvings + 1)]
-    down = list(itertools.pairwise(widths))
-
-    def conv(inputs: int, outputs: int, side: int) -> int:
-        return (inputs * side**2 + 1) * outputs
-
-    def block(inputs: int, between: int, outputs: int) -> int:
-        shortcut = inputs * outputs if inputs != outputs else 0
-        return conv(inputs, between, 3) + conv(between, outputs, 3) + shortcut
-
-    generator_down = down[: halvings - 2 + (model.w_hpf > 0)]
-    bottleneck = [(widths[len(generator_down)],) * 2] * 2
-    generator = conv(3, channels, 3) + 2 * channels + conv(channels, 3, 1)
-    for a, b in generator_down + bottleneck:
-        generator += block(a, a, b) + 4 * a  # encoder block and its two norms
-        generator += block(b, a, a) + 2 * (a + b) * (style + 1)  # decoder block and its two AdaIN
-    square, to_style = (hidden + 1) * hidden, (hidden + 1) * style
-    mapping_network = (model.latent_dim + 1) * hidden + 3 * square + model.num_domains * (3 * square + to_style)
-    trunk = conv(3, channels, 3) + sum(block(a, a, b) for a, b in down) + conv(widths[-1], widths[-1], 4)
-    return generator + mapping_network + trunk + model.num_domains * (widths[-1] + 1) * style
 
 
 def _high_pass(w_hpf: float | None, halvings: int, encoder_blocks: int) -> float:
@@ -120,7 +88,7 @@ def _high_pass(w_hpf: float | None, halvings: int, encoder_blocks: int) -> float
 def _check_image_size(image_size: int | tuple[int, int] | None, halvings: int) -> None:
     if image_size is None:
         return
-    sides = (image_size,) if isinstance(image_size, int) else tuple(image_size)
+    sides = (image_size, image_size) if isinstance(image_size, int) else image_size
     if min(sides) < 1 or log2_size(sides) != halvings + 2:
         least = 2 ** (halvings + 2)
         raise UserError(
@@ -135,10 +103,10 @@ def _latent_dim(state: State, hidden_dim: int) -> int:
 
 
 def _max_channels(state: State, channels: int, halvings: int) -> int:
-    """Returns where the doubling stops, or the published value if it does not stop within these networks."""
+    """Returns the width at which doubling stops, or the published one if it does not stop within these networks."""
     encoder = state.get("style_encoder", {})
     for index in range(1, halvings + 1):
-        # What one block gives, the next layer takes.
+        # A block has as many outputs as the next layer has inputs.
         after = f"shared.{index + 1}.conv1.bias" if index < halvings else f"shared.{halvings + 2}.bias"
         widths = [np.size(encoder[name]) for name in (f"shared.{index}.conv2.bias", after) if name in encoder]
         if widths and widths[0] != 2 * channels:
@@ -148,7 +116,7 @@ def _max_channels(state: State, channels: int, halvings: int) -> int:
 
 
 def _counts(state: State, patterns: Mapping[str, str], first: int = 0) -> dict[str, list[int]]:
-    """Counts what is numbered from `first` on in the names of each network."""
+    """Counts, for each network, the entries numbered from `first` in its tensors' names."""
     return {
         network: [max(numbers) - first + 1]
         for network, pattern in patterns.items()
@@ -164,7 +132,7 @@ def _lengths(state: State, patterns: Mapping[str, str]) -> dict[str, set[int]]:
 
 
 def _agreed(what: str, values: Mapping[str, Iterable[int]]) -> int:
-    """Returns the number that all networks have in common."""
+    """Returns the number that all networks agree on."""
     found = [(value, network) for network, several in values.items() for value in sorted(several)]
     if not found or found[0][0] < 1:
         raise _not_stargan(f"{what} cannot be found")

@@ -11,11 +11,11 @@ from stargan_tf import config as configuration
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_directory
 from stargan_tf.config import Config
-from stargan_tf.interop import pytorch
 from stargan_tf.interop.architecture import State
 from stargan_tf.interop.pytorch_adam import AdamState
-from stargan_tf.networks import Networks
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.networks import Networks, published_names
+from stargan_tf.networks.face_network import FaceNetwork
+from stargan_tf.networks.published_names import Parameter
 from stargan_tf.runs import face_network, run_directory
 from stargan_tf.runs.checkpoint_files import latest
 from stargan_tf.runs.checkpoints import Checkpoints, holds_trained_networks, load_ema, save_ema
@@ -24,14 +24,14 @@ from stargan_tf.runs.state import TrainingState, build_ema, create_state
 
 @dataclass(frozen=True)
 class Weights:
-    """Everything of a run that PyTorch's files can hold, under published names.
+    """The part of a run that PyTorch's files can hold, under published names.
 
     Args:
         step: finished iterations.
         averaged: G, F and E.
         trained: G, F, E and D, or None.
         adam: state of their optimizers, or None.
-        face_network: tensors of the face alignment network, or None.
+        face_network: tensors of the face network, or None.
     """
 
     step: int
@@ -42,19 +42,19 @@ class Weights:
 
 
 def write_run(weights: Weights, config: Config, run: Path, files: Mapping[str, str]) -> None:
-    """Writes a run directory; it is there when it is complete.
+    """Writes a run directory, complete or not at all.
 
     Args:
-        weights: with `trained` the run can be trained on; without, its networks can only be used.
+        weights: with `trained`, training can go on from the run; without, it serves for inference only.
         config: the run's.
         run: the directory, which must not exist or be empty.
-        files: what `averaged`, `trained` and `face_network` were read from, for errors.
+        files: from which `averaged`, `trained` and `face_network` were read, for errors.
 
     Raises:
         UserError: tensors are missing, unknown or of another shape; they are listed.
     """
     if weights.face_network is not None:
-        _load({"fan": FaceAlignmentNetwork()}, {"fan": weights.face_network}, files["face_network"])
+        _load({"fan": FaceNetwork()}, {"fan": weights.face_network}, files["face_network"])
     if weights.trained is None:
         averages = build_ema(config.model, config.training.precision)
         _load(averages, weights.averaged, files["averaged"])
@@ -77,7 +77,7 @@ def write_run(weights: Weights, config: Config, run: Path, files: Mapping[str, s
 
 
 def read_run(run: Path, with_training: bool) -> tuple[Config, Weights]:
-    """Takes the weights of a run's newest checkpoint.
+    """Reads the weights of a run's newest checkpoint.
 
     Args:
         run: the run directory.
@@ -94,7 +94,7 @@ def read_run(run: Path, with_training: bool) -> tuple[Config, Weights]:
     tensors = face_network.read(run) if config.model.needs_face_network else None
     if not with_training:
         averages, step = load_ema(config, run)
-        return config, Weights(step, pytorch.extract(averages), face_network=tensors)
+        return config, Weights(step, published_names.extract(averages), face_network=tensors)
     if config.model.spectral_norm:
         raise UserError(
             f"the discriminator of {str(run)!r} has spectral normalization, which the published one has not; its "
@@ -107,27 +107,28 @@ def read_run(run: Path, with_training: bool) -> tuple[Config, Weights]:
         )
     state = create_state(config)
     step = Checkpoints(state, config, run, writes=False).restore_latest()
-    trained = pytorch.extract(state.networks)
-    return config, Weights(step, pytorch.extract(state.ema), trained, _extract_adam(state, config), tensors)
+    trained = published_names.extract(state.networks)
+    return config, Weights(step, published_names.extract(state.ema), trained, _extract_adam(state, config), tensors)
 
 
 def _load(networks: Networks | Mapping[str, keras.Model], state: State, file: str) -> None:
     try:
-        pytorch.assign(networks, state)
+        published_names.assign(networks, state)
     except UserError as error:
         raise UserError(f"{file!r}: {error}") from error
 
 
-def _moments(state: TrainingState, network: str) -> dict[str, tuple[pytorch.Parameter, pytorch.Parameter]]:
+def _moments(state: TrainingState, network: str) -> dict[str, tuple[Parameter, Parameter]]:
     """Returns where the moments of each parameter of a network live, by published name."""
     optimizer = state.optimizers[network]
-    places = pytorch.parameters({network: getattr(state.networks, network)})[network]
+    places = published_names.parameters({network: getattr(state.networks, network)})[network]
     return {
-        name: tuple(
-            replace(place, variable=slots[optimizer._get_variable_index(place.variable)])
-            for slots in (optimizer.first_moments, optimizer.second_moments)
+        name: (
+            replace(place, variable=optimizer.first_moments[index]),
+            replace(place, variable=optimizer.second_moments[index]),
         )
         for name, place in places.items()
+        for index in [optimizer._get_variable_index(place.variable)]
     }
 
 
@@ -151,8 +152,8 @@ def _extract_adam(state: TrainingState, config: Config) -> dict[str, AdamState]:
     for network, optimizer in state.optimizers.items():
         step = int(optimizer.iterations.numpy())
         moments = {
-            name: tuple(place.select(place.variable.numpy()) for place in places)
-            for name, places in _moments(state, network).items()
+            name: (first.select(first.variable.numpy()), second.select(second.variable.numpy()))
+            for name, (first, second) in _moments(state, network).items()
         }
         settings = config.optimizers
         rate = settings.rate_of(network)

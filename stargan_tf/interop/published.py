@@ -1,11 +1,14 @@
 """What the files of published checkpoints hold: networks, each a dictionary of tensors by name."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.interop import torch_files
+from stargan_tf.runs.run_directory import FACE_NETWORK_FILE
 
 FACE_NETWORK = "fan"
 DISCRIMINATOR = "discriminator"
@@ -14,13 +17,13 @@ _REQUIRED = ("generator", "mapping_network", "style_encoder")
 _KNOWN = (*_REQUIRED, DISCRIMINATOR, FACE_NETWORK)
 
 _PREFIX = "module."  # of weights that were saved from torch.nn.DataParallel
-_COUNTER = "num_batches_tracked"  # of batch normalization; it matters to no output
+_COUNTER = "num_batches_tracked"  # of batch normalization; no output depends on it
 
 _SHOWN = 4
 
 
 def networks(tree: Any) -> dict[str, dict[str, np.ndarray]]:
-    """Takes the networks out of a checkpoint.
+    """Extracts the networks from a checkpoint.
 
     Args:
         tree: what a `*_nets.ckpt` or `*_nets_ema.ckpt` holds, see `torch_files.read`.
@@ -44,8 +47,27 @@ def networks(tree: Any) -> dict[str, dict[str, np.ndarray]]:
     return {name: _state(tree[name], name) for name in names}
 
 
+def read_face_network(path: Path) -> dict[str, np.ndarray]:
+    """Reads the tensors of a face network from whatever has one.
+
+    Args:
+        path: a published PyTorch file (which needs PyTorch), a run directory that has a face network, or its file.
+
+    Returns:
+        The tensors by published name, in the published layout.
+
+    Raises:
+        UserError: there is no such file, or it holds something else.
+    """
+    if path.is_file() and path.suffix != Path(FACE_NETWORK_FILE).suffix:
+        return face_network(torch_files.read(path))
+    from stargan_tf.runs import face_network as of_runs  # here, since it needs TensorFlow
+
+    return of_runs.read(path)
+
+
 def face_network(tree: Any) -> dict[str, np.ndarray]:
-    """Takes the face alignment network out of a file of its own.
+    """Extracts the face network from a file of its own.
 
     Args:
         tree: what the file holds, see `torch_files.read`: the tensors by name, or these under `fan` or `state_dict`.
@@ -79,6 +101,6 @@ def _state(tensors: Any, network: str) -> dict[str, np.ndarray]:
 
 
 def _few(names: list) -> str:
-    """Names some of what is there, since another network can have hundreds of tensors."""
+    """Lists the first names only, since another network can have hundreds of tensors."""
     shown = ", ".join(str(name)[:60] for name in names[:_SHOWN]) or "nothing"
     return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -1,4 +1,4 @@
-"""Adam's state in PyTorch's files and in ours, so that training begun in one can go on in the other.
+"""Adam's state in PyTorch's files and in ours, so that training begun with one can go on with the other.
 
 A `*_optims.ckpt` holds, for each network, what `torch.optim.Adam.state_dict()` returns. There, parameters have numbers
 or, before PyTorch 1.6, addresses in memory; a list gives these in the order of the network's state dictionary.
@@ -83,7 +83,7 @@ def read(optimizers: Any, networks: State) -> dict[str, AdamState]:
 
 
 class _OtherOptimizerError(Exception):
-    """Why an optimizer cannot be taken over; the sentence goes on after its name."""
+    """Why an optimizer cannot be taken over; continues a sentence that begins with its name."""
 
 
 def _read(optimizer: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> AdamState:
@@ -98,8 +98,8 @@ def _read(optimizer: Mapping[str, Any], weights: Mapping[str, np.ndarray]) -> Ad
         for key, name in zip(order, weights, strict=True)
         if key in entries
     }
-    # Parameters share one count here. Those that had their first gradient later than others have a lower one, but
-    # after some hundred updates it does not matter any more.
+    # Parameters share one count here. In PyTorch, those that had their first gradient later have a lower one; after a
+    # few hundred updates the difference has no effect.
     step = int(max((np.asarray(entry["step"]).item() for entry in entries.values()), default=0))
     if not 0 <= step < _MAX_STEP:
         raise ValueError(step)
@@ -113,13 +113,13 @@ def settings(states: Mapping[str, AdamState], config: OptimizerConfig) -> Optimi
 
     Args:
         states: of all networks.
-        config: has what the states do not tell, which is the decay of the moving average.
+        config: supplies what the states do not hold, the decay of the moving average.
 
     Returns:
         The configuration to go on with.
 
     Raises:
-        UserError: the networks differ in what is one number here.
+        UserError: the networks have different values for a setting that all share here.
     """
     values = {}
     for ours, theirs, left_out in (

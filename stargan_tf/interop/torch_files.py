@@ -1,39 +1,53 @@
 """PyTorch files read into NumPy arrays, and written from them."""
 
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stargan_tf.base import extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_file
-from stargan_tf.interop import torch_format
 
-# Published files are nested five deep (an optimizer's groups); deeper ones, or ones that refer to the same list again
-# and again, would only keep us busy.
-_MAX_DEPTH = 8
-_MAX_ENTRIES = 1_000_000
+# What PyTorch calls the class or function that a file asks for and that `weights_only` refuses.
+_REFUSED = re.compile(r"GLOBAL (\S{1,80})")
 
 
 def read(path: Path) -> Any:
-    """Reads a PyTorch file; one that wants to run code, or announces more than it holds, is refused before.
+    """Reads a PyTorch file of tensors; one that holds anything that might run code is refused.
 
     Args:
         path: a file that `torch.save` wrote, of the zip format or the older one.
 
     Returns:
-        What it holds, with NumPy arrays in place of tensors: float32 for half and bfloat16, else of the same type.
+        What it holds, with NumPy arrays in place of tensors: float32 for smaller floats, else of the same type.
 
     Raises:
         UserError: the file is missing, something else, or damaged; or PyTorch is not installed.
     """
-    torch_format.check(path)
+    if not path.is_file():
+        raise UserError(f"{str(path)!r} is not a file" if path.exists() else f"there is no file {str(path)!r}")
     torch = _import_torch()
     try:
-        tree = torch.load(path, map_location="cpu", weights_only=True)
-        return _Arrays(torch).convert(tree)
-    except Exception as error:  # PyTorch has many, and none that says just this
-        raise UserError(f"PyTorch cannot read {str(path)!r}; it is damaged, or of a kind that is not known") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a pickle protocol that PyTorch does not write
+            tree = torch.load(path, map_location="cpu", weights_only=True)
+        return _to_arrays(tree, torch)
+    except Exception as error:  # PyTorch raises many kinds: of pickle, zip, its own, EOFError, RecursionError
+        raise UserError(f"{str(path)!r} {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Says in a sentence that goes on after the file's name why PyTorch did not read it."""
+    if isinstance(error, _UnsuitableTensorError):
+        return str(error)
+    if refused := _REFUSED.search(str(error)):
+        return f"holds something else than tensors ({refused[1]!r}), which might run code; it is not read"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return "announces more data than there is memory for; it is damaged, or needs a machine with more memory"
+    return "is no PyTorch checkpoint, or is damaged or cut off; choose another file, or download or copy it again"
 
 
 def write(path: Path, tree: Any, overwrite: bool = False) -> None:
@@ -70,39 +84,29 @@ def check_target(path: Path, overwrite: bool) -> None:
 
 
 def _import_torch():
-    try:
-        import torch
-    except ImportError as error:
-        raise UserError(
-            "PyTorch, which PyTorch files need, is not installed; install it with `pip install 'stargan-tf[convert]'`"
-        ) from error
+    extras.require("convert", "torch")
+    import torch
+
     return torch
 
 
-class _Arrays:
-    """Turns tensors into arrays; a tensor that occurs twice becomes one array."""
+class _UnsuitableTensorError(Exception):
+    """Why a tensor has no equal in NumPy that networks could take."""
 
-    def __init__(self, torch):
-        self._torch = torch
-        self._arrays: dict[int, np.ndarray] = {}
-        self._entries = 0
 
-    def convert(self, value: Any, depth: int = 0) -> Any:
-        """Converts a tree."""
-        self._entries += 1
-        if depth > _MAX_DEPTH or self._entries > _MAX_ENTRIES:
-            raise ValueError("nested too deep, or too many entries")
-        if isinstance(value, dict):
-            return {key: self.convert(entry, depth + 1) for key, entry in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)([self.convert(entry, depth + 1) for entry in value])
-        if isinstance(value, self._torch.Tensor):
-            if id(value) not in self._arrays:
-                # NumPy knows no bfloat16.
-                small = value.dtype in (self._torch.bfloat16, self._torch.float16)
-                self._arrays[id(value)] = (value.float() if small else value).detach().numpy()
-            return self._arrays[id(value)]
-        return value
+def _to_arrays(value: Any, torch) -> Any:
+    if isinstance(value, dict):
+        return {key: _to_arrays(entry, torch) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([_to_arrays(entry, torch) for entry in value])
+    if isinstance(value, torch.Tensor):
+        if value.layout is not torch.strided or value.is_meta or value.is_complex():
+            raise _UnsuitableTensorError(
+                f"holds a tensor of {value.dtype}, {value.layout}, on {value.device}; weights must be dense and real"
+            )
+        small = value.is_floating_point() and value.itemsize < 4  # NumPy has no bfloat16
+        return (value.float() if small else value).detach().numpy()
+    return value
 
 
 def _to_tensors(value: Any, torch) -> Any:

@@ -52,7 +52,7 @@ class Batch:
 class Translation(NamedTuple):
     """Sources in a style of their target domains.
 
-    Args:
+    Attributes:
         features: of the sources, as `Generator.encode` gives them; they do not depend on the style.
         style: style codes, [B, style_dim].
         image: the translated images, [B, H, W, 3].

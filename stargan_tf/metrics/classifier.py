@@ -1,7 +1,7 @@
-"""A small classifier of the domains, trained on the user's own images: features for measures without any download.
+"""A small classifier of the domains, trained on the user's own images: features for metrics without any download.
 
-It is no judge of beauty, but it needs nothing that the user does not have: no network, no published weights. Its
-numbers compare runs on the same data, and nothing else.
+It needs nothing that the user does not have, no published weights and no connection. Its numbers compare runs on the
+same data, and nothing else.
 """
 
 import json
@@ -25,16 +25,16 @@ from stargan_tf.data.stored_images import StoredImages
 from stargan_tf.metrics.identity import short_hash
 from stargan_tf.metrics.perceptual import squared_difference, unit_normalized
 
-_BATCH = 64  # images that features are computed of at once
+_BATCH = 64  # images in a batch
 _FACTS_FILE, _WEIGHTS_FILE = "classifier.json", "weights.npz"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the classifier is built and trained. Others give another classifier, whose numbers are not comparable.
+    """How the classifier is built and trained; numbers of classifiers with different settings are not comparable.
 
     Args:
-        side: images are reduced, if they are larger, until their longer side has so many pixels.
+        side: larger images are reduced until their longer side has this many pixels.
         widths: channels of the blocks, each of which halves height and width.
         steps: updates.
         rows: rows of a batch; each has three images.
@@ -58,7 +58,7 @@ class Classifier:
         network: maps images [N, H, W, 3] in [-1, 1] to logits [N, K] and a list of the outputs [N, h, w, C] of its
             blocks.
         hash: of its weights and settings.
-        accuracies: share of the validation images of each domain that are recognized, by its name.
+        accuracies: fraction of each domain's validation images that are recognized, by domain name.
     """
 
     network: keras.Model
@@ -72,12 +72,12 @@ class Classifier:
 
 
 class ClassifierFeatures:
-    """The extractor made of a classifier: the mean over the image of each channel of each block.
+    """The feature extractor made of a classifier: the mean over the image of each channel of each block.
 
-    The last block alone would say little but the domain; the first ones see colours and textures.
+    The last block alone would tell little more than the domain; the first ones see colours and textures.
 
     Args:
-        classifier: it was trained on the data that is measured on.
+        classifier: trained on the data that is measured.
     """
 
     name = "classifier"
@@ -106,10 +106,10 @@ class ClassifierFeatures:
 
 
 class ClassifierDistance:
-    """The perceptual distance made of a classifier: LPIPS without linear weights, on the outputs of its blocks.
+    """The perceptual distance made of a classifier: LPIPS, unweighted, on the outputs of its blocks.
 
     Args:
-        classifier: it was trained on the data that is measured on.
+        classifier: trained on the data that is measured.
     """
 
     name = "classifier"
@@ -139,14 +139,14 @@ class ClassifierDistance:
 
 
 def load_or_train(data: DataDirectory, cache: Path, settings: Settings = Settings()) -> Classifier:
-    """Loads the classifier of a data directory, which is trained and kept if there is none yet.
+    """Loads the classifier of a data directory; trains and keeps it first if there is none yet.
 
     The same data, settings and seed give the same classifier on the same machine; on others it may differ in the last
-    bits, which its hash tells. It is kept under the fingerprint of the data and the settings, so that changed data
+    bits, and then its hash differs too. It is kept under the fingerprint of the data and the settings, so changed data
     never meets an old classifier.
 
     Args:
-        data: the data directory; its training images are trained on, its validation images tested.
+        data: the data directory; the classifier is trained on its training images and tested on its validation images.
         cache: directory to keep classifiers in; made if it is missing.
         settings: how to build and train it.
 
@@ -154,7 +154,7 @@ def load_or_train(data: DataDirectory, cache: Path, settings: Settings = Setting
         The classifier.
 
     Raises:
-        UserError: the data has one domain only, or one without two training images, or cannot be read.
+        UserError: the data has only one domain, or a domain with fewer than two training images, or cannot be read.
     """
     if len(data.domains) < 2:
         raise UserError(
@@ -193,7 +193,7 @@ def _train_into(directory: Path, data: DataDirectory, settings: Settings) -> Non
 
 
 def build(image_size: tuple[int, int], num_domains: int, settings: Settings) -> keras.Model:
-    """Builds the network with random weights of the seed; what it gives says `Classifier`."""
+    """Builds the network with random weights of the seed; see `Classifier` for its outputs."""
     reduced = min(1.0, settings.side / max(image_size))
     size = [max(round(side * reduced), 1) for side in image_size]
     seeds = iter(range(settings.seed * 100, settings.seed * 100 + 100))
@@ -232,7 +232,7 @@ def _fit(network: keras.Model, data: DataDirectory, settings: Settings) -> None:
 
 
 def _accuracies(network: keras.Model, data: DataDirectory) -> dict[str, float]:
-    """Returns the share of validation images that are recognized, of each domain that has any."""
+    """Returns the fraction of validation images that are recognized, for each domain that has any."""
     classify = tf.function(
         lambda images: tf.argmax(network(images, training=False)[0], axis=-1),
         input_signature=[tf.TensorSpec((None, *data.image_size, 3))],

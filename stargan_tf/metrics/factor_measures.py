@@ -1,6 +1,6 @@
-"""What the measures of known factors are called, how a value is shown, and whether more of it is better."""
+"""Titles of the metrics of known factors, how their values are formatted, and whether higher is better."""
 
-# As `known_factors.evaluate` names them. Titles are short enough for a table in a terminal.
+# Named as by `known_factors.evaluate`. Titles are short enough for a table in a terminal.
 FACTOR_MEASURES: dict[str, tuple[str, str, bool]] = {
     "domain": ("shape is of the target domain", "{:.1%}", True),
     "worst_domain": ("shape right, worst domain", "{:.1%}", True),

@@ -1,4 +1,4 @@
-"""Fréchet distance between two sets of features: how far apart they are, each seen as a normal distribution.
+"""Fréchet distance between two sets of features, each taken to be normally distributed.
 
 With the features of InceptionV3 it is the FID (Heusel et al. 2017, arXiv 1706.08500, section 3 and equation 6).
 """
@@ -20,9 +20,9 @@ class FewSamplesWarning(UserWarning):
 
 
 class Moments:
-    """Count, mean and covariance of features that come in parts; memory does not depend on how many there are.
+    """Count, mean and covariance of features that arrive in parts; memory does not grow with their number.
 
-    Everything is float64. The order of the parts matters in the last bits only (Chan, Golub and LeVeque 1979, "Updating
+    Everything is float64. The order of the parts affects the last bits only (Chan, Golub and LeVeque 1979, "Updating
     formulae and a pairwise algorithm for computing sample variances", equations 2.1).
 
     Args:
@@ -54,10 +54,10 @@ class Moments:
         return self._scatter / (self.count - 1)
 
     def add(self, features: np.ndarray) -> None:
-        """Takes in the features [N, D] of more images.
+        """Adds the features [N, D] of more images.
 
         Raises:
-            UserError: features are not finite, so that the images are most likely not either.
+            UserError: features are not finite; most likely the images are not either.
         """
         features = np.asarray(features, np.float64)
         if features.ndim != 2 or features.shape[1] != len(self.mean):
@@ -72,7 +72,7 @@ class Moments:
             self._combine(len(features), mean, deviations.T @ deviations)
 
     def merge(self, other: "Moments") -> None:
-        """Takes in all samples of others.
+        """Adds all samples of others.
 
         Raises:
             UserError: they come from another extractor.
@@ -93,7 +93,7 @@ class Moments:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Moments":
-        """Restores what `to_arrays` gave, bit by bit."""
+        """Restores the state that `to_arrays` gave, bit for bit."""
         moments = cls(str(arrays["name"]), str(arrays["hash"]), len(arrays["mean"]))
         moments.count = int(arrays["count"])
         moments.mean = np.array(arrays["mean"], np.float64)
@@ -126,8 +126,8 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     """Computes |m_a - m_b|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2), of means m and covariances A and B.
 
     The trace of the root is the sum of the singular values of A^1/2 B^1/2, and the roots of the two symmetric matrices
-    come from their eigenvalues. So nothing leaves the real numbers, singular covariances need no special care, and no
-    digits are lost by taking roots of rounding errors.
+    come from their eigenvalues. So everything stays real, singular covariances need no special care, and no digits are
+    lost to roots of rounding errors, as with scipy's `sqrtm`.
 
     Args:
         a: moments of one set.
@@ -158,6 +158,6 @@ def frechet_distance(a: Moments, b: Moments) -> float:
 def _root(covariance: np.ndarray) -> np.ndarray:
     """Returns R, [D, rank], with R R^T the covariance: the symmetric root up to a rotation, which changes nothing."""
     values, vectors = np.linalg.eigh(covariance)
-    # What is smaller than rounding errors of the largest is one itself; its root would be far from 0.
+    # Values below the rounding error of the largest are rounding errors themselves; their roots would be far from 0.
     kept = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)
     return vectors[:, kept] * np.sqrt(values[kept])

@@ -1,4 +1,4 @@
-"""Who measured: the name and the hash that every number carries; those of different networks are never mixed."""
+"""Name and hash of the network that a number was measured with; numbers of different networks are never mixed."""
 
 import hashlib
 import json
@@ -11,14 +11,14 @@ _DIGITS = 12
 
 
 def short_hash(preprocessing: Mapping[str, Any], weights: Iterable[np.ndarray | bytes]) -> str:
-    """Tells networks apart by what they compute.
+    """Hashes what a network computes: its weights and preprocessing.
 
     Args:
-        preprocessing: what is done to images before, as JSON can hold it.
+        preprocessing: what is done to images first, in values that JSON has.
         weights: arrays, or contents of files, in order.
 
     Returns:
-        12 hexadecimal digits; the same weights and preprocessing give the same, wherever they were loaded from.
+        12 hexadecimal digits; the same weights and preprocessing give the same digits, wherever they were loaded from.
     """
     whole = hashlib.sha256(json.dumps(preprocessing, sort_keys=True).encode())
     for weight in weights:
@@ -26,19 +26,19 @@ def short_hash(preprocessing: Mapping[str, Any], weights: Iterable[np.ndarray | 
             whole.update(hashlib.sha256(weight).digest())
         else:
             whole.update(f"{weight.shape} {weight.dtype.str}".encode())
-            whole.update(hashlib.sha256(np.ascontiguousarray(weight)).digest())
+            whole.update(hashlib.sha256(np.ascontiguousarray(weight).data).digest())
     return whole.hexdigest()[:_DIGITS]
 
 
 def identity(measure: Any) -> dict[str, Any]:
-    """Says what is to stand beside every number of an extractor or a perceptual distance.
+    """Returns what is written beside every number of a feature extractor or a perceptual distance.
 
     Args:
         measure: a FeatureExtractor or a PerceptualDistance.
 
     Returns:
-        `name` and `hash`; of one that is made of the classifier also `accuracy`, the share of validation images whose
-        domain it recognizes (each domain with equal weight; None without validation images).
+        `name` and `hash`; for the classifier also `accuracy`, the fraction of validation images whose domain it
+        recognizes (each domain with equal weight; None without validation images).
     """
     facts = {"name": measure.name, "hash": measure.hash}
     return facts | ({"accuracy": measure.accuracy} if hasattr(measure, "accuracy") else {})

@@ -23,8 +23,8 @@ class InceptionFeatures:
     """The pooled features of InceptionV3 trained on ImageNet.
 
     Args:
-        weights: a file that keras's `load_weights` takes, without the classifying layer; None takes the published ones,
-            which are downloaded into Keras's cache once.
+        weights: a file that Keras's `load_weights` takes, without the classifying layer; None takes the published
+            weights, which are downloaded once into Keras's cache.
 
     Raises:
         UserError: there is no such file, it holds something else, or the download failed.
@@ -47,7 +47,7 @@ class InceptionFeatures:
                 with warnings.catch_warnings():
                     warnings.simplefilter("error", UserWarning)  # of layers that the file lacks, which stay random
                     network.load_weights(weights)
-            except Exception as error:  # ValueError, OSError, KeyError and more, by the kind of file
+            except Exception as error:  # ValueError, OSError, KeyError and more, depending on the file
                 raise UserError(
                     f"{str(weights)!r} holds no weights of the InceptionV3 of keras.applications without its "
                     f"classifying layer (a file named ..._notop.h5): {str(error).splitlines()[0]}"

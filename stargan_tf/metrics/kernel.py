@@ -1,4 +1,4 @@
-"""Kernel distance between two sets of features: unbiased, so that it can be read at few samples as well.
+"""Kernel distance between two sets of features: unbiased, so it is meaningful for few samples too.
 
 With the features of InceptionV3 it is the KID (Bińkowski et al. 2018, arXiv 1801.01401, section 4 and equation 4): the
 squared maximum mean discrepancy with the kernel (x y / D + 1)^3.
@@ -21,13 +21,13 @@ def kernel_distance(
         real: features, [N, D].
         generated: features by the same extractor, [M, D].
         seed: of the choice of subsets.
-        subsets: how many.
+        subsets: number of subsets.
         subset_size: samples of each set in a subset, drawn without replacement; by default 1000, and at most half of
-            the smaller set, since subsets that are alike say nothing about the deviation.
+            the smaller set, since subsets that overlap too much say nothing about the deviation.
 
     Returns:
-        The distance, which may be below 0, being unbiased; and the deviation over the subsets, which gets smaller as
-        subsets get larger.
+        The distance, which may be below 0 since it is unbiased, and its deviation over the subsets, which falls as
+        subsets grow.
 
     Raises:
         UserError: a set is smaller than a subset, or a subset smaller than 2; features are not finite.

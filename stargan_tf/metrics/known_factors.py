@@ -1,4 +1,4 @@
-"""Compares translations of the generated data set with what they were asked to be.
+"""Compares translations of the generated data set with what was asked for.
 
 The factors are read off the pictures (`picture_reading`): a translation is right if its shape is the target domain's,
 its place and size the source's, and hue, texture and outline the reference's.
@@ -28,9 +28,9 @@ from stargan_tf.metrics.picture_reading import (
 # What `evaluate` needs to know of each image.
 FACTORS = frozenset({"x", "y", "radius", "hue", "texture", "outline"})
 
-# A hue that occurs counts as covered if a drawn style has one as near as this, in degrees.
+# A hue of the data counts as covered if a drawn style gives one within this distance, in degrees.
 COVERED_WITHIN = 15.0
-# Styles drawn to see what they cover, and source images that are translated for it.
+# Styles drawn to measure coverage, and source images that are translated for it.
 _DRAWN_STYLES = 64
 
 
@@ -38,15 +38,15 @@ def measure(before: Reading, after: Reading, shape: int, style: Mapping[str, np.
     """Compares translations with their sources and references, one by one.
 
     Args:
-        before: what is seen in N sources.
-        after: what is seen in the translation of each.
+        before: reading of N sources.
+        after: reading of the translation of each.
         shape: the shape asked for, an index into `SHAPES`.
         style: `hue`, `texture` and `outline` asked for, [N] each, if there were references.
 
     Returns:
-        Arrays [N]: `domain` (has it the shape asked for), `place` (distance between the centroids, as a fraction of the
-        side), `size` (relative change of the radius), and with references `hue` (distance in degrees; 180 where no hue
-        is seen), `texture` and `outline` (is it the one asked for).
+        Arrays [N]: `domain` (whether the shape is the one asked for), `place` (distance between the centroids, as a
+        fraction of the side), `size` (relative change of the radius), and with references `hue` (distance in degrees;
+        180 where no hue is seen), `texture` and `outline` (whether it is the one asked for).
     """
     result = {
         "domain": after.shape == shape,

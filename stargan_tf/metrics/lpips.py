@@ -1,4 +1,4 @@
-"""LPIPS of a network in an ONNX file, with linear weights in a file beside it."""
+"""LPIPS of a network in an ONNX file, with its linear weights in another file."""
 
 import zipfile
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from stargan_tf.metrics.perceptual import squared_difference, unit_normalized
 
 
 class Lpips:
-    """The perceptual distance that an ONNX file with several outputs is, as in the paper.
+    """The perceptual distance of the paper, on the outputs of an ONNX file.
 
-    The square root of the weights goes into the features, so that a comparison is a squared difference.
+    Features are multiplied by the square root of the weights, so that a comparison is a squared difference.
 
     Args:
         path: the ONNX file; each output is a layer, [N, C, H, W] or [N, H, W, C] as its input is.
-        weights: an .npz file with arrays lin0, lin1 and so on, one for each output in order, of C numbers that are not
-            negative, whatever their shape.
+        weights: an .npz file with arrays lin0, lin1 and so on, one for each output in order: C numbers, none negative,
+            in any shape.
         image_size: height and width of the images that are measured.
 
     Raises:

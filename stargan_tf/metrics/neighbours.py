@@ -1,8 +1,8 @@
-"""How much of one set of features lies among the nearest neighbours of another: is it real, and is all of it there?
+"""How much of one set of features lies among the nearest neighbours of another: realism and variety.
 
 Improved precision and recall (Kynkäänniemi et al. 2019, arXiv 1904.06991, section 2) and density and coverage (Naeem et
 al. 2020, arXiv 2002.09797, section 3). Each sample stands for a ball that reaches to its k-th nearest neighbour of its
-own set; the measures count who is in whose balls. Distances are computed block by block.
+own set; the metrics count which samples lie in which balls. Distances are computed block by block.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> dic
     Args:
         real: features, [N, D].
         generated: features by the same extractor, [M, D].
-        k: the neighbour that a ball reaches to; its surface belongs to it.
+        k: the neighbour that a ball reaches to; its surface is part of it.
 
     Returns:
         `precision`: share of generated samples in a ball of a real one; `recall`: share of real samples in a ball of a
@@ -42,12 +42,12 @@ def density_coverage(real: np.ndarray, generated: np.ndarray, k: int = 5) -> dic
     Args:
         real: features, [N, D].
         generated: features by the same extractor, [M, D].
-        k: the neighbour that a ball reaches to; its surface belongs to it.
+        k: the neighbour that a ball reaches to; its surface is part of it.
 
     Returns:
-        `density`: number of real balls that a generated sample is in, on average, over k: about 1 for samples of the
-        same distribution, more if they crowd where real ones do; `coverage`: share of real balls that hold a generated
-        sample, from 0 to 1.
+        `density`: mean number of real balls that a generated sample is in, divided by k: about 1 for samples of the
+        same distribution, more if they crowd where real ones are dense; `coverage`: share of real balls that hold a
+        generated sample, from 0 to 1.
 
     Raises:
         UserError: a set has no k-th neighbours.
@@ -64,7 +64,7 @@ def density_coverage(real: np.ndarray, generated: np.ndarray, k: int = 5) -> dic
 
 
 def radii(features: np.ndarray, k: int) -> np.ndarray:
-    """Returns the squared distance [N] of each sample of [N, D] to its k-th nearest neighbour, itself not counted.
+    """Returns the squared distance [N] of each sample of [N, D] to its k-th nearest neighbour other than itself.
 
     Raises:
         UserError: there are not more than k samples, or features are not finite.

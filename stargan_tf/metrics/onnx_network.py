@@ -1,11 +1,11 @@
 """Any network of images in an ONNX file, for feature extractors and for LPIPS.
 
-What its input is like is read from the file: batch size, layout, size and type from the shape of the input, and what
-shapes do not tell from metadata (`metadata_props`), whose values are JSON:
+The file says how to prepare images: batch size, layout, size and type by the shape of its input, and the rest by
+metadata (`metadata_props`), whose values are JSON:
 
     stargan_tf.range   [low, high]: what black and white are; [0, 255] by default for uint8, else [-1, 1]
-    stargan_tf.mean    [red, green, blue], in that range, subtracted; by default 0
-    stargan_tf.std     [red, green, blue], what is left is divided by; by default 1
+    stargan_tf.mean    [red, green, blue], in that range; subtracted; by default 0
+    stargan_tf.std     [red, green, blue]; divides what is left; by default 1
     stargan_tf.size    [height, width], if the shape leaves them open and images are to be resized
     stargan_tf.layout  "NCHW" or "NHWC", if the shape does not tell
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from stargan_tf.base import extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.metrics.identity import short_hash
 from stargan_tf.metrics.preprocessing import Preprocessing
@@ -33,7 +34,7 @@ class OnnxNetwork:
 
     Attributes:
         name: name of the file.
-        preprocessing: what its input is like.
+        preprocessing: how images are prepared for its input.
 
     Args:
         path: the file.
@@ -47,15 +48,14 @@ class OnnxNetwork:
     def __init__(self, path: Path, image_size: tuple[int, int], rounded: bool):
         if not path.is_file():
             raise UserError(f"there is no ONNX file at {str(path)!r}")
-        try:
-            import onnx
-            import onnxruntime
-        except ModuleNotFoundError as error:
-            raise UserError(f"the package {error.name} is missing; `pip install stargan-tf[metrics]` has it") from None
+        extras.require("metrics", "onnx", "onnxruntime")
+        import onnx
+        import onnxruntime
+
         self.name = path.name
         self._path = path
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is raised
+        options.log_severity_level = 4  # errors are raised; nothing is printed
         wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
         providers = [provider for provider in wanted if provider in onnxruntime.get_available_providers()]
         try:
@@ -70,7 +70,7 @@ class OnnxNetwork:
         }
         self.preprocessing = replace(self._read_preprocessing(), rounded=rounded)
         self._batch = self._input.shape[0] if isinstance(self._input.shape[0], int) else None
-        # Now, and not after hours: what does not run is told.
+        # A network that does not run is reported now, not after hours.
         self.output_shapes = [output.shape for output in self(np.zeros((1, *image_size, 3), np.float32))]
 
     def __call__(self, images: np.ndarray) -> list[np.ndarray]:
@@ -86,7 +86,7 @@ class OnnxNetwork:
         for start in range(0, len(images), self._batch or _BATCH):
             batch = self.preprocessing(images[start : start + (self._batch or _BATCH)])
             count = len(batch)
-            if self._batch is not None:  # a network of a fixed batch size wants the last one filled
+            if self._batch is not None:  # a fixed batch size: the last batch is filled up
                 batch = np.concatenate([batch, np.repeat(batch[-1:], self._batch - count, axis=0)])
             try:
                 outputs = self._session.run(None, {self._input.name: batch})
@@ -103,11 +103,11 @@ class OnnxNetwork:
 
     @property
     def channel_axis(self) -> int:
-        """The axis of channels in outputs of four axes."""
+        """Axis of the channels in outputs with four axes."""
         return 1 if self.preprocessing.layout == "NCHW" else 3
 
     def hash(self, *further: np.ndarray) -> str:
-        """Returns the hash of the file, of the weights that lie beside it, and of further arrays."""
+        """Returns the hash of the file, the weights beside it, and further arrays."""
         files = [self._path, *(self._path.parent / name for name in sorted(self._weight_files))]
         return short_hash(asdict(self.preprocessing), [*(file.read_bytes() for file in files), *further])
 
@@ -131,11 +131,12 @@ class OnnxNetwork:
                 f"{self.name} takes an input of shape {shape}, which does not tell where colours are; give it the "
                 f'metadata {_PREFIX}layout, "NCHW" or "NHWC"'
             )
-        sides = tuple(shape[2:] if layout == "NCHW" else shape[1:3])
-        if all(isinstance(side, int) for side in sides):
-            size = sides
-        else:
-            size = tuple(map(int, metadata["size"])) if "size" in metadata else None
+        height, width = shape[2:] if layout == "NCHW" else shape[1:3]
+        size = None
+        if isinstance(height, int) and isinstance(width, int):
+            size = (height, width)
+        elif "size" in metadata:
+            size = (int(metadata["size"][0]), int(metadata["size"][1]))
         default_range = (0.0, 255.0) if kind == "tensor(uint8)" else (-1.0, 1.0)
         return Preprocessing(
             size=size,
@@ -170,14 +171,14 @@ class OnnxNetwork:
 
 
 class OnnxFeatures:
-    """The feature extractor that an ONNX file with one output is.
+    """The feature extractor made of an ONNX file with one output.
 
     Args:
         path: the file.
         image_size: height and width of the images that are measured.
 
     Raises:
-        UserError: see `OnnxNetwork`; or its output is not one vector an image.
+        UserError: see `OnnxNetwork`; or its output is not one vector per image.
     """
 
     def __init__(self, path: Path, image_size: tuple[int, int]):
@@ -201,7 +202,7 @@ class OnnxFeatures:
 
 
 def _layout(shape: list) -> str | None:
-    """Tells the layout by the one axis that is 3 long."""
+    """Finds the layout by the one axis of length 3."""
     if (shape[1] == 3) == (shape[3] == 3):
         return None
     return "NCHW" if shape[1] == 3 else "NHWC"

@@ -1,4 +1,4 @@
-"""Rows of feature arrays a block at a time, so that memory does not grow with the number of pairs."""
+"""Distances between rows of feature arrays, in blocks, so that memory does not grow with the number of pairs."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ def blocks(count: int) -> Iterator[slice]:
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Returns the squared Euclidean distances [N, M] of all pairs of rows of a [N, D] and b [M, D], in float64."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    # Shifted to around 0: the formula loses the digits that all rows have in common.
+    # Centred first: the formula loses the digits that all rows have in common.
     centre = b.mean(axis=0)
     a, b = a - centre, b - centre
     squares = np.einsum("nd,nd->n", a, a)[:, None] + np.einsum("md,md->m", b, b)

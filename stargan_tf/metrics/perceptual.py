@@ -1,35 +1,33 @@
-"""How different two images look: LPIPS, or the same on the classifier of the user's data.
+"""How different two images look: the perceptual distance of LPIPS, on the features of any network.
 
 Features of several layers are scaled to unit length at every place; the squares of their differences are weighted by
 channel, averaged over places and summed over layers (Zhang et al. 2018, arXiv 1801.03924, section 3 and equation 1).
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from stargan_tf.base.errors import UserError
-from stargan_tf.data.records import DataDirectory
 
-# Keeps the direction of a feature vector of zeros defined.
+# Avoids a division by 0 for a feature vector of zeros.
 _EPSILON = 1e-10
 
 
 class PerceptualDistance(Protocol):
-    """Compares images pair by pair; features are computed once an image, however many it is compared with.
+    """Compares images pair by pair; the features of an image are computed once for all its comparisons.
 
     Attributes:
         name: what it is: "classifier", or the name of an ONNX file.
-        hash: 12 hexadecimal digits of weights and preprocessing.
+        hash: 12 hexadecimal digits, of weights and preprocessing.
     """
 
     name: str
     hash: str
 
     def features(self, images: np.ndarray) -> list[np.ndarray]:
-        """Returns what images [N, H, W, 3] float32 in [-1, 1] are compared by: arrays [N, ...], one a layer."""
+        """Returns what images [N, H, W, 3] float32 in [-1, 1] are compared by: arrays [N, ...], one per layer."""
         ...
 
     def distance(self, features_a: Sequence[np.ndarray], features_b: Sequence[np.ndarray]) -> np.ndarray:
@@ -37,35 +35,8 @@ class PerceptualDistance(Protocol):
         ...
 
 
-def load_distance(spec: str, data: DataDirectory, cache: Path) -> PerceptualDistance:
-    """Loads a perceptual distance.
-
-    Args:
-        spec: `classifier`, trained on `data`, offline, and kept; `FILE.onnx:WEIGHTS.npz`, LPIPS of a network with
-            several outputs and their linear weights.
-        data: the data directory that is measured on.
-        cache: directory to keep trained classifiers in; made if it is missing.
-
-    Returns:
-        The distance.
-
-    Raises:
-        UserError: there is no such distance or file, or a file holds something else.
-    """
-    if spec == "classifier":
-        from stargan_tf.metrics import classifier
-
-        return classifier.ClassifierDistance(classifier.load_or_train(data, cache))
-    network, separator, weights = spec.rpartition(":")
-    if separator and network.endswith(".onnx"):
-        from stargan_tf.metrics.lpips import Lpips
-
-        return Lpips(Path(network), Path(weights), data.image_size)
-    raise UserError(f"there is no perceptual distance {spec!r}; take classifier, or FILE.onnx:LINEAR_WEIGHTS.npz")
-
-
 def mean_pairwise(distance: PerceptualDistance, images: np.ndarray) -> float:
-    """Measures the variety of images, of translations of one source for instance.
+    """Measures the variety of images, such as the translations of one source.
 
     Args:
         distance: compares two images.
@@ -75,7 +46,7 @@ def mean_pairwise(distance: PerceptualDistance, images: np.ndarray) -> float:
         The mean distance over all K (K - 1) / 2 pairs.
 
     Raises:
-        UserError: there are no two images.
+        UserError: there are fewer than two images.
     """
     if len(images) < 2:
         raise UserError(f"a mean distance of pairs needs at least 2 images, and there is {len(images)}")

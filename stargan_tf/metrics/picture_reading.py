@@ -3,8 +3,8 @@
 The pictures (`data_prep.synthetic`) show one saturated shape on a grey background with a linear gradient. What differs
 from the background is the shape; its centroid and area are its place and size, the best-fitting figure of that place
 and area its kind, the mean of its saturated pixels its hue. Its texture is the pattern that its brightness follows, and
-its outline what the pixels along its edge look like. No network is involved, so nothing can be fooled the way the
-trained ones may be.
+its outline what the pixels along its edge look like. No network is involved, so nothing can be fooled as a trained one
+may be.
 """
 
 import math
@@ -28,7 +28,7 @@ _SQUARE_HALF_SIDE = math.sqrt(math.pi) / 2
 _FOREGROUND = 0.25
 _BORDER = 1 / 16
 _SATURATED = 0.4
-# How far place (fraction of the side) and size (fraction of itself) of a figure may be moved to fit better.
+# By how much the place (fraction of the side) and size (fraction of itself) of a figure may change to fit better.
 _PLACES = (-0.02, 0.0, 0.02)
 _SIZES = (0.92, 1.0, 1.08)
 # The patterns are sampled at this multiple of the pixels, since a stripe is hardly three pixels high.
@@ -39,7 +39,7 @@ _PATTERN = 0.5
 
 @dataclass(frozen=True)
 class Reading:
-    """What is seen in N pictures.
+    """The factors read off N pictures.
 
     Args:
         shape: index into `SHAPES`, [N] integers.

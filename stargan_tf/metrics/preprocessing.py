@@ -1,4 +1,4 @@
-"""What is done to images before a network sees them: size, range, mean and deviation, layout."""
+"""Preparation of images for a network: size, range, mean and deviation, layout."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ class Preprocessing:
 
     Args:
         size: height and width in pixels that images are resized to; None leaves them as they are.
-        value_range: what black and white become.
-        mean: of red, green and blue, in that range; it is subtracted.
-        std: of red, green and blue; what is left is divided by it.
+        value_range: values of black and white.
+        mean: of red, green and blue, in that range; subtracted.
+        std: of red, green and blue; divides what is left.
         layout: NHWC or NCHW.
         dtype: float32, float16 or uint8.
-        rounded: whether images are rounded to 8 bits first, before and after they are resized. Real images have been
-            stored with 8 bits, so generated ones are only compared fairly if they are too; the published evaluation
-            writes them to files.
+        rounded: whether images are rounded to 8 bits, before and after they are resized. Real images are stored with 8
+            bits, so generated ones are compared fairly only if they are too; the published evaluation writes them to
+            files.
     """
 
     size: tuple[int, int] | None = None
@@ -61,9 +61,10 @@ class Preprocessing:
         return np.ascontiguousarray(images, self.dtype)
 
     def _resize(self, image: Image.Image) -> Image.Image:
-        """Resizes bilinearly, smoothed where images get smaller; one of the right size stays as it is."""
+        """Resizes bilinearly, with antialiasing; an image of the right size stays as it is."""
         height, width = self.size or (image.height, image.width)
         return image.resize((width, height), Image.Resampling.BILINEAR)
 
     def _resize_unrounded(self, image: np.ndarray) -> np.ndarray:
-        return np.stack([self._resize(Image.fromarray(channel)) for channel in np.moveaxis(image, -1, 0)], axis=-1)
+        channels = [self._resize(Image.fromarray(channel)) for channel in np.moveaxis(image, -1, 0)]
+        return np.stack([np.asarray(channel) for channel in channels], axis=-1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.networks.generator import Masks
 
 _THRESHOLD = 0.1
@@ -51,7 +51,7 @@ _PARTS = (
 )
 
 
-def find_masks(network: FaceAlignmentNetwork, images: tf.Tensor) -> Masks:
+def find_masks(network: FaceNetwork, images: tf.Tensor) -> Masks:
     """Finds the masks of faces; no gradient flows through them.
 
     Args:

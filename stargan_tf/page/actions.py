@@ -12,16 +12,12 @@ from stargan_tf.page.session import Chosen, Drawn, Session
 from stargan_tf.serving.served_model import InvalidRequest, ServedModel
 
 STYLES = 8
-_ROWS_LIMIT = "max_rows"
-
-# The files of these formats go to the model as they are; others, if Pillow reads them, as PNG.
-_DECODED_BY_MODEL = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
 _MAX_SEED = 2**53 - 1  # browsers compute with doubles
 _MAX_FILE = 32 * 2**20  # bytes
 
 
 class Actions:
-    """What the user can do: each method makes a new session of the old one and what was entered.
+    """What the user can do: each method returns a new session, made of the old one and of what was entered.
 
     Args:
         model: which is asked for everything that is shown.
@@ -31,7 +27,7 @@ class Actions:
         self._model = model
         self._image_size = tuple(model.card["image_size"])
         # At least two, since there must be something between them.
-        self.styles = max(2, min(STYLES, model.card.get("limits", {}).get(_ROWS_LIMIT, STYLES)))
+        self.styles = max(2, min(STYLES, model.card.get("limits", {}).get("max_rows", STYLES)))
 
     def choose_source(
         self, session: Session, path: str | None, domain: str, seed: int | None, psi: float | None
@@ -87,10 +83,10 @@ class Actions:
             drawn.insert(0, Drawn("reference", domain, translation.style, translation.image))
         chosen = [end for end in session.marked if end is not None]
         images = iter(self._model.translate_styles(source, np.stack([end.code for end in chosen])) if chosen else ())
-        marked = tuple(end and replace(end, image=next(images).image) for end in session.marked)
+        start, end = (end and replace(end, image=next(images).image) for end in session.marked)
         name = session.shown.name if session.shown else None
         shown = next((style for style in drawn if style.name == name), drawn[0])
-        session = replace(session, drawn=tuple(drawn), shown=shown, marked=marked, first_seed=int(seed)).solved()
+        session = replace(session, drawn=tuple(drawn), shown=shown, marked=(start, end), first_seed=int(seed)).solved()
         return session if session.position is None else self.mix(session, session.position)
 
     def draw_if_drawn(self, session: Session, domain: str, seed: int | None, psi: float | None) -> Session:
@@ -144,10 +140,8 @@ class Actions:
         name, size = Path(path).name, Path(path).stat().st_size
         if size > _MAX_FILE:
             raise UserError(f"the file {name!r} has {size / 2**20:.0f} MiB; at most {_MAX_FILE // 2**20} MiB are taken")
-        data = Path(path).read_bytes()
         try:
-            if not data.startswith(_DECODED_BY_MODEL):
-                data = to_png(decode_image(data))
+            data = self._model.sendable(Path(path).read_bytes())
             # Asked first, since the model refuses huge images before it decodes them.
             self._model.encode_styles([data], domain)
             return Chosen(name, data, to_png(fit_image(decode_image(data), self._image_size)))
@@ -158,7 +152,7 @@ class Actions:
 
 
 def sentence(error: Exception) -> str:
-    """Returns what a user is told of an error; what is not his mistake is printed, for whoever runs the page."""
+    """Returns what the user is told of an error; one that is no user's mistake is printed for whoever runs the page."""
     if not isinstance(error, UserError):
         traceback.print_exception(error)
         return "The page failed at this; whoever runs it finds the reason where it was started."

@@ -123,7 +123,7 @@ def build(model: ServedModel) -> gr.Blocks:
         def connect(
             events: list[Any], action: Callable[..., Session], inputs: list[Any], box: str, busy: list[Any]
         ) -> Any:
-            """Has events change the session; what goes wrong is told in the box."""
+            """Lets events change the session; what goes wrong is shown in the box."""
 
             @functools.wraps(action)
             def told(before: Session, *entered):

@@ -47,6 +47,7 @@ class Markup:
     def shown(self, session: Session) -> str:
         """The style shown large, with its downloads."""
         style = session.shown
+        assert style is not None  # there is one as soon as something is drawn
         label, file = html.escape(style.label), re.sub(r"\W+", "_", style.label).strip("_")
         code = io.BytesIO()
         np.save(code, style.code)

@@ -31,7 +31,7 @@ SHOW_RESULTS = """() => setTimeout(() => {
   if (results && results.getBoundingClientRect().top > 0.8 * window.innerHeight) results.scrollIntoView();
 }, 100)"""
 
-# Not "change", which is silent when the style is clicked that was chosen before a mixture was shown.
+# Not "change", which does not fire when the clicked style was already selected before a mixture was shown.
 SELECT = """element.addEventListener('click', (event) => {
   if (event.target.name === 'style') trigger('select', {index: Number(event.target.value)});
 });"""

@@ -84,4 +84,5 @@ class Session:
         """Styles A and B; those that the user did not choose are the first drawn that are not the other one."""
         chosen = {style.label for style in self.marked if style is not None}
         others = (style for style in self.drawn if style.label not in chosen)
-        return tuple(style or next(others) for style in self.marked)
+        start, end = self.marked
+        return start or next(others), end or next(others)

@@ -1,7 +1,7 @@
-"""The best checkpoint of a run by a measure, kept beside the newest ones until a better one comes.
+"""The best checkpoint of a run by one metric, kept beside the newest ones until a better one is found.
 
-`checkpoints/best.json` says which it is and how good, and can be read without restoring anything; its files are copies
-of those of the step's own checkpoint. No links: TensorFlow writes into a file that is there.
+`checkpoints/best.json` holds its step and value, and can be read without restoring anything; its files are copies of
+the step's own checkpoint, not links, since TensorFlow writes into existing files.
 """
 
 import dataclasses
@@ -21,14 +21,14 @@ _PREFIX = "best-"
 
 @dataclass(frozen=True)
 class Best:
-    """How good a checkpoint is.
+    """A checkpoint and the value of the metric that selects the best one.
 
     Args:
         step: of the checkpoint.
-        measure: its name, "fid" for instance.
-        value: lower or higher is better, as the measure is.
-        measured_with: what tells values apart that cannot be compared: network, its hash, numbers of images.
-        checkpoint: name of the files in `checkpoints/`, without their endings.
+        measure: name of the metric, such as "fid".
+        value: of the metric.
+        measured_with: network, its hash, numbers of images; values that differ in it are never compared.
+        checkpoint: name of the files in `checkpoints/`, without their suffixes.
     """
 
     step: int
@@ -39,7 +39,7 @@ class Best:
 
 
 def read(run: Path) -> Best | None:
-    """Returns what is known of the best checkpoint of a run, if it has one."""
+    """Returns the record of a run's best checkpoint, or None if it has none."""
     try:
         return Best(**json.loads((run / files.DIRECTORY / _RECORD).read_text()))
     except (OSError, ValueError, TypeError):
@@ -65,17 +65,17 @@ def path(run: Path) -> Path:
 
 
 def keep(run: Path, candidate: Best, higher_is_better: bool) -> bool:
-    """Makes the checkpoint of a step the best one, if it is.
+    """Makes the checkpoint of a step the best one if its value is better.
 
-    A kill at any moment leaves the one before or the new one.
+    A kill at any moment leaves either the previous best one or the new one.
 
     Args:
         run: the run directory, with a checkpoint of that step.
-        candidate: how good it is; where the best one so far was measured with something else, it counts no more.
-        higher_is_better: of the measure.
+        candidate: step and value; if the best one so far was measured with something else, the candidate replaces it.
+        higher_is_better: whether higher values of the metric are better.
 
     Returns:
-        Whether it is the best.
+        Whether the candidate is the best.
     """
     best = read(run)
     if not math.isfinite(candidate.value):
@@ -86,7 +86,7 @@ def keep(run: Path, candidate: Best, higher_is_better: bool) -> bool:
             return dataclasses.replace(candidate, checkpoint=best.checkpoint) == best
     kept = "" if best is None else best.checkpoint
     _remove_all_but(run, kept)
-    # A run that rolled back may come to the same step again.
+    # A run that rolled back may reach the same step again.
     name = f"{_PREFIX}{candidate.step}"
     if name == kept:
         name += "-again"

@@ -1,4 +1,4 @@
-"""The files of a run's checkpoints: which there are, whether they are whole, which to delete."""
+"""The files of a run's checkpoints: which exist, which are damaged, which to delete."""
 
 import functools
 import re
@@ -20,12 +20,12 @@ _DAMAGED = "damaged-"
 
 
 def path_of(run: Path, step: int) -> Path:
-    """Returns the path of the checkpoint of a step, as TensorFlow names it: without the endings of its files."""
+    """Returns the path of a step's checkpoint as TensorFlow takes it: without the suffixes of its files."""
     return run / DIRECTORY / f"{PREFIX}-{step}"
 
 
 def saved_steps(run: Path) -> list[int]:
-    """Returns the steps of which there are checkpoints, whole or damaged, newest first."""
+    """Returns the steps that have checkpoints, whole or damaged, newest first."""
     found = (_INDEX.fullmatch(path.name) for path in (run / DIRECTORY).glob(f"{PREFIX}-*.index"))
     return sorted((int(match[1]) for match in found if match), reverse=True)
 
@@ -33,7 +33,7 @@ def saved_steps(run: Path) -> list[int]:
 def find_latest(run: Path) -> Path | None:
     """Returns the path of a run's newest checkpoint that can be read, or None if it has no checkpoint.
 
-    A damaged one is passed over, which is told on the standard error.
+    Damaged ones are passed over, with a note on standard error.
 
     Raises:
         UserError: the run has checkpoints, but all are damaged.
@@ -63,7 +63,7 @@ def latest(run: Path) -> Path:
 
 
 def find_damage(path: Path) -> str | None:
-    """Reads a checkpoint completely, which compares its content with the checksums that were written with it.
+    """Reads a checkpoint completely, so that TensorFlow compares the content with its checksums.
 
     Args:
         path: as `path_of` gives it.
@@ -92,7 +92,7 @@ def files(path: Path) -> list[Path]:
 
 
 def set_aside_after(run: Path, step: int) -> None:
-    """Renames the checkpoints of later steps, which are damaged, so that new ones do not write over them."""
+    """Renames the checkpoints of later steps, which are damaged, so that new ones do not overwrite them."""
     for later in saved_steps(run):
         if later > step:
             for file in files(path_of(run, later)):
@@ -100,7 +100,7 @@ def set_aside_after(run: Path, step: int) -> None:
 
 
 def prune(run: Path, keep: int) -> None:
-    """Deletes all but the newest checkpoints, and notes for other programs of TensorFlow which they are.
+    """Deletes all but the newest checkpoints, and lists these where other TensorFlow programs look.
 
     Args:
         run: the run directory.
@@ -114,7 +114,7 @@ def prune(run: Path, keep: int) -> None:
 
 
 def remove_unfinished(run: Path) -> None:
-    """Deletes what a save left that was killed or failed; no other process may be saving."""
+    """Deletes what a killed or failed save left behind; no other process may be saving."""
     directory = run / DIRECTORY
     for path in directory.glob(f"{PREFIX}-*_temp"):
         shutil.rmtree(path)
@@ -127,7 +127,7 @@ def remove_unfinished(run: Path) -> None:
 
 
 def _note(run: Path, steps: Sequence[int]) -> None:
-    """Writes the file in which `tf.train.latest_checkpoint` looks; here, nothing depends on it."""
+    """Writes the file that `tf.train.latest_checkpoint` reads; nothing here depends on it."""
     names = [path_of(run, step).name for step in reversed(steps)]
     lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names)]
     writing.write_text(run / DIRECTORY / "checkpoint", "\n".join(lines) + "\n")

@@ -20,11 +20,11 @@ _RECORD = "record/.ATTRIBUTES/py_state"
 
 
 class SaveError(UserError):
-    """A checkpoint could not be written; those before are as they were."""
+    """A checkpoint could not be written; earlier ones are unchanged."""
 
 
 class _Record(tf.train.experimental.PythonState):
-    """Keeps configuration and domain names inside the checkpoint, so that it explains itself without its run."""
+    """Keeps configuration and domain names inside the checkpoint, so that it is self-contained."""
 
     def __init__(self, config: Config, noise: tf.Variable | None = None):
         self._values = json.loads(json.dumps(flatten(config)))
@@ -45,9 +45,9 @@ class Checkpoints:
 
     Args:
         state: what is saved; restoring changes it in place.
-        config: resolved; saved along.
+        config: resolved; saved with the state.
         run: the run directory.
-        writes: whether this process may write; of several that train together only one may.
+        writes: whether this process may write; of several that train together, only one may.
     """
 
     def __init__(self, state: TrainingState, config: Config, run: Path, writes: bool = True):
@@ -71,7 +71,7 @@ class Checkpoints:
             The number of finished steps: 0 if there was none.
 
         Raises:
-            UserError: it belongs to another run, or there are damaged ones only.
+            UserError: it belongs to another run, or all are damaged.
         """
         path = files.find_latest(self._run)
         if path is None:
@@ -84,10 +84,10 @@ class Checkpoints:
         return self.saved_step
 
     def save(self) -> None:
-        """Saves the state, unless this very step has been saved or another process writes.
+        """Saves the state, unless this step has been saved already or another process writes.
 
         Raises:
-            SaveError: there is no room, or the directory cannot be written; older checkpoints are as they were.
+            SaveError: the disk is full, or the directory cannot be written; older checkpoints are unchanged.
         """
         step = int(self._state.step.numpy())
         if step == self.saved_step or not self._writes:

@@ -1,28 +1,90 @@
-"""The face alignment network on disk: a file of published names that needs no PyTorch, one in each run that uses it."""
+"""The face network on disk: a file of published names that needs no PyTorch, in each run that uses one."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import write_arrays
 from stargan_tf.config import Config
-from stargan_tf.interop import pytorch
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.networks import published_names
+from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.runs.run_directory import FACE_NETWORK_FILE
 
-_NETWORK = "fan"
+_PUBLISHED_NAME = "fan"
 
 
-def choose(config: Config, run: Path, path: Path | None) -> dict[str, np.ndarray] | None:
-    """Decides with which face alignment network a run is trained, before anything is written.
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Reads the tensors of a face network.
+
+    Args:
+        path: a run directory that has one, or the file in it.
+
+    Returns:
+        The tensors by published name, in the published layout.
+
+    Raises:
+        UserError: there is no such file, or it cannot be read.
+    """
+    file = path / FACE_NETWORK_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(f"there is no face alignment network at {str(file)!r}")
+    try:
+        with np.load(file) as arrays:  # refuses pickled objects
+            return dict(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"the face alignment network {str(file)!r} cannot be read: {error}") from error
+
+
+def build(tensors: Mapping[str, np.ndarray], path: Path, precision: str = "float32") -> FaceNetwork:
+    """Builds a face network.
+
+    Args:
+        tensors: by published name, in the published layout.
+        path: where they come from, for errors.
+        precision: Keras dtype policy.
+
+    Returns:
+        The network with these weights.
+
+    Raises:
+        UserError: tensors are missing, unknown or of another shape.
+    """
+    network = FaceNetwork(dtype=precision)
+    try:
+        published_names.assign({_PUBLISHED_NAME: network}, {_PUBLISHED_NAME: tensors})
+    except UserError as error:
+        raise UserError(f"{str(path)!r} holds no face alignment network: {error}") from error
+    return network
+
+
+def save(tensors: Mapping[str, np.ndarray], run: Path) -> None:
+    """Writes a face network into a run directory.
+
+    Args:
+        tensors: by published name, in the published layout.
+        run: the run directory.
+
+    Raises:
+        UserError: tensors are missing, unknown or of another shape; nothing is written.
+    """
+    build(tensors, run)
+    arrays = {name: np.asarray(tensor, np.float32) for name, tensor in tensors.items()}
+    write_arrays(run / FACE_NETWORK_FILE, arrays)
+
+
+def choose(
+    config: Config, run: Path, path: Path | None, reader: Callable[[Path], dict[str, np.ndarray]] = read
+) -> dict[str, np.ndarray] | None:
+    """Decides which face network a run is trained with, before anything is written.
 
     Args:
         config: of the run, resolved.
         run: the run directory; it may be missing.
-        path: what the user gave, see `load`.
+        path: the file or directory that the user gave.
+        reader: reads the tensors of `path`; the default knows the files of runs only.
 
     Returns:
         Tensors to be saved into the run directory, or None if the model has no use for them or they are there already.
@@ -44,8 +106,8 @@ def choose(config: Config, run: Path, path: Path | None) -> dict[str, np.ndarray
         )
     if path is None or (held.is_file() and not path.exists()):  # a run goes on with the one it has
         return None
-    tensors = read(path)
-    _build(tensors, path, "float32")
+    tensors = reader(path)
+    build(tensors, path)
     if not held.is_file():
         return tensors
     there = read(held)
@@ -54,55 +116,13 @@ def choose(config: Config, run: Path, path: Path | None) -> dict[str, np.ndarray
     return None
 
 
-def load(path: Path, precision: str = "float32") -> FaceAlignmentNetwork:
-    """Loads a face alignment network.
-
-    Args:
-        path: a run directory that has one, the file in it, or a published PyTorch file (which needs PyTorch).
-        precision: Keras dtype policy.
-
-    Returns:
-        The network, built.
-
-    Raises:
-        UserError: there is no such file, or it holds something else.
-    """
-    return _build(read(path), path, precision)
+def load(path: Path, precision: str = "float32") -> FaceNetwork:
+    """Loads a face network; `path` as `read` takes it, `precision` and errors as of `build`."""
+    return build(read(path), path, precision)
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
-    """Reads the tensors of a face alignment network by published name; arguments and errors as `load`."""
-    file = path / FACE_NETWORK_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise UserError(f"there is no face alignment network at {str(file)!r}")
-    if file.suffix != ".npz":
-        from stargan_tf.interop import published, torch_files
-
-        return published.face_network(torch_files.read(file))
-    try:
-        with np.load(file) as arrays:  # refuses pickled objects
-            return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"the face alignment network {str(file)!r} cannot be read: {error}") from error
-
-
-def save(tensors: Mapping[str, np.ndarray], run: Path) -> None:
-    """Writes a face alignment network into a run directory.
-
-    Args:
-        tensors: by published name, in the published layout.
-        run: the run directory.
-
-    Raises:
-        UserError: tensors are missing, unknown or of another shape; nothing is written.
-    """
-    _build(tensors, run, "float32")
-    arrays = {name: np.asarray(tensor, np.float32) for name, tensor in tensors.items()}
-    writing.write_arrays(run / FACE_NETWORK_FILE, arrays)
-
-
-def load_for(config: Config, run: Path) -> FaceAlignmentNetwork | None:
-    """Loads what a run's model needs.
+def load_for(config: Config, run: Path) -> FaceNetwork | None:
+    """Loads the face network that a run's model needs.
 
     Args:
         config: the run's.
@@ -122,12 +142,3 @@ def load_for(config: Config, run: Path) -> FaceAlignmentNetwork | None:
             "faces; copy that file from the directory it was trained or converted in"
         )
     return load(run, config.training.precision)
-
-
-def _build(tensors: Mapping[str, np.ndarray], path: Path, precision: str) -> FaceAlignmentNetwork:
-    network = FaceAlignmentNetwork(dtype=precision)
-    try:
-        pytorch.assign({_NETWORK: network}, {_NETWORK: tensors})
-    except UserError as error:
-        raise UserError(f"{str(path)!r} holds no face alignment network: {error}") from error
-    return network

@@ -1,8 +1,8 @@
 """A run directory: everything that belongs to one training run.
 
 config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  evaluation/  metrics.jsonl
-data.jsonl (what it was trained on)  events.jsonl (what went wrong and was mended)
-face_network.npz (with the high-pass skip)
+data.jsonl (the data it was trained on)  events.jsonl (failures and recoveries)
+face_network.npz (with the high-pass skip)  known_factors.json (of a run on generated data)
 """
 
 import contextlib
@@ -21,6 +21,7 @@ CONFIG_FILE = "config.yaml"
 FACE_NETWORK_FILE = "face_network.npz"
 DATA_FILE = "data.jsonl"
 METRICS_FILE = "metrics.jsonl"
+KNOWN_FACTORS_FILE = "known_factors.json"
 LOGS = "logs"
 EVENTS_FILE = "events.jsonl"
 
@@ -42,7 +43,7 @@ def load_config(run: Path) -> Config:
 
 
 def open_for_training(run: Path, config: Config) -> None:
-    """Starts a run directory, or checks that one goes on as it began; nothing in it is changed but the configuration.
+    """Starts a run directory, or checks that an existing one may go on; only its configuration is changed.
 
     Args:
         run: the directory; it may be missing.
@@ -75,7 +76,7 @@ def writing(run: Path) -> Iterator[None]:
 
 
 def record_data(run: Path, entry: Mapping[str, Any]) -> None:
-    """Notes which data a run is trained on, unless that is what was noted last.
+    """Records which data a run is trained on, unless it is what was recorded last.
 
     Args:
         run: the run directory.
@@ -88,11 +89,11 @@ def record_data(run: Path, entry: Mapping[str, Any]) -> None:
 
 
 def cut_metrics(run: Path, step: int) -> None:
-    """Removes measurements of steps after `step`, which a run that goes on from there makes again, and torn lines.
+    """Removes incomplete lines and measurements after `step`, which a run that goes on from there makes again.
 
     Args:
         run: the run directory.
-        step: number of steps that are finished.
+        step: number of finished steps.
     """
     path = run / METRICS_FILE
     if not path.is_file():
@@ -104,13 +105,13 @@ def cut_metrics(run: Path, step: int) -> None:
 
 
 def record_event(run: Path, entry: Mapping[str, Any]) -> None:
-    """Notes something that happened to a run, with its `event`, `step` and `time`."""
+    """Records an event of a run, with its `event`, `step` and `time`."""
     with (run / EVENTS_FILE).open("a") as file:
         file.write(json.dumps(entry) + "\n")
 
 
 def _step_of(line: str) -> float:
-    """Returns the step of a line of measurements; of one that is torn, infinity."""
+    """Returns the step of a line of measurements, or infinity for an incomplete line."""
     try:
         return json.loads(line)["step"]
     except ValueError:
@@ -118,6 +119,6 @@ def _step_of(line: str) -> float:
 
 
 def recorded_data(run: Path) -> list[dict[str, Any]]:
-    """Returns what `record_data` noted, oldest first; of a converted run, which knows nothing of its data, nothing."""
+    """Returns what `record_data` recorded, oldest first; nothing for a converted run, whose data are unknown."""
     path = run / DATA_FILE
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []

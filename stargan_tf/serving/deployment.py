@@ -1,4 +1,4 @@
-"""What a team needs to serve an exported model with a stock TF Serving: written beside the versions, then theirs."""
+"""Files that deploy an exported model with a stock TF Serving, written beside its versions; edited ones are kept."""
 
 import re
 import string
@@ -9,17 +9,17 @@ from pathlib import Path
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_text
 
-# No number, so TF Serving takes it for no version.
+# Not a number, so that TF Serving does not take it for a version.
 DIRECTORY = "serving"
 MODELS_CONFIG = "models.config"
 TEMPLATES = ("batching.config", MODELS_CONFIG, "monitoring.config", "compose.yaml", "kubernetes.yaml")
 
-# The release of TF Serving that belongs to the TensorFlow that saves the models.
+# The release of TF Serving for the TensorFlow that saves the models.
 TENSORFLOW_VERSION = "2.21"
 SERVING_VERSION = "2.21.0"
 POLL_SECONDS = 30
 
-# It becomes a part of paths, URLs and text protos, and, with - for _, a Kubernetes name, which has 63 letters at most.
+# The name becomes part of paths, URLs and text protos, and, with - for _, of Kubernetes names of at most 63 letters.
 _MODEL_NAME = re.compile(r"[A-Za-z]([A-Za-z0-9_-]{0,48}[A-Za-z0-9])?")
 
 
@@ -68,7 +68,7 @@ def write(directory: Path, model_name: str, version: int, allowed_batch_sizes: S
         raise ValueError(f"allowed_batch_sizes are {sizes}; they must rise and be at least 1")
     serving = directory / DIRECTORY
     serving.mkdir(parents=True, exist_ok=True)
-    values = {
+    values: dict[str, str | int] = {
         "model": model_name,
         "kubernetes_name": model_name.lower().replace("_", "-"),
         "max_batch_size": sizes[-1],
@@ -85,7 +85,7 @@ def write(directory: Path, model_name: str, version: int, allowed_batch_sizes: S
 
 def models_config(model_name: str, versions: Sequence[int], stable: int, canary: int) -> str:
     """Returns the text of `models.config`: the versions to load, and those with the labels stable and canary."""
-    values = {
+    values: dict[str, str | int] = {
         "model": model_name,
         "versions": "\n".join(f"        versions: {version}" for version in versions),
         "stable": stable,
@@ -105,6 +105,8 @@ def listed_versions(directory: Path) -> list[int]:
     return _versions_in(path.read_bytes().decode(errors="replace")) if path.is_file() else []
 
 
+# By the layout that is written here and not as a proto: `tensorflow_serving.config` is in an extra, and what a proto
+# would leave out, comments for example, shows that the file was edited.
 def _versions_in(text: str) -> list[int]:
     return [int(number) for number in re.findall(r"^ *versions: (\d+)$", text, re.MULTILINE)]
 
@@ -116,7 +118,7 @@ def _list_version(path: Path, model_name: str, version: int) -> list[str]:
     found = path.read_bytes().decode(errors="replace")
     versions = _versions_in(found)
     labels = {key: int(number) for key, number in re.findall(r'key: "(\w+)"\s+value: (\d+)', found)}
-    # Numbers are there to be changed; the file is the user's as soon as anything else differs.
+    # Numbers are meant to be edited; the file is the user's as soon as anything else differs.
     ours = labels.keys() == {"stable", "canary"} and found == models_config(model_name, versions, **labels)
     if version in versions:
         return []
@@ -125,7 +127,7 @@ def _list_version(path: Path, model_name: str, version: int) -> list[str]:
             f"{path} was edited and is left as it is; to have version {version} loaded, add `versions: {version}` to "
             "its model_version_policy"
         ]
-    # What no label points to is given up: each listed version is in memory.
+    # Versions without a label are dropped from the list: each listed version takes memory.
     write_text(path, models_config(model_name, sorted({*labels.values(), version}), **labels))
     return [
         f"{path} lists version {version} now, so a running server loads it within {POLL_SECONDS} s; when it is "

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stargan_tf.base import extras
 from stargan_tf.serving.remote_model import Answer, Client, Unavailable
 from stargan_tf.serving.served_model import ServerUnavailable, invalid_request
 
@@ -18,6 +19,7 @@ class GrpcClient(Client):
     _DEFAULT_SERVER = "localhost:8500"
 
     def _connect(self) -> None:
+        extras.require("serving", "grpc", "tensorflow_serving")
         import grpc
         import tensorflow as tf
         from tensorflow_serving.apis import (
@@ -30,11 +32,11 @@ class GrpcClient(Client):
         self._grpc, self._tf = grpc, tf
         self._predict_request = predict_pb2.PredictRequest
         self._status_request = get_model_status_pb2.GetModelStatusRequest
-        limit = self._max_message_mb * 2**20
+        limit = self._connection.message_limit
         options = {
             "grpc.max_receive_message_length": limit,  # 4 MiB otherwise, and a few images are more
             "grpc.max_send_message_length": limit,
-            # Else the channel waits longer and longer before it looks for a server that was away.
+            # Otherwise the channel waits longer and longer before it looks again for a server that was away.
             "grpc.initial_reconnect_backoff_ms": 100,
             "grpc.min_reconnect_backoff_ms": 100,
             "grpc.max_reconnect_backoff_ms": 1000,
@@ -65,11 +67,11 @@ class GrpcClient(Client):
         return {entry.version: entry.State.Name(entry.state) for entry in versions}
 
     def _specify(self, spec: Any) -> None:
-        spec.name = self._model
-        if self._version is not None:
-            spec.version.value = self._version
-        elif self._label is not None:
-            spec.version_label = self._label
+        spec.name = self._connection.model
+        if self._connection.version is not None:
+            spec.version.value = self._connection.version
+        elif self._connection.label is not None:
+            spec.version_label = self._connection.label
 
     def _call(self, method: Callable[..., Answer], request: Any, timeout: float) -> Answer:
         codes = self._grpc.StatusCode
@@ -84,7 +86,9 @@ class GrpcClient(Client):
         if code == codes.DEADLINE_EXCEEDED:
             raise self._timed_out()
         if code == codes.NOT_FOUND:
-            raise ServerUnavailable(f"{self.server} does not serve {self._asked()}: {details}")
+            raise ServerUnavailable(f"{self.server} does not serve {self._connection.asked}: {details}")
         if code == codes.RESOURCE_EXHAUSTED:
-            details += f" (max_message_mb is {self._max_message_mb})"
-        raise ServerUnavailable(f"{self.server} answered {code.name} when asked for {self._asked()}: {details}")
+            details += f" (max_message_mb is {self._connection.max_message_mb})"
+        raise ServerUnavailable(
+            f"{self.server} answered {code.name} when asked for {self._connection.asked}: {details}"
+        )

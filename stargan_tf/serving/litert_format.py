@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from stargan_tf.base.errors import UserError
+from stargan_tf.base import extras
 from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import portable
 
@@ -19,7 +19,7 @@ def write(translator: Translator, directory: Path, card: Mapping[str, Any]) -> d
     Args:
         translator: of the networks.
         directory: where to, which must exist.
-        card: the model card, which is written beside by the caller.
+        card: the model card, which the caller writes beside the files.
 
     Returns:
         The largest difference from the networks by name of the function.
@@ -27,20 +27,19 @@ def write(translator: Translator, directory: Path, card: Mapping[str, Any]) -> d
     Raises:
         UserError: a package is missing, or a file differs from the networks.
     """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ModuleNotFoundError as error:
-        raise UserError(f"the package {error.name} is missing; `pip install stargan-tf[litert]` installs it") from None
+    extras.require("litert", "ai_edge_litert")
+    from ai_edge_litert.interpreter import Interpreter
+
     logging.getLogger("absl").setLevel(logging.ERROR)
     differences = {}
     for name, function in portable.functions(translator).items():
-        # One row: the runtime plans its memory ahead.
+        # One row: the runtime plans its memory for fixed shapes.
         specs = [tf.TensorSpec((1, *spec.shape[1:]), spec.dtype, spec.name) for spec in function.input_signature]
         module = tf.Module()
         module.weights = [variable.value for variable in translator.variables]
         single = tf.function(function.python_function, input_signature=specs, autograph=False)
         path = directory / f"{name}.tflite"
-        # By way of a SavedModel, which alone gives inputs and outputs their names.
+        # Through a SavedModel: only so do inputs and outputs keep their names.
         with tempfile.TemporaryDirectory() as saved:
             tf.saved_model.save(module, saved, signatures=single.get_concrete_function())
             path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(saved).convert())

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from stargan_tf.config import Config, flatten
-from stargan_tf.evaluate import RESULT_FILE
 from stargan_tf.runs import run_directory
 
 CARD_FILE = "model_card.json"
@@ -40,9 +39,10 @@ def create(
     Returns:
         Values that JSON knows.
     """
+    assert config.domains is not None, "a run's configuration has its domains"
     measurements = run / run_directory.METRICS_FILE
     lines = measurements.read_text().splitlines() if measurements.is_file() else []
-    evaluation = run / RESULT_FILE
+    evaluation = run / run_directory.KNOWN_FACTORS_FILE
     return {
         "name": name,
         "version": version,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stargan_tf.base.errors import UserError
+from stargan_tf.base import extras
 from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import portable
 
@@ -28,12 +28,11 @@ def write(translator: Translator, directory: Path, card: Mapping[str, Any]) -> d
     Raises:
         UserError: a package is missing, or a file differs from the networks.
     """
-    try:
-        import onnx
-        import onnxruntime
-        import tf2onnx
-    except ModuleNotFoundError as error:
-        raise UserError(f"the package {error.name} is missing; `pip install stargan-tf[onnx]` installs it") from None
+    extras.require("onnx", "onnx", "onnxruntime", "tf2onnx")
+    import onnx
+    import onnxruntime
+    import tf2onnx
+
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     differences = {}
     for name, function in portable.functions(translator).items():

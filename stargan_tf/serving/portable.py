@@ -1,4 +1,4 @@
-"""Functions for runtimes without TensorFlow, float images in and out, and the check of what was written of them."""
+"""Functions for runtimes without TensorFlow, with float images in and out, and the check of the written files."""
 
 from collections.abc import Callable, Mapping
 
@@ -33,7 +33,7 @@ def functions(translator: Translator) -> dict[str, tf.types.experimental.Generic
     psi = tf.TensorSpec((None,), tf.float32, "psi")
     means = translator.mean_styles
 
-    # An output must not be named like an input: the converter to ONNX takes them for one tensor.
+    # An output must not have the name of an input: the converter to ONNX takes them for one tensor.
     @tf.function(input_signature=[image, style], autograph=False)
     def translate_style(image, style):
         drawn = translator.decode(style, *translator.encode(image))
@@ -57,7 +57,7 @@ def check(name: str, function, run: Run, num_domains: int, rows: int) -> float:
 
     Args:
         name: of the function.
-        function: one of `functions`.
+        function: one of `functions`, which the file was made of.
         run: runs the written model in its own runtime, from inputs by name to its output.
         num_domains: domains are drawn from so many.
         rows: of the inputs.
@@ -69,7 +69,7 @@ def check(name: str, function, run: Run, num_domains: int, rows: int) -> float:
         UserError: it is too large.
     """
     random = np.random.default_rng(rows)
-    inputs = {}
+    inputs: dict[str, np.ndarray] = {}
     for spec in function.input_signature:
         shape = (rows, *spec.shape[1:])
         if spec.dtype == tf.int32:

@@ -1,4 +1,4 @@
-"""A model behind a server: shapes that are checked before they are sent, further tries, timeouts."""
+"""A model behind a server: shapes that are checked before they are sent, further tries, time limits."""
 
 import abc
 import random
@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from stargan_tf.base.errors import UserError
+from stargan_tf.serving.connection import Connection
 from stargan_tf.serving.served_model import InvalidRequest, ServedModel, ServerUnavailable, texts
 
-# The wait before the first further try, doubled before each of the next; half as long or half as long again by chance,
-# so that clients that failed together do not come back together.
+# Seconds before the first retry, doubled for each further one, times a random factor, so that clients that failed
+# together do not come back together.
 _FIRST_PAUSE = 0.2
 _JITTER = (0.5, 1.5)
 
@@ -28,12 +28,7 @@ class Client(ServedModel):
 
     Args:
         server: where TF Serving listens, like "localhost:8500"; by default this machine and the protocol's usual port.
-        model: name of the model.
-        version: version to ask; by default the newest.
-        label: label of the version to ask, like "stable"; not together with `version`.
-        timeout: seconds that a call may take, all tries together.
-        retries: further tries when the server is unavailable; nothing else is tried again.
-        max_message_mb: largest request and answer, in MiB.
+        settings: other fields of `Connection`, by name.
 
     Raises:
         UserError: version and label are given, or a package is missing.
@@ -41,31 +36,10 @@ class Client(ServedModel):
 
     _DEFAULT_SERVER: str
 
-    def __init__(
-        self,
-        server: str | None = None,
-        model: str = "stargan",
-        version: int | None = None,
-        label: str | None = None,
-        timeout: float = 30.0,
-        retries: int = 3,
-        max_message_mb: int = 64,
-    ):
-        if version is not None and label is not None:
-            raise UserError(f"version is {version} and label is {label!r}; only one of them can be asked for")
-        self.server = server or self._DEFAULT_SERVER
-        self._model = model
-        self._version = version
-        self._label = label
-        self._timeout = timeout
-        self._retries = retries
-        self._max_message_mb = max_message_mb
-        try:
-            self._connect()
-        except ImportError as error:
-            raise UserError(
-                f"the package {error.name} is missing; `pip install stargan-tf[serving]` installs it"
-            ) from None
+    def __init__(self, server: str | None = None, **settings: Any):
+        self._connection = Connection(server, **settings)
+        self.server = self._connection.server or self._DEFAULT_SERVER
+        self._connect()
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `ServedModel.predict`."""
@@ -104,8 +78,8 @@ class Client(ServedModel):
         self.close()
 
     def _check_shapes(self, inputs: Mapping[str, np.ndarray]) -> None:
-        # What harms other users of a server that merges requests: it refuses all that it merged if lengths differ, and
-        # by its source it aborts when it has to fill up a batch with rows of a request that has none.
+        # Two things harm other users of a server that merges requests: if lengths differ, it refuses everything that it
+        # merged; and by its source it aborts when it has to pad a batch with rows of a request that has none.
         for name, values in inputs.items():
             if values.ndim and not len(values):
                 raise InvalidRequest(f"{name} has no rows; it must have at least one")
@@ -114,34 +88,30 @@ class Client(ServedModel):
                 if values.shape[1] != length:
                     raise InvalidRequest(f"{name} has {values.shape[1]} numbers; it must have {length}")
 
+    # One loop for both protocols: gRPC's retry policy and urllib3's Retry do not retry the same failures, and urllib3's
+    # has no time limit for all tries together.
     def _try(self, call: Callable[[float], Answer]) -> Answer:
         """Calls with the seconds that are left, again after a pause while the server is unavailable."""
         start = time.monotonic()
-        left = self._timeout
-        for tried in range(1, self._retries + 2):
+        left = self._connection.timeout
+        for tried in range(1, self._connection.retries + 2):
             try:
                 return call(left)
             except Unavailable as error:
                 reason = str(error).partition("\n")[0]
             pause = _FIRST_PAUSE * 2 ** (tried - 1) * random.uniform(*_JITTER)
-            left = self._timeout - (time.monotonic() - start) - pause
-            if left <= 0 or tried > self._retries:
+            left = self._connection.timeout - (time.monotonic() - start) - pause
+            if left <= 0 or tried > self._connection.retries:
                 break
             time.sleep(pause)
         raise ServerUnavailable(f"{self.server} is unavailable; tried {tried} times, the last time it said: {reason}")
 
-    def _asked(self) -> str:
-        """Names the model and the version asked for."""
-        if self._version is not None:
-            return f"{self._model!r} version {self._version}"
-        return repr(self._model) if self._label is None else f"{self._model!r} version {self._label!r}"
-
     def _timed_out(self) -> ServerUnavailable:
-        return ServerUnavailable(f"{self.server} gave no answer within {self._timeout:g} s (the timeout)")
+        return ServerUnavailable(f"{self.server} gave no answer within {self._connection.timeout:g} s (the timeout)")
 
 
 def _as_sent(name: str, values: Any) -> np.ndarray:
-    """Gives values one of the three types that the model's inputs have."""
+    """Converts values to one of the three types of the model's inputs."""
     array = np.asarray(values)
     if array.dtype.kind in "OSU":
         # Not np.asarray(..., "S"), which drops trailing zero bytes.

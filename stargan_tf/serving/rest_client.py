@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from stargan_tf.base import extras
 from stargan_tf.serving.remote_model import Client, Unavailable
 from stargan_tf.serving.served_model import InvalidRequest, ServerUnavailable, invalid_request, texts
 
@@ -23,18 +24,20 @@ class RestClient(Client):
     _DEFAULT_SERVER = "localhost:8501"
 
     def _connect(self) -> None:
+        extras.require("serving", "requests")
         import requests
         import urllib3
 
         self._requests, self._urllib3 = requests, urllib3
         self._session = requests.Session()
+        asked = self._connection
         which = ""
-        if self._version is not None:
-            which = f"/versions/{self._version}"
-        elif self._label is not None:
-            which = f"/labels/{quote(self._label, safe='')}"
+        if asked.version is not None:
+            which = f"/versions/{asked.version}"
+        elif asked.label is not None:
+            which = f"/labels/{quote(asked.label, safe='')}"
         base = self.server.rstrip("/") if "://" in self.server else f"http://{self.server}"
-        self._url = f"{base}/v1/models/{quote(self._model, safe='')}{which}"
+        self._url = f"{base}/v1/models/{quote(asked.model, safe='')}{which}"
 
     def close(self) -> None:
         """Closes the connections."""
@@ -44,7 +47,7 @@ class RestClient(Client):
         columns = {name: to_json(name, values) for name, values in inputs.items()}
         body = json.dumps({"signature_name": signature, "inputs": columns}).encode()
         outputs = self._call("POST", ":predict", timeout, body)["outputs"]
-        if not isinstance(outputs, dict):  # of a single output TF Serving leaves out the name
+        if not isinstance(outputs, dict):  # TF Serving leaves out the name of a single output
             metadata = self._call("GET", "/metadata", timeout)["metadata"]
             (name,) = metadata["signature_def"]["signature_def"][signature]["outputs"]
             outputs = {name: outputs}
@@ -55,9 +58,10 @@ class RestClient(Client):
         return {int(entry["version"]): entry["state"] for entry in versions}
 
     def _call(self, method: str, path: str, timeout: float, body: bytes | None = None) -> dict[str, Any]:
-        limit = self._max_message_mb * 2**20
+        limit = self._connection.message_limit
         too_large = ServerUnavailable(
-            f"a request to {self.server} or its answer is larger than {self._max_message_mb} MiB (max_message_mb)"
+            f"a request to {self.server} or its answer is larger than {self._connection.max_message_mb} MiB "
+            "(max_message_mb)"
         )
         if body is not None and len(body) > limit:
             raise too_large
@@ -67,8 +71,8 @@ class RestClient(Client):
                 self._url + path,
                 data=body,
                 headers={"Content-Type": "application/json"},
-                # A number would limit each wait, not all of them together.
-                timeout=self._urllib3.Timeout(total=timeout),
+                # A number would limit each wait, not their sum; the types of requests leave this class out.
+                timeout=self._urllib3.Timeout(total=timeout),  # type: ignore[arg-type]
                 stream=True,
             ) as response:
                 answer = response.raw.read(limit + 1, decode_content=True)
@@ -78,7 +82,7 @@ class RestClient(Client):
             cause = error.args[0] if error.args else error
             raise Unavailable(str(getattr(cause, "reason", cause))) from None
         except (self._requests.RequestException, self._urllib3.exceptions.HTTPError) as error:
-            raise ServerUnavailable(f"{self.server} could not be asked for {self._asked()}: {error}") from None
+            raise ServerUnavailable(f"{self.server} could not be asked for {self._connection.asked}: {error}") from None
         if len(answer) > limit:
             raise too_large
         try:
@@ -93,9 +97,9 @@ class RestClient(Client):
         if response.status_code == 400:
             raise invalid_request(details)
         if response.status_code == 404:
-            raise ServerUnavailable(f"{self.server} does not serve {self._asked()}: {details}")
+            raise ServerUnavailable(f"{self.server} does not serve {self._connection.asked}: {details}")
         raise ServerUnavailable(
-            f"{self.server} answered HTTP {response.status_code} when asked for {self._asked()}: {details}"
+            f"{self.server} answered HTTP {response.status_code} when asked for {self._connection.asked}: {details}"
         )
 
 
@@ -113,7 +117,7 @@ def _text_to_json(name: str, value: bytes) -> Any:
         try:
             return value.decode()
         except UnicodeDecodeError:
-            pass  # sent as bytes, so that it is the model that refuses it
+            pass  # sent as bytes, so that the model refuses it in its own words
     return {"b64": base64.b64encode(value).decode()}
 
 

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.data.images import UnreadableImage
+from stargan_tf.serving import sendable_images
 
 # How TensorFlow wraps a sentence that the graph refuses a request with.
 _ASSERTION = re.compile(r"assertion failed: \[(.*?)(?:\](?=\s*(?:\[\[|\[?$))|$)", re.DOTALL)
-# What TF Serving ends messages with that it cut, at 1,024 bytes.
+# The end of a message that TF Serving cut, at 1,024 bytes.
 # Source: https://github.com/tensorflow/serving/blob/master/tensorflow_serving/model_servers/grpc_status_util.cc
 _CUT = "...TRUNCATED"
-# Quotation marks and backslashes are escaped in it.
+# TensorFlow escapes quotation marks and backslashes in the sentence.
 _ESCAPED = re.compile(r"\\(['\"\\])")
 
 
@@ -31,8 +33,8 @@ class ServerUnavailable(UserError):
 
 
 def invalid_request(message: str) -> InvalidRequest:
-    """Makes an error of the message of an INVALID_ARGUMENT status, without TensorFlow's words around the sentence."""
-    # Graphs nest, and each level may add its own "[[{{node ...}}]]" lines; what is cut there has the sentence whole.
+    """Turns the message of an INVALID_ARGUMENT status into an error that holds only the graph's sentence."""
+    # Graphs nest, and each level may add its own "[[{{node ...}}]]" lines; a cut in those leaves the sentence whole.
     whole = message.removesuffix(_CUT)
     sentence = _ASSERTION.search(whole)
     if sentence is None:
@@ -55,7 +57,11 @@ class Translation:
 
 
 class ServedModel(abc.ABC):
-    """An exported model; `docs/serving.md` describes the signatures that these methods call."""
+    """An exported model; `docs/serving.md` describes the signatures that these methods call.
+
+    Methods that take encoded images take JPEG, PNG, WebP, AVIF, BMP, GIF and TIFF; `predict` passes on what it gets, of
+    which the graph decodes JPEG and PNG.
+    """
 
     @abc.abstractmethod
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -83,6 +89,26 @@ class ServedModel(abc.ABC):
         """Names of the domains, in order."""
         return tuple(self.card["domains"])
 
+    def sendable(self, image: bytes, name: str = "image_bytes") -> bytes:
+        """Turns an encoded image into a format that the graph decodes; worth doing once if it is sent often.
+
+        Args:
+            image: the encoded image.
+            name: what an error calls it.
+
+        Returns:
+            JPEG and PNG byte for byte; other formats as PNG.
+
+        Raises:
+            InvalidRequest: it is damaged, of an unknown format, or has more pixels than the model takes.
+        """
+        if sendable_images.is_sendable(image):
+            return image
+        try:
+            return sendable_images.as_png(image, self.card.get("limits", {}).get("max_pixels"))
+        except UnreadableImage as error:
+            raise InvalidRequest(f"{name} cannot be read: {error}") from None
+
     def translate_latent(
         self, image: bytes, domain: str, seeds: Sequence[int], psi: float = 1.0, format: str = "png"
     ) -> list[Translation]:
@@ -102,14 +128,14 @@ class ServedModel(abc.ABC):
             InvalidRequest: the model refuses the request.
             ServerUnavailable: there was no answer.
         """
-        given = {"domain": texts([domain]), "psi": np.float32([psi])}
+        given = {"domain": texts([domain]), "psi": np.array([psi], np.float32)}
         return self._translate("translate_latent", image, format, {"seed": np.array(seeds, np.int64)}, given)
 
     def translate_latent_codes(
         self, image: bytes, domain: str, latents: np.ndarray, psi: float = 1.0, format: str = "png"
     ) -> list[Translation]:
         """Draws a source in the styles of latent codes [S, latent_dim]; else as `translate_latent`."""
-        given = {"domain": texts([domain]), "psi": np.float32([psi])}
+        given = {"domain": texts([domain]), "psi": np.array([psi], np.float32)}
         codes = {"latent": np.asarray(latents, np.float32)}
         return self._translate("translate_latent_code", image, format, codes, given)
 
@@ -118,7 +144,8 @@ class ServedModel(abc.ABC):
     ) -> list[Translation]:
         """Draws a source in the styles of encoded reference images of a domain; else as `translate_latent`."""
         given = {"domain": texts([domain])}
-        return self._translate("translate_reference", image, format, {"reference_bytes": texts(references)}, given)
+        encoded = texts([self.sendable(reference, "reference_bytes") for reference in references])
+        return self._translate("translate_reference", image, format, {"reference_bytes": encoded}, given)
 
     def translate_styles(self, image: bytes, styles: np.ndarray, format: str = "png") -> list[Translation]:
         """Draws a source in style codes [S, style_dim]; else as `translate_latent`."""
@@ -126,9 +153,8 @@ class ServedModel(abc.ABC):
 
     def encode_styles(self, images: Sequence[bytes], domain: str) -> np.ndarray:
         """Takes the styles of encoded images, seen as images of a domain; returns [N, style_dim]."""
-        return self._checked("encode_style", {"image_bytes": texts(images), "domain": texts([domain] * len(images))})[
-            "style"
-        ]
+        encoded = texts([self.sendable(image) for image in images])
+        return self._checked("encode_style", {"image_bytes": encoded, "domain": texts([domain] * len(images))})["style"]
 
     def map_latents(self, latents: np.ndarray, domain: str, psi: float = 1.0) -> np.ndarray:
         """Maps latent codes [N, latent_dim] to style codes [N, style_dim] of a domain, truncated by psi."""
@@ -143,9 +169,9 @@ class ServedModel(abc.ABC):
     def _translate(
         self, signature: str, image: bytes, format: str, rows: dict[str, np.ndarray], given: dict[str, np.ndarray]
     ) -> list[Translation]:
-        """Calls a signature with one row for each row of `rows`, to each of which `given` and the source belong."""
+        """Calls a signature with the rows of `rows`; `given` and the source are repeated for each of them."""
         count = len(next(iter(rows.values())))
-        shared = given | {"image_bytes": texts([image]), "format": texts([format])}
+        shared = given | {"image_bytes": texts([self.sendable(image)]), "format": texts([format])}
         repeated = {name: np.repeat(value, count, axis=0) for name, value in shared.items()}
         outputs = self._checked(signature, rows | repeated)
         return [
@@ -171,7 +197,7 @@ class LocalModel(ServedModel):
     """
 
     def __init__(self, path: Path):
-        import tensorflow as tf  # takes seconds, and the client does without
+        import tensorflow as tf  # takes seconds, and clients do not need it
 
         self.version = newest_version(path)
         self._model = tf.saved_model.load(str(self.version))

@@ -13,16 +13,20 @@ import tensorflow as tf
 
 from stargan_tf.inference.translator import Translator, latents_of_seeds
 from stargan_tf.serving.decoding.images import decode_images
+from stargan_tf.serving.row_checks import (
+    blank_refused,
+    check_psi,
+    check_vectors,
+    first_error,
+    quoted,
+    refused_unless_some_are_good,
+    sentence_unless,
+)
 
 FORMATS = ("png", "jpeg")
 JPEG_QUALITY = 95
 
-# A value quoted in an error is cut after so many characters.
-_QUOTED_LENGTH = 60
-# Bounds the numbers of a code. Those that training draws or learns are of the order of 1; squares of very large ones
-# overflow in the networks, and the image is not finite then.
-_LARGEST_NUMBER = 1000.0
-# Float images may lie outside of [-1, 1] by what arithmetic leaves.
+# Float images may leave [-1, 1] by rounding.
 _RANGE_TOLERANCE = 1e-3
 
 _SHAPES: dict[str, tuple[tuple[int | None, ...], tf.DType]] = {
@@ -57,19 +61,19 @@ class Signatures(tf.Module):
         self._card = json.dumps(card)
         self._max_rows = max_rows
 
-        # Traced once for all signatures: the graph of decoding is large, and would be saved with each.
+        # Traced once and shared by the signatures: the decoding graph is large, and would be saved with each of them.
         @tf.function(autograph=False, input_signature=(tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.string)))
         def decode_distinct(contents, name):
             return decode_images(contents, translator.image_size, max_pixels, name)
 
         self._decode_distinct = decode_distinct.get_concrete_function()
-        # Saved are variables that are reachable from here; the translator's functions only capture them.
+        # Only variables that are reachable from here are saved; the translator's functions merely capture them.
         self.weights = [variable.value for variable in translator.variables]
         self.mean_styles = tf.constant(translator.mean_styles)
 
-    def functions(self) -> dict[str, Callable[..., Outputs]]:
+    def functions(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Returns the signatures by name, ready to be saved."""
-        methods = {
+        methods: dict[str, tuple[Callable[..., Outputs], tuple[str, ...]]] = {
             "serving_default": (self._default, ("image_bytes", "domain", "seed")),
             "translate_latent": (self._translate_latent, ("image_bytes", "domain", "seed", "psi", "format")),
             "translate_latent_code": (
@@ -98,9 +102,9 @@ class Signatures(tf.Module):
         return self._translate_latent_code(image_bytes, domain, latent, psi, format)
 
     def _translate_latent_code(self, image_bytes, domain, latent, psi, format) -> Outputs:
-        latent, latent_error = _check_vectors(latent, self._translator.latent_dim, "latent")
+        latent, latent_error = check_vectors(latent, self._translator.latent_dim, "latent")
         index, domain_error = self._find_domain(domain)
-        psi, psi_error = _check_psi(psi)
+        psi, psi_error = check_psi(psi)
         errors = [domain_error, latent_error, psi_error]
         return self._translate(image_bytes, format, errors, lambda: self._map(latent, index, psi))
 
@@ -115,45 +119,45 @@ class Signatures(tf.Module):
         return self._translate(image_bytes, format, errors, style)
 
     def _translate_style(self, image_bytes, style, format) -> Outputs:
-        style, style_error = _check_vectors(style, self._translator.style_dim, "style")
+        style, style_error = check_vectors(style, self._translator.style_dim, "style")
         return self._translate(image_bytes, format, [style_error], lambda: style)
 
     def _encode_style(self, image_bytes, domain) -> Outputs:
         index, domain_error = self._find_domain(domain)
         images, row, image_error = self._decode(image_bytes, "image_bytes")
-        error = _first(domain_error, image_error)
-        with _refused_unless_some_are_good(error):
+        error = first_error(domain_error, image_error)
+        with refused_unless_some_are_good(error):
             style = self._translator.encode_style(tf.gather(images, row), index)
-        return {"style": _blank(style, error), "error": error}
+        return {"style": blank_refused(style, error), "error": error}
 
     def _map_latent(self, latent, domain, psi) -> Outputs:
-        latent, latent_error = _check_vectors(latent, self._translator.latent_dim, "latent")
+        latent, latent_error = check_vectors(latent, self._translator.latent_dim, "latent")
         index, domain_error = self._find_domain(domain)
-        psi, psi_error = _check_psi(psi)
-        error = _first(domain_error, latent_error, psi_error)
-        with _refused_unless_some_are_good(error):
+        psi, psi_error = check_psi(psi)
+        error = first_error(domain_error, latent_error, psi_error)
+        with refused_unless_some_are_good(error):
             style = self._map(latent, index, psi)
-        return {"style": _blank(style, error), "error": error}
+        return {"style": blank_refused(style, error), "error": error}
 
     def _translate_style_float(self, image, style) -> Outputs:
-        style, style_error = _check_vectors(style, self._translator.style_dim, "style")
+        style, style_error = check_vectors(style, self._translator.style_dim, "style")
         image, image_error = self._check_images(image)
-        error = _first(image_error, style_error)
-        with _refused_unless_some_are_good(error):
-            # A source in several styles comes as equal rows, of which one is encoded.
+        error = first_error(image_error, style_error)
+        with refused_unless_some_are_good(error):
+            # A source in several styles arrives as equal rows, of which only one is encoded.
             flat = tf.reshape(image, (tf.shape(image)[0], -1))
             distinct, row = tf.raw_ops.UniqueV2(x=flat, axis=[0])
             distinct = tf.reshape(distinct, (-1, *self._translator.image_size, 3))
             image = self._draw(distinct, row, style)
-        return {"image": _blank(image, error), "error": error}
+        return {"image": blank_refused(image, error), "error": error}
 
     def _encode_style_float(self, image, domain) -> Outputs:
         index, domain_error = self._find_domain(domain)
         image, image_error = self._check_images(image)
-        error = _first(domain_error, image_error)
-        with _refused_unless_some_are_good(error):
+        error = first_error(domain_error, image_error)
+        with refused_unless_some_are_good(error):
             style = self._translator.encode_style(image, index)
-        return {"style": _blank(style, error), "error": error}
+        return {"style": blank_refused(style, error), "error": error}
 
     def _domains(self, request) -> Outputs:
         rows = tf.shape(request)[0]
@@ -161,17 +165,17 @@ class Signatures(tf.Module):
         return {"domains": tf.tile(names, (rows, 1)), "model_card": tf.fill((rows,), self._card)}
 
     def _translate(self, image_bytes, format, errors: list[tf.Tensor], style: Callable[[], tf.Tensor]) -> Outputs:
-        """Translates encoded images; `style` is called when it is known that there is something to do."""
+        """Translates encoded images; `style` is called inside the check that some rows are good."""
         images, row, image_error = self._decode(image_bytes, "image_bytes")
         known = tf.reduce_any(format[:, None] == tf.constant([FORMATS]), 1)
-        sentence = tf.strings.join(["format is ", _quoted(format), "; it must be png or jpeg"])
-        error = _first(image_error, *errors, _where(known, sentence))
-        with _refused_unless_some_are_good(error):
+        sentence = tf.strings.join(["format is ", quoted(format), "; it must be png or jpeg"])
+        error = first_error(image_error, *errors, sentence_unless(known, sentence))
+        with refused_unless_some_are_good(error):
             style = style()
             image = self._draw(images, row, style)
-        # As `to_image` rounds, so that an exported model gives the very pixels that the sampler gives.
+        # Rounded as by `to_image`, so that an exported model gives exactly the sampler's pixels.
         pixels = tf.cast(tf.round((image + 1) * 127.5), tf.uint8)
-        return {"image_bytes": _encode(pixels, format, error), "style": _blank(style, error), "error": error}
+        return {"image_bytes": _encode(pixels, format, error), "style": blank_refused(style, error), "error": error}
 
     def _draw(self, images, row, style) -> tf.Tensor:
         """Draws image number `row[n]` in style `n`; every image is encoded once."""
@@ -181,7 +185,7 @@ class Signatures(tf.Module):
     def _map(self, latent, index, psi) -> tf.Tensor:
         style = self._translator.map(latent, index)
         mean = tf.gather(self.mean_styles, index)
-        # Not mean + 1 (style - mean), which would not give back the style to the last bit.
+        # For psi 1, mean + (style - mean) would not reproduce the style to the last bit.
         return tf.where(psi[:, None] == 1, style, mean + psi[:, None] * (style - mean))
 
     def _decode(self, contents, name: str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -193,8 +197,8 @@ class Signatures(tf.Module):
     def _find_domain(self, domain) -> tuple[tf.Tensor, tf.Tensor]:
         names = self._translator.domains
         matches = domain[:, None] == tf.constant([names])
-        sentence = tf.strings.join(["domain is ", _quoted(domain), f"; it must be one of {', '.join(names)}"])
-        return tf.argmax(matches, 1, tf.int32), _where(tf.reduce_any(matches, 1), sentence)
+        sentence = tf.strings.join(["domain is ", quoted(domain), f"; it must be one of {', '.join(names)}"])
+        return tf.argmax(matches, 1, tf.int32), sentence_unless(tf.reduce_any(matches, 1), sentence)
 
     def _check_images(self, image) -> tuple[tf.Tensor, tf.Tensor]:
         height, width = self._translator.image_size
@@ -209,15 +213,19 @@ class Signatures(tf.Module):
         within = (low >= -1 - _RANGE_TOLERANCE) & (high <= 1 + _RANGE_TOLERANCE)
         parts = [tf.strings.as_string(value, shortest=True) for value in (low, high)]
         outside = tf.strings.join(["image has values from ", parts[0], " to ", parts[1], "; they must be from -1 to 1"])
-        error = _first(_where(finite, "image holds a value that is not finite"), _where(within, outside))
-        return _blank(image, error), error
+        error = first_error(
+            sentence_unless(finite, "image holds a value that is not finite"), sentence_unless(within, outside)
+        )
+        return blank_refused(image, error), error
 
 
-def _compile(method: Callable[..., Outputs], names: tuple[str, ...], max_rows: int) -> Callable[..., Outputs]:
-    """Compiles a signature; what it is given is first checked to be rows, not too many, and as many of each input."""
+def _compile(
+    method: Callable[..., Outputs], names: tuple[str, ...], max_rows: int
+) -> tf.types.experimental.ConcreteFunction:
+    """Compiles a signature behind checks that its inputs have rows, equally many and not too many."""
 
     def checked(**inputs):
-        # A server feeds what it was sent, whatever the declared shapes, so these are checked in the graph.
+        # A server feeds what it was sent whatever the declared shapes are, so the graph checks them.
         inputs = {name: tf.ensure_shape(value, _SHAPES[name][0]) for name, value in inputs.items()}
         rows = [tf.shape(inputs[name])[0] for name in names]
         too_many = ["the request has ", tf.strings.as_string(rows[0]), f" rows; at most {max_rows} are taken"]
@@ -236,60 +244,6 @@ def _compile(method: Callable[..., Outputs], names: tuple[str, ...], max_rows: i
     specs = {name: tf.TensorSpec(*_SHAPES[name], name=name) for name in names}
     function = tf.function(checked, autograph=False)
     return function.get_concrete_function(**specs)
-
-
-def _refused_unless_some_are_good(error: tf.Tensor):
-    """Returns a context for work that is not begun if all rows are refused for the same reason."""
-    good = tf.reduce_any((error == "") | (error != error[0]))
-    return tf.control_dependencies([tf.Assert(good, [error[0]])])
-
-
-def _check_vectors(vectors: tf.Tensor, length: int, name: str) -> tuple[tf.Tensor, tf.Tensor]:
-    width = tf.shape(vectors)[1]
-    sentence = tf.strings.join([f"{name} has ", tf.strings.as_string(width), f" numbers; it must have {length}"])
-    with tf.control_dependencies([tf.Assert(width == length, [sentence])]):
-        vectors = tf.reshape(vectors, (-1, length))
-    finite = tf.reduce_all(tf.math.is_finite(vectors), 1)
-    furthest = tf.gather(vectors, tf.argmax(tf.abs(vectors), 1), axis=1, batch_dims=1)
-    number = tf.strings.as_string(furthest, shortest=True)
-    limit = f"{_LARGEST_NUMBER:g}"
-    large = tf.strings.join([f"{name} holds ", number, f"; its numbers must be between -{limit} and {limit}"])
-    error = _first(
-        _where(finite, f"{name} holds a number that is not finite"), _where(tf.abs(furthest) <= _LARGEST_NUMBER, large)
-    )
-    return _blank(vectors, error), error
-
-
-def _check_psi(psi: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    sentence = tf.strings.join(["psi is ", tf.strings.as_string(psi, shortest=True), "; it must be between 0 and 1"])
-    error = _where((psi >= 0) & (psi <= 1), sentence)  # not true of NaN either
-    return _blank(psi, error), error
-
-
-def _quoted(values: tf.Tensor) -> tf.Tensor:
-    """Quotes what a user sent, shortened and made valid UTF-8 without control characters."""
-    clean = tf.strings.unicode_transcode(values, "UTF-8", "UTF-8", "replace", replace_control_characters=True)
-    short = tf.strings.substr(clean, 0, _QUOTED_LENGTH, unit="UTF8_CHAR")
-    return tf.strings.join(["'", short, tf.where(short == clean, "'", "...'")])
-
-
-def _where(good: tf.Tensor, sentence: tf.Tensor | str) -> tf.Tensor:
-    """Returns "" where rows are good, and the sentence where they are not."""
-    return tf.where(good, "", sentence)
-
-
-def _first(*errors: tf.Tensor) -> tf.Tensor:
-    """Returns each row's first error that is not ""."""
-    first = errors[-1]
-    for error in reversed(errors[:-1]):
-        first = tf.where(error == "", first, error)
-    return first
-
-
-def _blank(values: tf.Tensor, error: tf.Tensor) -> tf.Tensor:
-    """Returns zeros in the rows that are refused."""
-    good = tf.reshape(error == "", (-1, *[1] * (values.shape.rank - 1)))
-    return tf.where(good, values, tf.zeros_like(values))
 
 
 def _encode(pixels: tf.Tensor, format: tf.Tensor, error: tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,7 @@ from stargan_tf.data.images import to_png
 # Where TF Serving looks for them in the directory of a version.
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 
-# More are not run by TF Serving.
+# TF Serving runs no more than this.
 MAX_RECORDS = 1000
 
 
@@ -29,7 +29,7 @@ def write(
     """Writes a request for every signature and batch size.
 
     Args:
-        signatures: by name the inputs of each by name.
+        signatures: the inputs of each signature, by name.
         card: the model card.
         batch_sizes: numbers of rows.
         version: directory of the version.

@@ -15,7 +15,7 @@ from stargan_tf.data.records import DataDirectory
 from stargan_tf.evaluation import results
 from stargan_tf.evaluation.protocol import Evaluator, Interrupted, ProtocolSettings
 from stargan_tf.inference.translator import Translator
-from stargan_tf.metrics import extractors, perceptual
+from stargan_tf.metrics.loading import load_distance, load_extractor
 from stargan_tf.runs import best_checkpoint, run_directory
 from stargan_tf.runs.best_checkpoint import Best
 from stargan_tf.runs.run_directory import writing
@@ -62,8 +62,8 @@ class EvaluationSchedule:
         self._evaluator = Evaluator(
             data,
             ProtocolSettings(sources=self._settings.eval_sources, seed=config.training.seed),
-            extractors.load_extractor(self._settings.eval_extractor, data, cache),
-            perceptual.load_distance(self._settings.eval_distance, data, cache),
+            load_extractor(self._settings.eval_extractor, data, cache),
+            load_distance(self._settings.eval_distance, data, cache),
             fingerprint,
             cache,
         )

@@ -9,8 +9,7 @@ import tensorflow as tf
 from stargan_tf import networks
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
-from stargan_tf.interop import pytorch
-from stargan_tf.networks import Networks
+from stargan_tf.networks import Networks, published_names
 from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoint_files import latest
 from stargan_tf.runs.checkpoints import holds_trained_networks, load_ema
@@ -97,7 +96,8 @@ def _take(target: Networks, domains: Sequence[str], source: Networks, known: Seq
 
 def _domain_axes(nets: Networks, name: str) -> dict[int, int]:
     """Returns which axis of a variable, by its id, counts the domains; other variables have none."""
-    axes = {id(place.variable): 0 for place in pytorch.parameters(nets)[name].values() if place.domain is not None}
+    parameters = published_names.parameters(nets)[name].values()
+    axes = {id(parameter.variable): 0 for parameter in parameters if parameter.domain is not None}
     if name == "discriminator":
         axes |= {id(variable): -1 for variable in nets.discriminator.logits.variables}
     return axes

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from stargan_tf.config import Config
 from stargan_tf.data.scaling import scale_tensor
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
 from stargan_tf.networks.face_masks import find_masks
+from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.runs.state import TrainingState, update_ema
 from stargan_tf.training.accumulation import masks_in_parts
 from stargan_tf.training.step import Batch, Metrics, diversity_weight, latent_codes, train_step
@@ -38,7 +38,7 @@ def compile_iteration(
     strategy: tf.distribute.Strategy,
     state: TrainingState,
     config: Config,
-    face_alignment: FaceAlignmentNetwork | None = None,
+    face_network: FaceNetwork | None = None,
 ) -> Callable[[dict[str, tf.Tensor]], Metrics]:
     """Compiles one iteration over all devices, on a batch given.
 
@@ -46,7 +46,7 @@ def compile_iteration(
         strategy: the devices.
         state: built in the strategy's scope; changed by every call.
         config: resolved.
-        face_alignment: finds the masks of the high-pass skip; also built in the strategy's scope.
+        face_network: finds the masks of the high-pass skip; also built in the strategy's scope.
 
     Returns:
         A function from a distributed batch of `training_dataset`, with images of uint8, to the metrics, averaged over
@@ -55,7 +55,7 @@ def compile_iteration(
 
     @tf.function(autograph=False)
     def iterate(data: dict[str, tf.Tensor]) -> Metrics:
-        names, values = _iterate(strategy, state, config, face_alignment, data)
+        names, values = _iterate(strategy, state, config, face_network, data)
         return dict(zip(names, tf.unstack(values), strict=True))
 
     return iterate
@@ -65,7 +65,7 @@ def compile_steps(
     strategy: tf.distribute.Strategy,
     state: TrainingState,
     config: Config,
-    face_alignment: FaceAlignmentNetwork | None = None,
+    face_network: FaceNetwork | None = None,
 ) -> Callable[[Iterator[dict[str, tf.Tensor]], int], StepMetrics]:
     """Compiles up to `training.steps_per_call` iterations over all devices as one call, which takes its own batches.
 
@@ -73,7 +73,7 @@ def compile_steps(
         strategy: the devices.
         state: built in the strategy's scope; changed by every call.
         config: resolved.
-        face_alignment: finds the masks of the high-pass skip; also built in the strategy's scope.
+        face_network: finds the masks of the high-pass skip; also built in the strategy's scope.
 
     Returns:
         A function from a distributed iterator over `training_dataset` and the number of iterations to do, from 1 to
@@ -88,7 +88,7 @@ def compile_steps(
     @tf.function(autograph=False, experimental_attributes={"_noinline": True})
     def iteration(batch: dict[str, tf.Tensor]) -> tf.Tensor:
         nonlocal names
-        names, values = _iterate(strategy, state, config, face_alignment, batch)
+        names, values = _iterate(strategy, state, config, face_network, batch)
         return values
 
     def one(batches: Iterator[dict[str, tf.Tensor]]) -> tf.Tensor:
@@ -130,7 +130,7 @@ def _iterate(
     strategy: tf.distribute.Strategy,
     state: TrainingState,
     config: Config,
-    face_alignment: FaceAlignmentNetwork | None,
+    face_network: FaceNetwork | None,
     data: dict[str, tf.Tensor],
 ) -> tuple[tuple[str, ...], tf.Tensor]:
     """Adds one iteration to the graph.
@@ -150,8 +150,8 @@ def _iterate(
         seed = tf.random.fold_in(tf.stack([tf.constant(config.training.seed, tf.int64), drawn]), replica)
         data = data | {name: scale_tensor(data[name]) for name in ("source", "reference", "reference_2")}
         batch = Batch(**data, latent=latent, latent_2=latent_2, seed=seed)
-        if face_alignment is not None:
-            masks = partial(find_masks, face_alignment)
+        if face_network is not None:
+            masks = partial(find_masks, face_network)
             source_masks = masks_in_parts(masks, batch.source, config.training.microbatches)
             batch = replace(batch, source_masks=source_masks, find_masks=masks)
         metrics = train_step(state, config, batch, step)

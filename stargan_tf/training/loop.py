@@ -1,8 +1,9 @@
 """The training program: train_and_evaluate(config, data, run)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
@@ -12,7 +13,7 @@ from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory, fingerprint
 from stargan_tf.inference.translator import Translator
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.runs import face_network as face_networks
 from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoint_files import find_latest
@@ -41,7 +42,12 @@ _SEEDS = 2**31
 
 
 def train_and_evaluate(
-    config: Config, data: DataDirectory, run: Path, face_network: Path | None = None, init_from: Path | None = None
+    config: Config,
+    data: DataDirectory,
+    run: Path,
+    face_network: Path | None = None,
+    init_from: Path | None = None,
+    read_face_network: Callable[[Path], dict[str, np.ndarray]] = face_networks.read,
 ) -> int:
     """Trains, or goes on training, until `config.training.steps` iterations are done.
 
@@ -51,9 +57,10 @@ def train_and_evaluate(
         config: what the user asked for; what it leaves open is decided by the data.
         data: the data directory.
         run: the run directory, new or of an earlier part of this run.
-        face_network: a face alignment network for the high-pass skip, see `interop.face_network.load`; by default
-            that of `init_from`.
+        face_network: file of a face network for the high-pass skip, or a directory that has one; by default that of
+            `init_from`.
         init_from: run directory whose weights a new run starts from.
+        read_face_network: reads the tensors of `face_network`; by default from files of runs only.
 
     Returns:
         0 when all steps are done, 128 plus the signal's number after a stop by SIGINT or SIGTERM, which saves first.
@@ -74,7 +81,7 @@ def train_and_evaluate(
         initialization.check(config, init_from)
         if face_network is None and config.model.needs_face_network and (init_from / FACE_NETWORK_FILE).is_file():
             face_network = init_from
-    tensors = face_networks.choose(config, run, face_network)
+    tensors = face_networks.choose(config, run, face_network, read_face_network)
     workers = Workers(strategy)
     if workers.is_chief:
         run_directory.open_for_training(run, config)
@@ -101,7 +108,7 @@ def _train(
     # ------------------------------------------------------------------ state
     with strategy.scope():
         state = create_state(config)
-        face_alignment = face_networks.load_for(config, run)
+        face_network = face_networks.load_for(config, run)
     checkpoints = Checkpoints(state, config, run, writes=workers.is_chief)
     step = checkpoints.restore_latest()
     workers.check_same_step(step)
@@ -111,21 +118,21 @@ def _train(
         checkpoints.save()  # so that a run killed before its first checkpoint begins with these weights again
     if step >= steps:
         if workers.is_chief and evaluation_schedule.is_pending(settings, run, step):
-            _open_records(config, data, state, face_alignment, run, step)
+            _open_records(config, data, state, face_network, run, step)
         say(f"{run} is trained: {step} of {steps} steps; raise --training.steps to go on")
         return 0
     say(f"{'resuming' if step else 'training'} {run} on {describe(strategy)} from step {step} to {steps}")
-    if config.model.w_hpf > 0 and face_alignment is None:
+    if config.model.w_hpf > 0 and face_network is None:
         say("note: without face masks (model.face_masks is false) the high-pass skip carries nothing over")
 
     # ------------------------------------------------------------------ input, step, records
     corrupt = CorruptRecords(config.input.max_corrupt_records)
     batches = _batches(config, data, corrupt, strategy, state)
-    iterate = compile_steps(strategy, state, config, face_alignment)
+    iterate = compile_steps(strategy, state, config, face_network)
     measurements = Measurements(config)
     summaries, evaluation = None, None
     if workers.is_chief:
-        summaries, evaluation = _open_records(config, data, state, face_alignment, run, step)
+        summaries, evaluation = _open_records(config, data, state, face_network, run, step)
 
     # ------------------------------------------------------------------ loop
     say("the first step compiles the graph, which takes a while", flush=True)
@@ -205,7 +212,7 @@ def _open_records(
     config: Config,
     data: DataDirectory,
     state: TrainingState,
-    face_alignment: FaceAlignmentNetwork | None,
+    face_network: FaceNetwork | None,
     run: Path,
     step: int,
 ) -> tuple[Summaries, EvaluationSchedule | None]:
@@ -213,7 +220,7 @@ def _open_records(
     run_directory.cut_metrics(run, step)
     description = _describe_data(data, step)
     run_directory.record_data(run, description)
-    translator = Translator(state.ema, config, config.input.batch_size, face_alignment, step)
+    translator = Translator(state.ema, config, config.input.batch_size, face_network, step)
     summaries = Summaries(config, data, translator, run)
     if config.training.eval_every == 0:
         return summaries, None

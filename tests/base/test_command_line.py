@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from stargan_tf.base import command_line
+from stargan_tf.base.command_line import Mode
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeFloat, PositiveInt, Seed, Share, ShareBelowOne
 
 
 @dataclass(frozen=True)
@@ -309,3 +311,154 @@ def test_the_printed_configuration_has_defaults_that_depend_on_the_arguments(cap
     printed = yaml.safe_load(capsys.readouterr().out)
     assert printed["inner"]["width"] == 8
     assert printed["count"] == 7
+
+
+# ---------------------------------------------------------------------- ranges
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of a section.
+
+    Args:
+        decay: how fast.
+    """
+
+    decay: ShareBelowOne = 0.9
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Numbers with a range.
+
+    Args:
+        steps: how many.
+        seed: of all.
+        weight: of it.
+        devices: or all.
+        psi: some.
+        limits: more.
+    """
+
+    steps: PositiveInt = 1
+    seed: Seed = 0
+    weight: NonNegativeFloat = 1.0
+    devices: PositiveInt | None = None
+    psi: list[Share] = field(default_factory=lambda: [1.0])
+    limits: Limits = field(default_factory=Limits)
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--steps", "0"], "--steps is 0; it must be at least 1; "),
+        (["--steps=-5"], "--steps is -5; it must be at least 1; "),
+        (["--steps", "1.5"], "--steps is 1.5; it must be a whole number, at least 1; "),
+        (["--steps", "many"], "--steps is 'many'; it must be a whole number, at least 1; "),
+        (["--seed", "2147483648"], "--seed is 2147483648; it must be at least 0 and below 2^31; "),
+        (["--weight", "nan"], "--weight is nan; it must be at least 0; "),
+        (["--weight", "heavy"], "--weight is 'heavy'; it must be a number, at least 0; "),
+        (["--devices", "0"], "--devices is 0; it must be at least 1 or null; "),
+        (["--psi", "0.5", "1.5"], "--psi is 1.5; it must be between 0 and 1; "),
+        (["--limits.decay", "1"], "--limits.decay is 1; it must be at least 0 and below 1; "),
+    ],
+)
+def test_a_number_out_of_its_range_is_named(argv, sentence, capsys):
+    assert command_line.main(Ranges, lambda arguments: pytest.fail("nothing may run"), "program", argv=argv) == 2
+    assert capsys.readouterr().err.startswith(f"program: error: {sentence}")
+
+
+def test_what_is_parsed_are_plain_numbers():
+    argv = ["--steps", "3", "--devices", "2", "--psi", "0", "1", "--limits.decay", "0"]
+    parsed = command_line.parse(Ranges, argv, "program")
+    assert parsed == Ranges(3, 0, 1.0, 2, [0.0, 1.0], Limits(0.0))
+    assert [type(value) for value in (parsed.steps, parsed.devices, *parsed.psi)] == [int, int, float, float]
+    assert type(parsed.limits.decay) is float
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (Ranges(steps=0), "--run.steps is 0; it must be at least 1"),
+        (Ranges(steps=None), "--run.steps is null; it must have a value"),
+        (Ranges(psi=[0.5, 1.5]), "--run.psi is [0.5, 1.5]; it must be between 0 and 1"),
+        (Ranges(limits=Limits(float("nan"))), "--run.limits.decay is nan; it must be at least 0 and below 1"),
+    ],
+)
+def test_what_is_made_in_python_is_checked_like_flags(arguments, sentence):
+    command_line.check_ranges(Ranges())
+    with pytest.raises(UserError) as raised:
+        command_line.check_ranges(arguments, "run.")
+    assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"steps": 0}, "--steps is 0; it must be at least 1 (in some.yaml)"),
+        ({"limits": {"decay": 2}}, "--limits.decay is 2; it must be at least 0 and below 1 (in some.yaml)"),
+        ({"steps": None}, "--steps is null; it must have a value"),
+        ({"limits": 3}, "limits is 3 in some.yaml; it must be a section with any of decay"),
+        ([1], "some.yaml has [1]; it must have values by name"),
+    ],
+)
+def test_values_by_name_are_checked_like_flags(values, sentence):
+    assert command_line.from_values(Ranges, {"steps": 2, "limits": {"decay": 0.5}}, "x") == Ranges(
+        2, limits=Limits(0.5)
+    )
+    with pytest.raises(UserError) as raised:
+        command_line.from_values(Ranges, values, "some.yaml")
+    assert str(raised.value) == sentence
+
+
+# ---------------------------------------------------------------------- modes
+
+
+def run_mode(*argv: str, default: str | None = "count") -> tuple[int, list]:
+    seen: list = []
+    modes = {
+        "count": Mode(Ranges, seen.append, "Counts all."),
+        "copy": Mode(Arguments, seen.append, "Copies it."),
+    }
+    return command_line.main_of_modes(modes, "program", "There is copy, too.", argv, default), seen
+
+
+@pytest.mark.parametrize(
+    ("argv", "arguments"),
+    [
+        ([], Ranges()),
+        (["--steps", "3"], Ranges(3)),
+        (["count", "--psi", "0.5", "1"], Ranges(psi=[0.5, 1.0])),
+        (["copy", "--path", "x", "--overwrite", "--row-height", "2"], Arguments("x", overwrite=True, row_height=2)),
+    ],
+)
+def test_the_first_word_names_the_mode(argv, arguments):
+    assert run_mode(*argv) == (0, [arguments])
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["fly"], "program: error: there is no mode 'fly'; choose count, copy; `program --help` lists the flags"),
+        (["--steps", "0"], "program: error: --steps is 0; it must be at least 1; `program --help` lists the flags"),
+        (["copy"], "program copy: error: missing: --path; `program copy --help` lists the flags"),
+        (["copy", "--path", "x", "--steps", "1"], "program copy: error: unrecognized arguments: --steps 1; "),
+    ],
+)
+def test_a_mistake_in_a_mode_is_one_line(argv, sentence, capsys):
+    assert run_mode(*argv) == (2, [])
+    err = capsys.readouterr().err
+    assert err.startswith(sentence) and err.count("\n") == 1
+
+
+def test_a_mode_must_be_named_without_a_default(capsys):
+    assert run_mode("--steps", "3", default=None) == (2, [])
+    assert run_mode(default=None) == (2, [])
+    assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_modes_have_a_help_each_and_that_of_the_default_names_the_others(capsys):
+    for argv, shown in ((["copy", "--help"], "Copies it."), (["--help"], "Counts all. There is copy, too.")):
+        with pytest.raises(SystemExit):
+            run_mode(*argv)
+        assert shown in capsys.readouterr().out

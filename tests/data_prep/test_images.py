@@ -20,7 +20,7 @@ def encode(image, encoding="PNG", **options):
 
 
 def prepare(data, image_size, encoding, **options):
-    return prepare_image(data, ImageOptions(image_size, encoding, **options)).data
+    return prepare_image(data, ImageOptions(image_size=image_size, encoding=encoding, **options)).data
 
 
 def open_image(data):
@@ -104,12 +104,12 @@ def test_jpeg_is_of_quality_95():
 def test_the_quality_is_a_choice_and_is_estimated_from_a_file():
     for quality in (30, 75, 95):
         data = prepare(encode(noise(64, 64)), (32, 32), "jpeg", quality=quality)
-        assert prepare_image(data, ImageOptions((16, 16))).source_quality == pytest.approx(quality, abs=1)
+        assert prepare_image(data, ImageOptions(image_size=(16, 16))).source_quality == pytest.approx(quality, abs=1)
 
 
 def test_raw_images_are_pixels():
     data = encode(noise(16, 24))
-    prepared = prepare_image(data, ImageOptions((16, 24), "raw"))
+    prepared = prepare_image(data, ImageOptions(image_size=(16, 24), encoding="raw"))
     assert prepared.data == np.asarray(open_image(data)).tobytes()
     assert not prepared.kept
 
@@ -121,7 +121,7 @@ def test_three_ways_to_fit():
     data = encode(Image.fromarray(pixels))
 
     def fitted(fit):
-        options = ImageOptions((16, 16), "png", fit=fit, background=(0, 255, 0))
+        options = ImageOptions(image_size=(16, 16), encoding="png", fit=fit, background=(0, 255, 0))
         return np.asarray(prepare_image(data, options).image).astype(int)
 
     red, blue, green = (255, 0, 0), (0, 0, 255), (0, 255, 0)

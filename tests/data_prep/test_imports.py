@@ -11,6 +11,7 @@ ALLOWED = {
     "stargan_tf.base.command_line",
     "stargan_tf.base.errors",
     "stargan_tf.base.files",
+    "stargan_tf.base.ranges",
     "stargan_tf.base.writing",
     "stargan_tf.config",  # which image sizes the networks take
     "stargan_tf.data.colour_profiles",
@@ -35,4 +36,9 @@ def test_imports_point_one_way_and_stay_light():
     taken = {name for name in imported_modules() if name.startswith("stargan_tf")}
     assert taken == ALLOWED
     code = f"import sys, {', '.join(sorted(taken))}\nsys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_matplotlib_is_imported_only_when_a_report_is_written():
+    code = "import sys, data_prep.steps, data_prep.report, pipeline.report\nsys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -35,16 +35,20 @@ def data(source):
 
 
 class Page(html.parser.HTMLParser):
-    """Tags and text of a page."""
+    """Tags, addresses, charts (the numbers they show, by title) and text of a page."""
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.addresses, self.texts = [], [], []
+        self.tags, self.addresses, self.texts, self.charts = [], [], [], {}
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        self.addresses += [value for name, value in attributes if name in ("src", "href")]
+        address = (attributes := dict(attributes)).get("src") or attributes.get("href", "")
+        if address.startswith("data:image/svg+xml"):
+            self.charts[self.texts[-1]] = attributes["alt"]  # by title
+        elif address:
+            self.addresses.append(address)
 
     def handle_data(self, data):
         self.texts.append(data)
@@ -60,6 +64,12 @@ def test_the_page_is_self_contained_and_shows_everything(data, capsys):
     assert pairs > 0
     assert len(page.addresses) == 2 * 8 + 2 * pairs
     assert all(address.startswith("data:image/jpeg;base64,") for address in page.addresses)
+    splits = json.loads((data / "statistics.json").read_text())["splits"]
+    train, val = (
+        sum(split["num_examples"] for name, split in splits.items() if name.startswith(subset))
+        for subset in ("train", "val")
+    )
+    assert page.charts["Width of the sources"] == f"0 to 64 px: {train} training, {val} validation"
     text = " ".join(page.texts)
     for expected in ("cat/<script>.png", "not an image", "<b>dog", "cat/same.png", "same content", "JPEG 12, PNG 12"):
         assert expected in text

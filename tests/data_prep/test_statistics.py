@@ -11,7 +11,7 @@ from tests.data_prep.jobs import noise
 
 
 def test_sums_of_parts_are_the_sums_of_all_in_any_order():
-    options = ImageOptions((16, 16), "png")
+    options = ImageOptions(image_size=(16, 16), encoding="png")
     images = [prepare_image(to_png(noise(20 + i, 30, i)), options) for i in range(6)]
 
     def add(images):
@@ -40,5 +40,5 @@ def test_sums_of_parts_are_the_sums_of_all_in_any_order():
 def test_brightness_is_that_of_the_eye():
     for colour, brightness in (("white", 255), ("black", 0), ("red", 76.245), ("lime", 149.685), ("blue", 29.07)):
         statistics = SplitStatistics()
-        statistics.add(prepare_image(to_png(Image.new("RGB", (16, 16), colour)), ImageOptions((16, 16))))
+        statistics.add(prepare_image(to_png(Image.new("RGB", (16, 16), colour)), ImageOptions(image_size=(16, 16))))
         assert statistics.summary()["brightness"]["mean"] == pytest.approx(brightness, abs=1e-3)

@@ -8,8 +8,8 @@ import pytest
 from stargan_tf import networks
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import ModelConfig
-from stargan_tf.interop import pytorch
-from stargan_tf.interop.architecture import count_parameters, infer
+from stargan_tf.interop.architecture import infer
+from stargan_tf.networks import published_names
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
@@ -39,7 +39,7 @@ def zeros(shapes) -> dict[str, dict[str, np.ndarray]]:
 
 
 def weights(model) -> dict[str, dict[str, np.ndarray]]:
-    places = pytorch.parameters(networks.build(model))
+    places = published_names.parameters(networks.build(model))
     return zeros({network: {name: place.shape for name, place in found.items()} for network, found in places.items()})
 
 
@@ -62,7 +62,6 @@ def test_the_model_is_found(name):
     assert infer(held, image_size=given) == model
     del held["discriminator"]
     assert infer(held, image_size=given) == model
-    assert count_parameters(model) == sum(tensor.size for tensors in held.values() for tensor in tensors.values())
 
 
 @pytest.mark.parametrize(("file", "num_domains", "w_hpf"), [("afhq_like_small", 3, 0.0), ("celeba_like_small", 2, 1.0)])
@@ -74,7 +73,7 @@ def test_the_published_networks(file, num_domains, w_hpf):
 
 @pytest.mark.parametrize("name", ["small", "smallest", "skip", "narrowing"])
 def test_any_one_tensor_may_be_missing(name):
-    """It is `pytorch.assign` that lists it, beside all others."""
+    """It is `published_names.assign` that lists it, beside all others."""
     held = weights(MODELS[name])
     wrong = {}
     for network, tensors in held.items():
@@ -141,27 +140,8 @@ def test_other_networks(state):
             infer(held)
 
 
-@pytest.mark.parametrize(
-    ("network", "name", "shape"),
-    [
-        ("mapping_network", "unshared__999999__6__bias", (6,)),
-        ("style_encoder", "shared__900__conv1__bias", (4,)),
-        ("style_encoder", "shared__13__conv1__bias", (4,)),
-    ],
-)
-def test_a_few_tensors_cannot_ask_for_large_networks(network, name, shape, state):
-    held = changed(state, network, **{name: np.zeros(shape)})
+def test_a_made_up_depth(state):
+    held = changed(state, "style_encoder", shared__900__conv1__bias=np.zeros(4))
     del held["discriminator"]
-    if name.startswith("unshared"):
-        held = changed(held, "style_encoder", unshared__999999__bias=np.zeros(6))
-    elif "13" in name:
-        held = changed(held, "generator", encode__12__conv1__bias=np.zeros(4))
-    with pytest.raises(UserError, match="not the weights of a StarGAN v2"):
+    with pytest.raises(UserError, match=r"not the weights of a StarGAN v2: 900 blocks of style_encoder halve"):
         infer(held)
-    wide = {
-        name: np.zeros(100_000) if name.endswith(("shared.0.bias", ".2.bias", ".4.bias", "shared.6.bias")) else tensor
-        for name, tensor in state["mapping_network"].items()
-        if not (name.startswith("unshared") and name.endswith("0.bias"))
-    }
-    with pytest.raises(UserError, match=r"such networks have \d+,\d+,\d+,\d+ weights, but only"):
-        infer(state | {"mapping_network": wide})

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+
+pytest.importorskip("torch", reason="PyTorch is not installed; make .venv/pytorch does that")
 import torch
 
 from stargan_tf import networks
 from stargan_tf.config import ModelConfig
 from stargan_tf.inference.translator import Translator
-from stargan_tf.interop import pytorch, torch_files
+from stargan_tf.interop import torch_files
+from stargan_tf.networks import published_names
 from stargan_tf.runs import face_network, run_directory
 from stargan_tf.runs.checkpoints import Checkpoints, load_ema
 from stargan_tf.runs.state import create_state
@@ -130,8 +133,8 @@ def test_everything_of_a_training(converted, state, trained):
     assert config.model == SMALL and config.domains == ("circle", "square", "triangle")
     training, step = restored(converted)
     assert step == 3
-    assert_same(pytorch.extract(training.ema), averaged(state))
-    assert_same(pytorch.extract(training.networks), trained[0])
+    assert_same(published_names.extract(training.ema), averaged(state))
+    assert_same(published_names.extract(training.networks), trained[0])
     updates = {name: int(optimizer.iterations.numpy()) for name, optimizer in training.optimizers.items()}
     assert updates == {"generator": 6, "mapping_network": 3, "style_encoder": 3, "discriminator": 6}
 
@@ -147,7 +150,7 @@ def test_the_next_update_is_the_one_that_torch_makes(network, converted, trained
     variables = getattr(training.networks, network).trainable_variables
     gradients = {id(variable): np.zeros(variable.shape, np.float32) for variable in variables}
     random = np.random.default_rng(7)
-    for name, place in pytorch.parameters(training.networks)[network].items():
+    for name, place in published_names.parameters(training.networks)[network].items():
         gradient = random.standard_normal(place.shape).astype(np.float32)
         weights[name].grad = torch.from_numpy(gradient)
         place.select(gradients[id(place.variable)])[...] = gradient
@@ -157,7 +160,7 @@ def test_the_next_update_is_the_one_that_torch_makes(network, converted, trained
     training.optimizers[network].learning_rate.assign(1e-4)
     optimizer.step()
     training.optimizers[network].apply([tf.constant(gradients[id(variable)]) for variable in variables], variables)
-    updated = pytorch.extract(training.networks)[network]
+    updated = published_names.extract(training.networks)[network]
     # Torch counts the updates of each parameter from its first gradient on; here, all of a network share a count.
     late = [name for name in weights if network == "mapping_network" and name.startswith("unshared.1.")]
     for name, weight in weights.items():
@@ -226,7 +229,7 @@ def test_names_are_written_in_the_published_order(file):
     with np.load(REFERENCE / f"{file}.npz") as arrays:
         meta = json.loads(bytes(arrays["meta"]))
     model = ModelConfig(image_size=256, num_domains=meta["num_domains"], max_channels=32, w_hpf=meta["w_hpf"])
-    places = pytorch.parameters(networks.build(model))
+    places = published_names.parameters(networks.build(model))
     for network, shapes in meta["parameters"].items():
         assert list(places[network]) == list(shapes)
 

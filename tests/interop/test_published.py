@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.interop import published
@@ -59,6 +60,20 @@ def test_a_face_network_of_its_own(key, prefix):
     found = published.face_network(tree)
     assert list(found) == list(TENSORS)
     assert found["a.weight"] is TENSORS["a.weight"]
+
+
+def test_a_face_network_is_read_from_a_pytorch_file_a_run_or_its_file(tmp_path):
+    torch.save({name: torch.from_numpy(tensor) for name, tensor in TENSORS.items()}, tmp_path / "wing.ckpt")
+    run = tmp_path / "run"
+    run.mkdir()
+    np.savez(run / "face_network.npz", **TENSORS)
+    for path in (tmp_path / "wing.ckpt", run, run / "face_network.npz"):
+        found = published.read_face_network(path)
+        assert list(found) == list(TENSORS)
+        assert all(np.array_equal(found[name], tensor) for name, tensor in TENSORS.items())
+    for path in (tmp_path, tmp_path / "missing.ckpt", tmp_path / "missing.npz"):
+        with pytest.raises(UserError, match="there is no face alignment network at"):
+            published.read_face_network(path)
 
 
 def test_no_face_network():

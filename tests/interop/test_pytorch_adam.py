@@ -2,6 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed; make .venv/pytorch does that")
 import torch
 
 from stargan_tf.base.errors import UserError

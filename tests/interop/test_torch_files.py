@@ -1,8 +1,16 @@
+import argparse
+import io
+import os
 import pickle
+import struct
 import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed; make .venv/pytorch does that")
 import torch
 
 from stargan_tf.base.errors import UserError
@@ -14,6 +22,30 @@ FORMATS = {"zip": True, "legacy": False}
 def save(tree, path, file_format):
     torch.save(tree, path, _use_new_zipfile_serialization=FORMATS[file_format])
     return path
+
+
+def saved_bytes(tree, file_format) -> bytes:
+    return save(tree, io.BytesIO(), file_format).getvalue()
+
+
+class Command:
+    """An object whose pickle runs a command when it is loaded."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.marker}",)
+
+
+def refusal(path: Path, data: bytes) -> str:
+    """Returns the sentence by which a file of this content is refused, without its name."""
+    path.write_bytes(data)
+    with pytest.raises(UserError) as raised:
+        torch_files.read(path)
+    message = str(raised.value)
+    assert message.startswith(f"{str(path)!r} ") and "\n" not in message and len(message) < 400
+    return message.removeprefix(f"{str(path)!r} ")
 
 
 def equal(one, other) -> bool:
@@ -73,7 +105,102 @@ def test_reading_what_torch_writes(file_format, tmp_path):
     read = torch_files.read(save(tree, tmp_path / "file.ckpt", file_format))
     assert [name for name in expected if not equal(read[name], expected[name])] == []
     assert read.keys() == expected.keys()
-    assert read["again"] is read["nested"]["tensor"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "pickle 2", "pickle 4"])
+def test_a_pickle_that_would_run_a_command_does_not(kind, tmp_path):
+    marker = tmp_path / "marker"
+    tree = {"generator": {"from_rgb.weight": torch.zeros(3)}, "more": Command(marker)}
+    data = saved_bytes(tree, kind) if kind in FORMATS else pickle.dumps(Command(marker), int(kind[-1]))
+    sentence = refusal(tmp_path / "file.ckpt", data)
+    if kind != "pickle 4":
+        assert sentence == "holds something else than tensors ('posix.system'), which might run code; it is not read"
+    assert not marker.exists()
+    # The file would have done it:
+    if kind.startswith("pickle"):
+        pickle.loads(data)
+        assert marker.exists()
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize(
+    ("thing", "name"),
+    [
+        (argparse.Namespace(a=1), "argparse.Namespace"),
+        (torch.nn.Linear(2, 2), "torch.nn.modules.linear.Linear"),
+        (np.zeros(3), "numpy"),
+        (torch.zeros(2, 2).to_sparse(), "torch.sparse_coo"),
+        (torch.zeros(2, dtype=torch.complex64), "torch.complex64"),
+        (torch.zeros(2, device="meta"), "on meta"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_dense_real_tensor_is_named(thing, name, file_format, tmp_path):
+    sentence = refusal(tmp_path / "file.ckpt", saved_bytes({"a": thing}, file_format))
+    assert sentence.startswith("holds ") and name in sentence
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.99, 0.9999])
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_a_truncated_file(share, file_format, tmp_path):
+    data = saved_bytes({f"layer{index}.weight": torch.ones(40, 40) for index in range(20)}, file_format)
+    assert "is damaged or cut off" in refusal(tmp_path / "file.ckpt", data[: int(share * len(data))])
+
+
+def zipped(name: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, b"x")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<!DOCTYPE html><p>Quota exceeded",
+        b"PK\x03\x04 and no more",
+        b"\x80\x02",
+        pickle.dumps({"a": 1}, 2),
+        pickle.dumps({"a": 1}, 4),
+        zipped("folder/photo.png"),
+    ],
+)
+def test_no_pytorch_file_at_all(data, tmp_path):
+    assert "is no PyTorch checkpoint, or is damaged" in refusal(tmp_path / "file.ckpt", data)
+
+
+def test_no_file_at_all(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name, sentence in (("", "is not a file"), ("missing.ckpt", "there is no file"), ("pipe", "is not a file")):
+        with pytest.raises(UserError, match=sentence):
+            torch_files.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("numbers", [2_500_000_000, 10**13])
+def test_a_legacy_file_that_announces_more_than_it_holds(numbers, tmp_path):
+    """One of 10 GB, which may fit the memory, and one that fits none."""
+    # The length stands in the pickle, as a short number, and before the tensor's own bytes.
+    data = saved_bytes({"a": torch.zeros(1000)}, "legacy").replace(
+        b"M\xe8\x03", b"\x8a\x08" + numbers.to_bytes(8, "little")
+    )
+    lying = data[:-4008] + struct.pack("<q", numbers) + data[-4000:]
+    for content in (lying, data):  # in the latter, the two lengths contradict each other
+        assert "is damaged" in refusal(tmp_path / "file.ckpt", content)
+
+
+def test_too_little_memory(tmp_path, monkeypatch):
+    def load(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(torch, "load", load)
+    assert "announces more data than there is memory for" in refusal(tmp_path / "file.ckpt", b"")
+
+
+def test_lists_in_themselves(tmp_path):
+    loop = []
+    loop.append(loop)
+    assert "is damaged" in refusal(tmp_path / "file.ckpt", saved_bytes(loop, "zip"))
 
 
 @pytest.mark.parametrize("file_format", FORMATS)

@@ -7,8 +7,7 @@ import pytest
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.metrics import classifier
-from stargan_tf.metrics.extractors import load_extractor
-from stargan_tf.metrics.perceptual import load_distance
+from stargan_tf.metrics.loading import load_distance, load_extractor
 from tests.metrics import onnx_files
 from tests.metrics.conftest import SETTINGS, SIZE
 

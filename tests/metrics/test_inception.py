@@ -11,7 +11,7 @@ from PIL import Image
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.metrics import inception
-from stargan_tf.metrics.extractors import load_extractor
+from stargan_tf.metrics.loading import load_extractor
 
 
 @pytest.fixture(scope="module")

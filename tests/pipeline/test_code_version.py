@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline import code_version
-from pipeline.code_version import code_version as version_of
+from pipeline.orchestration import code_version
+from pipeline.orchestration.code_version import code_version as version_of
 
 
 def reached(module: str) -> set[str]:
@@ -38,3 +38,14 @@ def test_a_changed_file_changes_the_stages_that_reach_it(tmp_path, monkeypatch):
     code_version._imported_files.cache_clear()
     assert version_of(modules[0]) != before[0]
     code_version._imported_files.cache_clear()
+
+
+def test_templates_beside_a_module_count(tmp_path, monkeypatch):
+    templates = tmp_path / "pipeline" / "templates"
+    templates.mkdir(parents=True)
+    (tmp_path / "pipeline" / "__init__.py").touch()
+    (tmp_path / "pipeline" / "one.py").touch()
+    monkeypatch.setattr(code_version, "_ROOT", Path(tmp_path))
+    before = version_of("pipeline.one")
+    (templates / "page.html").write_text("<p>")
+    assert version_of("pipeline.one") != before

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pipeline.input_fingerprint import fingerprint
+from pipeline.orchestration.input_fingerprint import fingerprint
 from stargan_tf.base.errors import UserError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local_directories import delivered, fetched
+from pipeline.orchestration.local_directories import delivered, fetched
 from stargan_tf.base import files
 from tests.stores import s3_server, store  # noqa: F401  # fixtures
 

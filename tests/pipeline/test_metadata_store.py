@@ -8,7 +8,7 @@ import ml_metadata
 from ml_metadata.proto import metadata_store_pb2 as proto
 
 from pipeline.configuration import MetadataSettings
-from pipeline.metadata_store import History, connection_config
+from pipeline.orchestration.metadata_store import History, connection_config
 
 STATES = (proto.Execution.COMPLETE, proto.Execution.RUNNING)
 

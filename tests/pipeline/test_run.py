@@ -11,9 +11,9 @@ pytest.importorskip("tfx", reason="TFX is not installed; make .venv/tfx does tha
 
 from pipeline import compile, configuration, lineage, run
 from pipeline.configuration import STAGES
-from pipeline.metadata_store import connection_config, open_history
-from pipeline.run_lock import locked
-from pipeline.summary import Summary, summarize
+from pipeline.file_lock import locked
+from pipeline.orchestration.metadata_store import connection_config, open_history
+from pipeline.orchestration.summary import Summary, summarize
 from tests.pipeline import tiny_pipeline
 
 ALL_RAN = dict.fromkeys(STAGES, "ran")
@@ -91,7 +91,7 @@ def test_what_depends_on_a_changed_setting_runs_and_nothing_else(tiny):
 
 
 def test_two_runs_at_once_are_refused(tiny, capsys):
-    with locked(tiny.folder / "root"):
+    with locked(tiny.folder / "root" / "lock", ""):
         assert run.main([f"--config={tiny.file}"]) == 2
     assert "works on" in capsys.readouterr().err
 

@@ -6,22 +6,22 @@ import pytest
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config, ModelConfig
-from stargan_tf.interop import pytorch
-from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
+from stargan_tf.networks import published_names
+from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.runs import face_network
 
 CONFIG = Config(domains=("a", "b"), model=ModelConfig(image_size=32, num_domains=2, w_hpf=1.0))
 
 
 def tensors_of(network) -> dict[str, np.ndarray]:
-    return pytorch.extract({"fan": network})["fan"]
+    return published_names.extract({"fan": network})["fan"]
 
 
 @pytest.fixture(scope="module")
 def tensors():
     keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
-    shapes = {name: tensor.shape for name, tensor in tensors_of(FaceAlignmentNetwork()).items()}
+    shapes = {name: tensor.shape for name, tensor in tensors_of(FaceNetwork()).items()}
     return {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
 
 

@@ -33,9 +33,11 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import decode_image
 from stargan_tf.serving import rest_client
 from stargan_tf.serving.served_model import invalid_request
-from tests import serving_double
 from tests.serving.fuzzer import FAILED_PRECONDITION, INVALID, NOT_FOUND, OK, Case, Fuzzer, make_request
-from tests.serving.test_signatures import DOMAINS, SIGNATURES, inputs_of
+from tests.serving.good_requests import DOMAINS, SIGNATURES, inputs_of
+from tests.serving_double import server
+from tests.serving_double.refusals import Refused
+from tests.serving_double.tensors import parse_tensor
 
 GOOD_EVERY = 25
 # A request that takes longer hangs.
@@ -95,8 +97,8 @@ def _body(request: predict_pb2.PredictRequest) -> bytes | None:
     inputs = {}
     for name, proto in request.inputs.items():
         try:
-            value = serving_double.parse_tensor(name, proto, proto.dtype)
-        except (serving_double.Refused, TypeError, ValueError):
+            value = parse_tensor(name, proto, proto.dtype)
+        except (Refused, TypeError, ValueError):
             return None
         if value.dtype.kind not in "Ofi" or (value.dtype.kind == "f" and not np.isfinite(value).all()):
             return None
@@ -176,7 +178,7 @@ def run(arguments: Arguments) -> None:
     sources = [(Path(arguments.images) / "val" / domain / "00000.png").read_bytes() for domain in DOMAINS]
     flags = ["--warm_up", *(["--batching"] if arguments.batching else [])]
     with contextlib.ExitStack() as stack:
-        process, by_grpc, by_rest = stack.enter_context(serving_double.process(Path(arguments.model), *flags))
+        process, by_grpc, by_rest = stack.enter_context(server.process(Path(arguments.model), *flags))
         if arguments.protocol == "grpc":
             ask = stack.enter_context(asking_by_grpc(by_grpc))
         else:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import serving_double
 from tests.serving.fuzz import GOOD_EVERY, asking_by_grpc, problem
 from tests.serving.fuzzer import FAILED_PRECONDITION, INVALID, NOT_FOUND, OK, Fuzzer, make_request
-from tests.serving.test_signatures import DOMAINS, SIGNATURES, inputs_of
+from tests.serving.good_requests import DOMAINS, SIGNATURES, inputs_of
+from tests.serving_double import server as double
 
 REQUESTS = 1000
 # More than the process had after its warm-up; images of the sizes that are announced would take far more.
@@ -28,7 +28,7 @@ def same(given, expected) -> bool:
 def test_a_thousand_malformed_requests(exported_model, images_path):
     sources = [(images_path / "val" / domain / "00000.png").read_bytes() for domain in DOMAINS]
     with (
-        serving_double.process(exported_model, "--warm_up") as (process, server, _),
+        double.process(exported_model, "--warm_up") as (process, server, _),
         asking_by_grpc(server) as ask,
     ):
         good = [make_request(name, inputs_of(name, 2, sources)) for name in SIGNATURES]

@@ -1,3 +1,5 @@
+"""Decoding in the graph, compared with Pillow; what is not decoded, or is hostile, is refused in a sentence."""
+
 import io
 import struct
 import zlib
@@ -12,8 +14,8 @@ from stargan_tf.serving.decoding.images import decode_images
 
 HEIGHT, WIDTH = 24, 40
 MAX_PIXELS = 20_000_000
-DAMAGED = {kind: f"image_bytes is a damaged {kind} file" for kind in ("JPEG", "PNG", "GIF", "BMP")}
-UNKNOWN = "image_bytes is not a JPEG, PNG, GIF or BMP file"
+DAMAGED = {kind: f"image_bytes is a damaged {kind} file" for kind in ("JPEG", "PNG")}
+UNKNOWN = "image_bytes is not a JPEG or PNG file"
 ORIENTATION = 0x0112
 
 
@@ -114,106 +116,6 @@ PNGS = {
 }
 
 
-# GIF by its parts. The screen's flags stand at 10, and the palette from 13 on.
-
-
-def gif(
-    array,
-    screen=None,
-    corner=(0, 0),
-    palette=256,
-    own_palette=False,
-    transparent=None,
-    interlaced=False,
-    extensions=b"",
-    frames=1,
-):
-    """Of an array of indices; `palette` colours, of which `own_palette` makes the frame's instead of the file's."""
-    height, width = array.shape
-    plain = encode(Image.fromarray(array, "P"), "GIF", interlace=interlaced, optimize=False)
-    data = plain[plain.index(b"," + bytes(4) + struct.pack("<HH", width, height)) + 10 : -1]
-    if plain[plain.index(data) - 1] & 0x80:
-        raise AssertionError("Pillow wrote a palette into the frame")
-    colours = random_array(palette, 3, seed=1).tobytes()
-    flags = 0x80 | palette.bit_length() - 2 if palette else 0
-    screen_height, screen_width = screen or array.shape
-    top, left = corner
-    header = b"GIF89a" + struct.pack("<HHBBB", screen_width, screen_height, 0 if own_palette else flags, 0, 0)
-    control = b"" if transparent is None else b"!\xf9\x04\x01\0\0" + bytes([transparent]) + b"\0"
-    frame = b"," + struct.pack("<HHHHB", left, top, width, height, (flags if own_palette else 0) | 0x40 * interlaced)
-    frame += (colours if own_palette else b"") + data
-    return header + (b"" if own_palette else colours) + extensions + (control + frame) * frames + b";"
-
-
-INDICES = random_array(HEIGHT, WIDTH, seed=3)
-PART = random_array(15, 20, seed=4)
-COMMENT = b"!\xfe\xff" + b"," * 255 + b"\x03abc\0"
-
-GIFS = {
-    "Pillow's": encode(noise(), "GIF"),
-    "Pillow's grey": encode(noise().convert("L"), "GIF"),
-    "plain": gif(INDICES),
-    "GIF87a": gif(INDICES).replace(b"GIF89a", b"GIF87a"),
-    "interlaced": gif(INDICES, interlaced=True),
-    "own palette": gif(INDICES, own_palette=True),
-    "no palette": gif(INDICES, palette=0),
-    "transparent": gif(INDICES % 16, transparent=3),
-    "transparent, no palette": gif(INDICES % 16, palette=0, transparent=3),
-    "part of the screen": gif(PART, screen=(HEIGHT, WIDTH), corner=(2, 9)),
-    "part of the screen, transparent": gif(PART, screen=(HEIGHT, WIDTH), corner=(2, 9), transparent=200),
-    "beyond the screen": gif(INDICES, screen=(5, 5)),
-    "extensions": gif(INDICES, extensions=COMMENT * 3 + b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0", transparent=9),
-    "animation": gif(INDICES, frames=4, transparent=2),
-    "indices beyond the palette": gif(INDICES, palette=16),
-    "large": gif(random_array(200, 300, seed=5)),
-}
-
-
-# BMP by its parts.
-
-
-def bmp(bits, array, header_size=40, compression=0, masks=(), colours=None, from_top=False, offset=None, rest=b""):
-    """Of an array [height, bytes of a row]."""
-    height, width = array.shape[0], array.shape[1] * 8 // bits
-    padded = np.pad(array, ((0, 0), (0, -array.shape[1] % 4)))
-    palette = b"" if bits > 8 else random_array(colours or 2**bits, 3 if header_size == 12 else 4, seed=1).tobytes()
-    if header_size == 12:
-        header = struct.pack("<IHHHH", 12, width, height, 1, bits)
-    else:
-        sizes = (width, -height if from_top else height)
-        header = struct.pack("<IiiHHIIiiII", header_size, *sizes, 1, bits, compression, 0, 0, 0, colours or 0, 0)
-        header += struct.pack(f"<{len(masks)}I", *masks)
-        header = header.ljust(header_size, b"\0")
-    start = 14 + len(header) + len(palette)
-    return (
-        b"BM" + struct.pack("<IHHI", 0, 0, 0, start if offset is None else offset) + header + palette + padded.tobytes()
-    )
-
-
-def random_bmp(bits, **options):
-    return bmp(bits, random_array(HEIGHT, WIDTH * bits // 8 + (WIDTH * bits % 8 > 0)), **options)
-
-
-BMPS = {
-    **{f"Pillow's {mode}": encode(noise().convert(mode), "BMP") for mode in ("1", "L", "P", "RGB", "RGBA")},
-    "odd width": encode(noise(HEIGHT, WIDTH - 1), "BMP"),
-    "from the top": random_bmp(24, from_top=True),
-    "old header": random_bmp(24, header_size=12),
-    "old header, palette": random_bmp(8, header_size=12),
-    "palette of 1 bit": random_bmp(1),
-    "palette of 4 bits": random_bmp(4),
-    "palette of 20 colours": random_bmp(8, colours=20),
-    "offset without the palette": random_bmp(8, offset=54),
-    "long header": random_bmp(24, header_size=124),
-    "16 bits": random_bmp(16),
-    "16 bits, 5 6 5": random_bmp(16, compression=3, masks=(0xF800, 0x7E0, 0x1F)),
-    "32 bits": random_bmp(32),
-    "32 bits with alpha": random_bmp(32, header_size=124, compression=3, masks=(0xFF0000, 0xFF00, 0xFF, 0xFF000000)),
-    "32 bits, RGBA": random_bmp(32, header_size=108, compression=3, masks=(0xFF, 0xFF00, 0xFF0000, 0xFF000000)),
-    "32 bits, masks of zero": random_bmp(32, header_size=56, compression=3),
-}
-
-
 # JPEG with EXIF.
 
 
@@ -243,13 +145,12 @@ JPEGS = {
     "large": jpeg(image=noise(300, 400)),
 }
 
-FILES = {"PNG": PNGS, "GIF": GIFS, "BMP": BMPS, "JPEG": JPEGS}
+FILES = {"PNG": PNGS, "JPEG": JPEGS}
 
 
 @pytest.mark.parametrize(("kind", "case"), [(kind, case) for kind, files in FILES.items() for case in files])
 def test_files_come_out_as_by_pillow(kind, case):
-    resized = case in ("large", "odd width")
-    assert steps_from_pillow(FILES[kind][case]) <= (1.001 if resized else 0)
+    assert steps_from_pillow(FILES[kind][case]) <= (1.001 if case == "large" else 0)
 
 
 @pytest.mark.parametrize("draw", [noise, edges])
@@ -341,9 +242,8 @@ def patched(data, position, value):
     return data[:position] + value + data[position + len(value) :]
 
 
-PLAIN = {"JPEG": jpeg(), "PNG": OPAQUE_MID_RED, "GIF": GIFS["extensions"], "BMP": encode(noise(), "BMP")}
+PLAIN = {"JPEG": jpeg(), "PNG": OPAQUE_MID_RED}
 FRAME = PLAIN["JPEG"].index(b"\xff\xc0") + 5
-PART_OF_SCREEN = GIFS["part of the screen"]
 
 
 def announces(width, height):
@@ -359,52 +259,18 @@ def many_scans():
 HOSTILE = {
     "empty": (b"", "image_bytes is empty"),
     "text": (b"I am no image.", UNKNOWN),
-    "WebP": (encode(noise(), "WEBP"), UNKNOWN),
-    "TIFF": (encode(noise(), "TIFF"), UNKNOWN),
     "magic bytes of a JPEG": (b"\xff\xd8\xff", DAMAGED["JPEG"]),
     "magic bytes of a PNG": (b"\x89PNG\r\n\x1a\n", DAMAGED["PNG"]),
-    "magic bytes of a GIF": (b"GIF89a", DAMAGED["GIF"]),
-    "magic bytes of a BMP": (b"BM", DAMAGED["BMP"]),
     "large PNG": (patched(PLAIN["PNG"], 16, struct.pack(">II", 70000, 70000)), announces(70000, 70000)),
     "PNG that overflows": (patched(PLAIN["PNG"], 16, b"\xff" * 8), announces(2**32 - 1, 2**32 - 1)),
     "large JPEG": (patched(PLAIN["JPEG"], FRAME, b"\xff" * 4), announces(65535, 65535)),
-    "large GIF screen": (patched(PLAIN["GIF"], 6, b"\xff" * 4), announces(65535, 65535)),
-    "large GIF frame": (
-        patched(PART_OF_SCREEN, PART_OF_SCREEN.index(b",\x09\0\x02\0") + 5, b"\xff" * 4),
-        announces(65535 + 9, 65535 + 2),
-    ),
-    "large BMP": (patched(PLAIN["BMP"], 18, struct.pack("<ii", 70000, -70000)), announces(70000, 70000)),
-    "BMP that overflows": (patched(PLAIN["BMP"], 18, b"\xff\xff\xff\x7f" * 2), announces(2**31 - 1, 2**31 - 1)),
     "just too large": (patched(PLAIN["PNG"], 16, struct.pack(">II", 4001, 5000)), announces(4001, 5000)),
     "PNG of no width": (patched(PLAIN["PNG"], 16, bytes(4)), DAMAGED["PNG"]),
     "JPEG of no height": (patched(PLAIN["JPEG"], FRAME, bytes(2)), DAMAGED["JPEG"]),
-    "GIF of no size": (
-        patched(PLAIN["GIF"], 6, bytes(4)).replace(struct.pack("<HH", WIDTH, HEIGHT), bytes(4)),
-        DAMAGED["GIF"],
-    ),
-    "GIF frame of no width": (
-        patched(PART_OF_SCREEN, PART_OF_SCREEN.index(b",\x09\0\x02\0") + 5, bytes(2)),
-        DAMAGED["GIF"],
-    ),
-    "BMP of no height": (patched(PLAIN["BMP"], 22, bytes(4)), DAMAGED["BMP"]),
-    "GIF without a frame": (GIFS["plain"][: 13 + 768] + b";", DAMAGED["GIF"]),
-    "endless GIF sub-blocks": (GIFS["plain"][: 13 + 768] + b"!\xfe" + b"\xff" * 3_000_000, DAMAGED["GIF"]),
-    "endless small GIF sub-blocks": (
-        GIFS["plain"][: 13 + 768] + b"!\xfe" + b"\x01\x01\x02\x01\x02" * 500_000,
-        DAMAGED["GIF"],
-    ),
-    "endless GIF data": (GIFS["plain"][:-2] + b"\x01\x01\x02\x01\x02" * 500_000, DAMAGED["GIF"]),
-    "GIF data that end early": (gif(PART).replace(b"\x14\0\x0f\0\0", b"\x14\0\xff\0\0"), DAMAGED["GIF"]),
     "endless PNG chunks": (PLAIN["PNG"][:33] + (bytes(4) + b"abCd" + bytes(4)) * 100_000, DAMAGED["PNG"]),
     "endless JPEG segments": (b"\xff\xd8" + b"\xff\xfe\0\x02" * 100_000, DAMAGED["JPEG"]),
     "endless JPEG junk": (b"\xff\xd8\xff" * 100_000, DAMAGED["JPEG"]),
     "endless JPEG scans": (many_scans(), DAMAGED["JPEG"]),
-    "BMP header of another size": (patched(PLAIN["BMP"], 14, b"\x29"), DAMAGED["BMP"]),
-    "BMP of 7 bits": (patched(PLAIN["BMP"], 28, b"\x07"), DAMAGED["BMP"]),
-    "BMP of 2^16 - 1 bits": (patched(PLAIN["BMP"], 28, b"\xff\xff"), DAMAGED["BMP"]),
-    "compressed BMP": (patched(BMPS["Pillow's L"], 30, b"\x01"), DAMAGED["BMP"]),
-    "BMP with odd masks": (random_bmp(32, header_size=56, compression=3, masks=(1, 2, 3, 0)), DAMAGED["BMP"]),
-    "BMP whose data begin after its end": (patched(PLAIN["BMP"], 10, b"\xff" * 4), DAMAGED["BMP"]),
     **{
         f"{kind} cut after {length} bytes": (data[:length], DAMAGED[kind])
         for kind, data in PLAIN.items()
@@ -421,19 +287,28 @@ def test_hostile_files_are_refused(case):
     np.testing.assert_array_equal(image, 0)
 
 
-def test_an_animation_is_not_decoded_whole():
-    """1,000 frames of 4000 x 4000 pixels, 48 GB: more than there is memory."""
-    indices = np.zeros((4000, 4000), np.uint8)
-    indices[:2000] = 1
-    data = gif(indices, frames=1000)
-    assert len(data) < 100_000_000
-    assert steps_from_pillow(data) <= 1.001
+OTHER_FORMATS = {
+    "GIF": encode(noise(), "GIF"),
+    "BMP": encode(noise(), "BMP"),
+    "WebP": encode(noise(), "WEBP"),
+    "TIFF": encode(noise(), "TIFF"),
+    "AVIF": encode(noise(), "AVIF"),
+}
+
+
+def another_format(kind):
+    return f"image_bytes is a {kind} file; it must be a JPEG or PNG file, and stargan_tf.serving.client converts others"
+
+
+@pytest.mark.parametrize("kind", OTHER_FORMATS)
+def test_other_formats_are_named(kind):
+    assert decode(OTHER_FORMATS[kind], OTHER_FORMATS[kind][:16])[1] == [another_format(kind)] * 2
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_corrupted_files_do_no_harm(seed):
     rng = np.random.default_rng(seed)
-    files = [*PNGS.values(), *GIFS.values(), *BMPS.values(), *JPEGS.values(), jpeg(tiff(">", (ORIENTATION, 3, 1, 6)))]
+    files = [*PNGS.values(), *JPEGS.values(), *OTHER_FORMATS.values(), jpeg(tiff(">", (ORIENTATION, 3, 1, 6)))]
     rows = []
     for _ in range(50):
         data = bytearray(files[rng.integers(len(files))])
@@ -443,7 +318,7 @@ def test_corrupted_files_do_no_harm(seed):
             data[place] = rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.integers(256)])
         rows.append(bytes(data))
     images, errors = decode(*rows)
-    allowed = {"", "image_bytes is empty", UNKNOWN, *DAMAGED.values()}
+    allowed = {"", "image_bytes is empty", UNKNOWN, *DAMAGED.values(), *map(another_format, OTHER_FORMATS)}
     assert all(error in allowed or error.startswith("image_bytes announces ") for error in errors)
     assert np.abs(images).max() <= 1
     assert all(not image.any() for image, error in zip(images, errors, strict=True) if error)
@@ -455,12 +330,11 @@ MIXED = [
     b"",
     PLAIN["JPEG"],
     PLAIN["PNG"][:-20],
-    GIFS["animation"],
+    OTHER_FORMATS["GIF"],
     b"abc",
-    PLAIN["BMP"],
     JPEGS["large"],
 ] * 3
-MIXED_ERRORS = ["", "image_bytes is empty", "", DAMAGED["PNG"], "", UNKNOWN, "", ""] * 3
+MIXED_ERRORS = ["", "image_bytes is empty", "", DAMAGED["PNG"], another_format("GIF"), UNKNOWN, ""] * 3
 
 
 def test_rows_do_not_depend_on_one_another():

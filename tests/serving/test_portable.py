@@ -8,21 +8,15 @@ import pytest
 
 from stargan_tf import export
 from stargan_tf.base.errors import UserError
-from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import portable
 
 NAMES = {"translate_style", "encode_style", "map_latent"}
 
 
 @pytest.fixture(scope="module")
-def translator(trained_run):
-    return Translator.from_run(trained_run)
-
-
-@pytest.fixture(scope="module")
 def onnx_version(trained_run, tmp_path_factory):
     model = tmp_path_factory.mktemp("onnx") / "stargan"
-    export.run(export.Arguments(str(trained_run), str(model), format="onnx"))
+    export.run(export.Arguments(run=str(trained_run), output=str(model), format="onnx"))
     return model / "1"
 
 
@@ -59,7 +53,7 @@ def test_onnx_files_explain_themselves(onnx_version):
 def test_litert_files_are_the_translator(trained_run, translator, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
-    export.run(export.Arguments(str(trained_run), str(tmp_path / "stargan"), format="litert"))
+    export.run(export.Arguments(run=str(trained_run), output=str(tmp_path / "stargan"), format="litert"))
     version = tmp_path / "stargan" / "1"
     assert {path.stem for path in version.glob("*.tflite")} == NAMES
     random = np.random.default_rng(0)

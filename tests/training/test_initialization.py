@@ -6,7 +6,7 @@ import pytest
 from stargan_tf import config as configuration
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config, RunConfig
-from stargan_tf.interop import pytorch
+from stargan_tf.networks import published_names
 from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoints import Checkpoints, check_trainable, save_ema
 from stargan_tf.runs.state import create_state
@@ -58,12 +58,12 @@ def test_the_same_domains_take_every_weight(config, source):
 def test_domains_are_matched_by_name(config, source):
     run, held = source
     new = other(config, ("fox", "wild", "cat", "owl"))
-    fresh = pytorch.extract(create_state(new).networks)
+    fresh = published_names.extract(create_state(new).networks)
     state = create_state(new)
     message = initialization.initialize(state, new, run)
     assert message.endswith("new domains, whose branches start fresh: fox, owl")
 
-    mine, theirs = pytorch.extract(state.networks), pytorch.extract(held.networks)
+    mine, theirs = published_names.extract(state.networks), published_names.extract(held.networks)
     before = {"wild": 2, "cat": 0}
     for index, domain in enumerate(new.domains):
         for network, name in (("mapping_network", "unshared.{}.2.bias"), ("style_encoder", "unshared.{}.weight")):

@@ -1,4 +1,4 @@
-"""The orientation that EXIF tells, inside a TensorFlow graph."""
+"""The orientation in EXIF, inside a TensorFlow graph."""
 
 import tensorflow as tf
 
@@ -8,7 +8,7 @@ from stargan_tf.serving.decoding.file_bytes import big_endian, bytes_at, length,
 def orientation(encoded: tf.Tensor, position: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """Orientation in an EXIF block, which is a TIFF header and its first directory; 1 if there is none."""
     exif = tf.strings.substr(encoded, tf.minimum(position, length(encoded)), size)
-    # Some programs write the marker twice, and in a PNG none is due.
+    # Some programs write the marker twice; a PNG should have none.
     exif = tf.strings.regex_replace(exif, r"^(Exif\x00\x00)+", "")
     head = bytes_at(exif, 0, 8)
     little = tf.reduce_all(head[:4] == [*b"II*\0"])

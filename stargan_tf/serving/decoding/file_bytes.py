@@ -26,5 +26,5 @@ def big_endian(values: tf.Tensor) -> tf.Tensor:
 
 
 def fail_unless(condition: tf.Tensor) -> tf.Operation:
-    """Fails where a file is damaged; `images.decode_images` makes a sentence of any failure."""
+    """Fails unless the condition holds; `images.decode_images` turns any failure into a sentence."""
     return tf.debugging.Assert(condition, ["damaged"])

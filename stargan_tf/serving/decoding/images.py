@@ -1,29 +1,40 @@
 """Encoded images to arrays inside a TensorFlow graph, as `stargan_tf.data.images` does it with Pillow outside of one.
 
-Only stock TensorFlow operations, so that TensorFlow Serving runs it. Where it differs from Pillow:
+Only stock TensorFlow operations, so that TensorFlow Serving runs it. JPEG and PNG are what TensorFlow decodes as Pillow
+does; `serving.sendable_images` turns other formats into PNG before they are sent. Differences from Pillow:
 
-- JPEG: the pixels are libjpeg-turbo's in both, of CMYK up to 1/255 apart. EXIF that cannot be read is ignored, where
-  Pillow refuses the image. An orientation that stands only in XMP, or in a PNG's text, is not seen.
-- PNG: grey of 16 bits keeps its high byte, where Pillow clips at 255 and so shows nearly all of it white. A transparent
-  colour is compared in the file's own depth, where Pillow compares 8 bits.
-- GIF: some broken streams of pixels are shown that Pillow refuses; one cut off is always refused.
-- BMP: compressed ones (RLE) are refused.
+- JPEG: the pixels are libjpeg-turbo's in both; those of CMYK differ by up to 1/255. EXIF that cannot be read is
+  ignored, where Pillow refuses the image. An orientation that only XMP or the text of a PNG gives is ignored.
+- PNG: 16-bit grey keeps its high byte, where `data.images` rounds. A transparent colour is compared at the file's own
+  depth, where Pillow compares 8 bits.
+- ICC profiles are ignored: pixels are taken as sRGB.
 - Resizing: sums are in float32, not in fixed point. Less than one value in 1,000 is off by 1/255; about one in 500,000,
-  where enlarging amplifies that of the first pass, by 2/255.
+  where enlarging amplifies the rounding of the first pass, by 2/255.
 """
 
 from functools import partial
 
 import tensorflow as tf
 
-from stargan_tf.serving.decoding.bmp import decode_bmp
-from stargan_tf.serving.decoding.gif import decode_gif
 from stargan_tf.serving.decoding.jpeg import decode_jpeg
 from stargan_tf.serving.decoding.limits import Bounded, within
 from stargan_tf.serving.decoding.png import decode_png
 from stargan_tf.serving.decoding.resizing import fit
 
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP")
+# In the order of _SIGNATURES, which they begin.
+_DECODERS = {"JPEG": decode_jpeg, "PNG": decode_png}
+
+# By format, the bytes that tell it and where they stand; one of several is enough. The formats without a decoder are
+# recognized so that a refusal can name them.
+_SIGNATURES = {
+    "JPEG": [(0, b"\xff\xd8\xff")],
+    "PNG": [(0, b"\x89PNG\r\n\x1a\n")],
+    "GIF": [(0, b"GIF87a"), (0, b"GIF89a")],
+    "BMP": [(0, b"BM")],
+    "WebP": [(8, b"WEBP")],
+    "TIFF": [(0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")],
+    "AVIF": [(4, b"ftypavif"), (4, b"ftypavis")],
+}
 
 
 def decode_images(
@@ -31,10 +42,10 @@ def decode_images(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes images, turns them upright, shows transparency on white, crops the centre and resizes with antialiasing.
 
-    A row that is refused leaves the others alone. Of an animation the first frame counts, and only that is decoded.
+    A row that is refused leaves the others alone.
 
     Args:
-        contents: [N] string, encoded JPEG, PNG, GIF or BMP; N may be 0.
+        contents: [N] string, encoded JPEG or PNG; N may be 0.
         image_size: height and width wanted, in pixels.
         max_pixels: images whose header announces more are not decoded.
         name: what the sentences call the input, scalar string.
@@ -43,12 +54,21 @@ def decode_images(
         Images, [N, height, width, 3] float32 in [-1, 1], zeros where refused; errors, [N] string, "" or one sentence.
     """
     height, width = image_size
-    damaged = [f" is a damaged {kind} file" for kind in _FORMATS]
-    refusals = tf.strings.join([name, tf.constant([*damaged, " is not a JPEG, PNG, GIF or BMP file", " is empty"])])
+    advice = "it must be a JPEG or PNG file, and stargan_tf.serving.client converts others"
+    refusals = [
+        *(
+            f" is a damaged {kind} file" if kind in _DECODERS else f" is a {kind} file; {advice}"
+            for kind in _SIGNATURES
+        ),
+        " is not a JPEG or PNG file",
+        " is empty",
+    ]
+    refusals = tf.strings.join([name, tf.constant(refusals)])
 
     def decode_row(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         kind = _recognize(encoded)
-        # What a decoder's error is turned into: an error inside a dataset leaves it empty, and the next one takes over.
+        # Turns a decoder's error into a sentence: an error inside a dataset leaves it empty, and the next one takes
+        # over.
         decoded = tf.data.Dataset.from_tensors(encoded).map(
             lambda row: _decode(row, kind, refusals, image_size, partial(within, max_pixels=max_pixels, name=name))
         )
@@ -69,21 +89,15 @@ def decode_images(
 
 
 def _recognize(encoded: tf.Tensor) -> tf.Tensor:
-    """Index of the format in _FORMATS; one more for any other, two more for no bytes at all. Scalar int32."""
+    """Index of the format in _SIGNATURES; one more for any other, two more for no bytes at all. Scalar int32."""
 
-    def starts_with(magic: bytes) -> tf.Tensor:
-        return tf.equal(tf.strings.substr(encoded, 0, len(magic)), magic)
+    def has(position: int, magic: bytes) -> tf.Tensor:
+        start = tf.minimum(position, tf.strings.length(encoded))
+        return tf.equal(tf.strings.substr(encoded, start, len(magic)), magic)
 
-    return tf.case(
-        [
-            (tf.equal(encoded, b""), lambda: len(_FORMATS) + 1),
-            (starts_with(b"\xff\xd8\xff"), lambda: _FORMATS.index("JPEG")),
-            (starts_with(b"\x89PNG\r\n\x1a\n"), lambda: _FORMATS.index("PNG")),
-            (starts_with(b"GIF87a") | starts_with(b"GIF89a"), lambda: _FORMATS.index("GIF")),
-            (starts_with(b"BM"), lambda: _FORMATS.index("BMP")),
-        ],
-        default=lambda: len(_FORMATS),
-    )
+    recognized = [tf.reduce_any([has(*place) for place in places]) for places in _SIGNATURES.values()]
+    kind = tf.argmax(tf.stack([*recognized, True]), output_type=tf.int32)
+    return tf.where(tf.equal(encoded, b""), len(_SIGNATURES) + 1, kind)
 
 
 def _decode(
@@ -92,7 +106,7 @@ def _decode(
     """One row; fails with any error at all if the file is damaged."""
     pixels, error = tf.switch_case(
         kind,
-        [partial(decoder, encoded, bounded) for decoder in (decode_jpeg, decode_png, decode_gif, decode_bmp)],
+        [partial(decoder, encoded, bounded) for decoder in _DECODERS.values()],
         default=lambda: (tf.zeros([0, 0, 3], tf.uint8), tf.gather(refusals, kind)),
     )
 

@@ -6,7 +6,7 @@ from stargan_tf.serving.decoding.exif import orientation, upright
 from stargan_tf.serving.decoding.file_bytes import big_endian, bytes_at, fail_unless, length
 from stargan_tf.serving.decoding.limits import MAX_STEPS, Bounded
 
-# A progressive JPEG may announce any number of scans, each of which takes a pass over all pixels and next to no bytes.
+# A progressive JPEG may have any number of scans, each of which costs a pass over all pixels and next to no bytes.
 _MAX_JPEG_SCANS = 500
 
 

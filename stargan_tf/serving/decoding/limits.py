@@ -1,22 +1,22 @@
-"""What a hostile file is bounded by."""
+"""Bounds on what a hostile file can cost."""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
-# Bounds of the loops over the parts of a file, which a hostile file may have millions of. What a real program cuts into
-# as many parts has tens of megabytes.
+# Most steps of a loop over the parts of a file, of which a hostile file may have millions. A file that a real program
+# cuts into so many parts has tens of megabytes.
 MAX_STEPS = 10_000
 
-# Decodes a file whose pixels are few enough. Takes width, height (int64), and what decodes it to [height, width, 3]
-# uint8; gives these pixels (none if it was refused) and the sentence that refuses it (else "").
+# Decodes a file unless it has too many pixels. Takes width and height (int64), and a function that decodes the file to
+# [height, width, 3] uint8; returns the pixels (empty if refused) and the refusal (else "").
 Bounded = Callable[[tf.Tensor, tf.Tensor, Callable[[], tf.Tensor]], tuple[tf.Tensor, tf.Tensor]]
 
 
 def within(
     width: tf.Tensor, height: tf.Tensor, decode: Callable[[], tf.Tensor], max_pixels: int, name: tf.Tensor | str
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes, or refuses for the number of pixels; fails if there are none."""
+    """Decodes, or refuses because of the number of pixels; fails if there are none. See `Bounded`."""
 
     def refuse() -> tuple[tf.Tensor, tf.Tensor]:
         size = (tf.strings.as_string(width), " x ", tf.strings.as_string(height))

@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from stargan_tf.serving.decoding.colours import on_white
 from stargan_tf.serving.decoding.exif import orientation, upright
 from stargan_tf.serving.decoding.file_bytes import big_endian, bytes_at, fail_unless, length
 from stargan_tf.serving.decoding.limits import MAX_STEPS, Bounded
@@ -45,3 +44,11 @@ def decode_png(encoded: tf.Tensor, bounded: Bounded) -> tuple[tf.Tensor, tf.Tens
 
     with tf.control_dependencies([fail_unless(tf.reduce_all(header[4:8] == [*b"IHDR"]))]):
         return bounded(tf.identity(width), height, decode)
+
+
+def on_white(pixels: tf.Tensor) -> tf.Tensor:
+    """[height, width, 4] uint8 to [height, width, 3], rounded as Pillow's `alpha_composite` rounds."""
+    colour, alpha = tf.cast(pixels[..., :3], tf.uint16), tf.cast(pixels[..., 3:], tf.uint16)
+    # At most 255 * 255 + 128, which 16 bits hold; the second line divides it by 255.
+    mixed = colour * alpha + (255 - alpha) * 255 + 128
+    return tf.cast(tf.bitwise.right_shift(mixed + tf.bitwise.right_shift(mixed, 8), 8), tf.uint8)

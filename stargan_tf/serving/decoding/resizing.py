@@ -16,7 +16,8 @@ def fit(pixels: tf.Tensor, image_size: tuple[int, int]) -> tf.Tensor:
         return _resize_rows(pixels, height, scale)
 
     def resize_horizontally(pixels: tf.Tensor) -> tf.Tensor:
-        # TensorFlow's operation goes vertically first, to float32: lest the whole image become that, it is turned.
+        # TensorFlow's operation makes its first, vertical pass to float32. Transposed, that pass shrinks the image, so
+        # that the whole image is never float32.
         return tf.transpose(_resize_rows(tf.transpose(pixels, [1, 0, 2]), width, scale), [1, 0, 2])
 
     # Pillow rounds each of its two passes to 8 bits, so their order matters; it changes it for very tall images.
@@ -33,7 +34,7 @@ def _resize_rows(pixels: tf.Tensor, height: int, scale: tf.Tensor) -> tf.Tensor:
     """Resizes `height * scale` rows from the middle, with the Lanczos filter and antialiasing, to `height` rows."""
     rows = tf.cast(tf.shape(pixels)[0], tf.float64)
     top = (rows - scale * height) / 2
-    # Without the rows that the filter does not reach, positions have more digits in float32.
+    # Without the rows beyond the filter's reach, float32 holds positions with more digits.
     reach = 3 * tf.maximum(scale, 1) + 1
     first = tf.maximum(tf.floor(top - reach), 0)
     last = tf.minimum(tf.math.ceil(rows - top + reach), rows)

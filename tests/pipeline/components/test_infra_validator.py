@@ -90,7 +90,7 @@ def test_a_slow_model_is_not_blessed(model_path, tmp_path, capsys):
     ("flags", "sentence"),
     [
         (["--model", "nowhere"], "--model 'nowhere' has no directory Format-Serving"),
-        (["--model", "nowhere", "--time_limit", "0"], "--time_limit is 0.0; it must be above 0"),
+        (["--model", "nowhere", "--time_limit", "0"], "--time_limit is 0; it must be above 0"),
     ],
 )
 def test_a_mistake_gets_one_sentence(flags, sentence, tmp_path, capsys):

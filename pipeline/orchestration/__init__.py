@@ -1,0 +1,1 @@
+"""What TFX orchestrates: the stages as its components, their wiring, and the metadata store."""

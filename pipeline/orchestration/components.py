@@ -1,0 +1,209 @@
+"""The stages as TFX components with typed artifacts; the work is done in `pipeline.components`.
+
+A parameter `settings` is a dataclass as JSON. `code_version`, and `input_fingerprint` of ExampleGen, are not used here:
+they stand for what a stage reads besides its artifacts, so that ML Metadata takes a result from its cache only if code
+and images are the same.
+"""
+
+import dataclasses
+import hashlib
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+
+from pipeline import anomalies as anomaly_search
+from pipeline import artifacts
+from pipeline.components import (
+    evaluator,
+    example_gen,
+    example_validator,
+    infra_validator,
+    pusher,
+    schema_gen,
+    statistics_gen,
+    trainer,
+)
+from pipeline.configuration import EvaluatorSettings
+from pipeline.orchestration.local_directories import delivered, fetched
+from stargan_tf.base import command_line, files
+
+# Properties of blessings, with the names that TFX's resolver of the latest blessed model reads.
+BLESSED, CURRENT_MODEL = "blessed", "current_model_id"
+
+
+def to_json(settings: Any) -> str:
+    """Returns a dataclass as the JSON text that the components take."""
+    return json.dumps(dataclasses.asdict(settings), sort_keys=True)
+
+
+def _read(kind: type, settings: str) -> Any:
+    return command_line.parse(kind, ["--config", settings], program="settings")
+
+
+@component
+def ExampleGen(
+    examples: OutputArtifact[standard_artifacts.Examples],
+    settings: Parameter[str],
+    beam_flags: Parameter[str],
+    input_fingerprint: Parameter[str],
+    code_version: Parameter[str],
+) -> None:
+    """Makes a data directory from images."""
+    # The address itself, not a local directory: Beam's workers write to it from wherever they run.
+    arguments = dataclasses.replace(_read(example_gen.Arguments, settings), output=examples.uri)
+    example_gen.run(arguments, json.loads(beam_flags))
+
+
+@component
+def StatisticsGen(
+    examples: InputArtifact[standard_artifacts.Examples],
+    statistics: OutputArtifact[standard_artifacts.ExampleStatistics],
+    code_version: Parameter[str],
+) -> None:
+    """Extracts the statistics of a data directory."""
+    with fetched(examples.uri) as source, delivered(statistics.uri) as output:
+        statistics_gen.run(statistics_gen.Arguments(source, output))
+
+
+@component
+def SchemaGen(
+    statistics: InputArtifact[standard_artifacts.ExampleStatistics],
+    schema: OutputArtifact[standard_artifacts.Schema],
+    code_version: Parameter[str],
+) -> None:
+    """Describes a data set for comparison with later ones."""
+    with fetched(statistics.uri) as source, delivered(schema.uri) as output:
+        schema_gen.run(schema_gen.Arguments(source, output))
+
+
+@component
+def ExampleValidator(
+    statistics: InputArtifact[standard_artifacts.ExampleStatistics],
+    anomalies: OutputArtifact[standard_artifacts.ExampleAnomalies],
+    settings: Parameter[str],
+    code_version: Parameter[str],
+    last_good_model: InputArtifact[standard_artifacts.Model] = None,
+) -> None:
+    """Compares a data set with the schema in the last good model; the Trainer stops on blocking anomalies."""
+    with ExitStack() as stack:
+        source, output = stack.enter_context(fetched(statistics.uri)), stack.enter_context(delivered(anomalies.uri))
+        schema = None
+        if last_good_model is not None:
+            schema = stack.enter_context(fetched(files.join(last_good_model.uri, artifacts.MODEL_SCHEMA)))
+        thresholds = _read(anomaly_search.Thresholds, settings)
+        try:
+            example_validator.run(example_validator.Arguments(source, output, schema, thresholds))
+        except example_validator.BlockingAnomalies:
+            # A failed stage leaves no artifact, and this one must be readable; the Trainer, which takes it, fails.
+            anomalies.set_int_custom_property("blocking", 1)
+
+
+@component
+def Trainer(
+    examples: InputArtifact[standard_artifacts.Examples],
+    schema: InputArtifact[standard_artifacts.Schema],
+    anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
+    model: OutputArtifact[standard_artifacts.Model],
+    name: Parameter[str],
+    settings: Parameter[str],
+    work: Parameter[str],
+    code_version: Parameter[str],
+    base_model: InputArtifact[standard_artifacts.Model] = None,
+) -> None:
+    """Trains and exports a model."""
+    with ExitStack() as stack:
+        base = None if base_model is None else stack.enter_context(fetched(base_model.uri))
+        # An attempt continues the work of an earlier one only if everything that decides the result is the same.
+        made_of = [examples.uri, base_model and base_model.uri, name, settings, code_version]
+        own_work = Path(work) / hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+        trainer.run(
+            trainer.Arguments(
+                examples=stack.enter_context(fetched(examples.uri)),
+                output=stack.enter_context(delivered(model.uri)),
+                work=str(own_work),
+                name=name,
+                schema=stack.enter_context(fetched(schema.uri)),
+                anomalies=stack.enter_context(fetched(anomalies.uri)),
+                base_model=base,
+                settings=_read(trainer.Settings, settings),
+            )
+        )
+
+
+@component
+def Evaluator(
+    model: InputArtifact[standard_artifacts.Model],
+    examples: InputArtifact[standard_artifacts.Examples],
+    evaluation: OutputArtifact[standard_artifacts.ModelEvaluation],
+    blessing: OutputArtifact[standard_artifacts.ModelBlessing],
+    settings: Parameter[str],
+    cache: Parameter[str],
+    code_version: Parameter[str],
+    blessed_model: InputArtifact[standard_artifacts.Model] = None,
+) -> None:
+    """Finds out whether a model is good enough, and no worse than the one blessed last."""
+    wanted = _read(EvaluatorSettings, settings)
+    with ExitStack() as stack:
+        blessed = None if blessed_model is None else stack.enter_context(fetched(blessed_model.uri))
+        code = evaluator.run(
+            evaluator.Arguments(
+                model=stack.enter_context(fetched(model.uri)),
+                examples=stack.enter_context(fetched(examples.uri)),
+                evaluation=stack.enter_context(delivered(evaluation.uri)),
+                blessing=stack.enter_context(delivered(blessing.uri)),
+                blessed_model=blessed,
+                limits=wanted.limits,
+                measurement=wanted.measurement,
+                cache=cache,
+            )
+        )
+    blessing.set_int_custom_property(BLESSED, int(code == 0))
+    # In a local metadata store artifacts have numbers, on Vertex AI they have names.
+    if model.name.startswith("projects/"):
+        blessing.set_string_custom_property(CURRENT_MODEL, model.name)
+    else:
+        blessing.set_int_custom_property(CURRENT_MODEL, model.id)
+
+
+@component
+def InfraValidator(
+    model: InputArtifact[standard_artifacts.Model],
+    blessing: OutputArtifact[standard_artifacts.InfraBlessing],
+    settings: Parameter[str],
+    code_version: Parameter[str],
+) -> None:
+    """Finds out whether a model can be served."""
+    with fetched(model.uri) as source, delivered(blessing.uri) as output:
+        code = infra_validator.run(infra_validator.Arguments(source, output, **json.loads(settings)))
+    blessing.set_int_custom_property(BLESSED, int(code == 0))
+
+
+@component
+def Pusher(
+    model: InputArtifact[standard_artifacts.Model],
+    model_blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    infra_blessing: InputArtifact[standard_artifacts.InfraBlessing],
+    pushed_model: OutputArtifact[standard_artifacts.PushedModel],
+    serving: Parameter[str],
+    keep: Parameter[int],
+    code_version: Parameter[str],
+) -> None:
+    """Makes a blessed model the next version."""
+    with (
+        fetched(model.uri) as source,
+        fetched(model_blessing.uri) as by_evaluator,
+        fetched(infra_blessing.uri) as by_infra_validator,
+        delivered(pushed_model.uri) as output,
+    ):
+        pusher.run(pusher.Arguments(serving, source, by_evaluator, by_infra_validator, output, keep))
+        pushed = artifacts.read_json(output, artifacts.PUSHED_FILE, "output")
+    # Properties with the names that TFX's Pusher uses.
+    pushed_model.set_int_custom_property("pushed", int(pushed["pushed"]))
+    if pushed["pushed"]:
+        pushed_model.set_string_custom_property("pushed_destination", pushed["path"])
+        pushed_model.set_string_custom_property("pushed_version", str(pushed["version"]))

@@ -1,0 +1,7 @@
+"""Runs `python -m pipeline.report`."""
+
+import sys
+
+from pipeline.report import main
+
+sys.exit(main())

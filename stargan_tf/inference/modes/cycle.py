@@ -1,0 +1,211 @@
+"""The cycle check: images translated into another domain and back, and how much was lost."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from stargan_tf.base.command_line import check_ranges
+from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
+from stargan_tf.base.writing import write_text
+from stargan_tf.data.images import evenly_spread, to_image
+from stargan_tf.inference import grids
+from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, flat_name
+from stargan_tf.inference.modes import shared
+from stargan_tf.inference.modes.shared import SharedArguments
+
+if TYPE_CHECKING:
+    from stargan_tf.inference.translator import Translator
+
+DESCRIPTION = (
+    "Translates images into other domains, and back in their own style, as the cycle consistency of training does "
+    "(paper, equation 4). In OUTPUT are then output/DOMAIN/IMAGE.png, reconstruction/DOMAIN/IMAGE.png, cycle.png to "
+    "look at, and cycle.json with the mean absolute difference of source and reconstruction, in the units of the loss: "
+    "of values from -1 to 1."
+)
+
+RESULT_FILE = "cycle.json"
+GRID_FILE = "cycle.png"
+
+
+@dataclass(frozen=True)
+class Arguments(SharedArguments):
+    """The command line.
+
+    Args:
+        source_domain: domain of the sources; by default the name of the innermost folder that is that of a domain.
+        domain: names of the domains to translate into, one or more; by default all.
+        reference: folder with a folder of reference images for each domain, by its name, or with one --domain an image
+            or a folder of images; each source gets the next of them. By default styles are drawn.
+        seed: without references: of the style drawn for the first source; the next have the seeds that follow.
+        psi: truncation of drawn styles; 1 for full variety, 0 for the mean style of the domain.
+        grid_sources: sources shown in the grid, at most.
+    """
+
+    source_domain: str | None = None
+    domain: list[str] | None = None
+    reference: str | None = None
+    seed: NonNegativeInt = 0
+    psi: Share = 1.0
+    grid_sources: PositiveInt = 8
+
+
+def run(arguments: Arguments) -> None:
+    """Translates there and back as the arguments say, and prints a table.
+
+    Args:
+        arguments: the command line.
+
+    Raises:
+        UserError: a mistake in the arguments, a source of unknown domain, or no image that can be read.
+    """
+    check_ranges(arguments)
+    shared.check_output(arguments.output)
+    paths = find_sources(Path(arguments.source))
+    there_and_back(shared.load_translator(arguments), paths, arguments)
+
+
+def there_and_back(translator: "Translator", paths: list[Path], arguments: Arguments) -> None:
+    """Translates there and back with networks that are loaded.
+
+    Args:
+        translator: of `arguments.run`.
+        paths: of the sources.
+        arguments: the command line, checked.
+
+    Raises:
+        UserError: as `run`.
+    """
+    output = Path(arguments.output)
+    domains = shared.target_domains(translator, arguments.domain)
+    own_domains = {path: _domain_of(path, arguments.source_domain, translator) for path in paths}
+    references = {}
+    if arguments.reference is not None:
+        references = find_references(Path(arguments.reference), domains, arguments.references)
+
+    output.mkdir(parents=True, exist_ok=True)
+    reader = ImageReader(translator.image_size, output / REJECTED_FILE)
+    guide = Guide(translator, reader.read_references(references), arguments.seed, arguments.psi)
+    entries = _cycle(translator, reader, paths, own_domains, guide, domains, arguments)
+    if not entries:
+        raise UserError(f"none of the {len(paths)} sources can be read; see {output / REJECTED_FILE}")
+    errors = _means(entries)
+    result = {"step": translator.step, "networks": translator.fingerprint, "errors": errors, "images": entries}
+    write_text(output / RESULT_FILE, json.dumps(result, indent=1) + "\n")
+    for pair, error in errors.items():
+        print(f"{pair:32} {error:.4f}")
+    print(f"mean absolute difference of source and reconstruction, in values from -1 to 1; pictures in {output}")
+    reader.report()
+
+
+class Guide:
+    """Gives each source a style of a domain: of the next reference, or of the next seed if there are no references.
+
+    Args:
+        translator: has the networks.
+        references: by domain the paths and images; empty to draw styles.
+        seed: of the style drawn for the first source.
+        psi: truncation of drawn styles.
+    """
+
+    def __init__(
+        self, translator: "Translator", references: dict[str, list[tuple[Path, np.ndarray]]], seed: int, psi: float
+    ):
+        self.references = references
+        self._translator = translator
+        self._seed, self._psi = seed, psi
+        self._codes = {
+            domain: translator.styles_from_references(np.stack([image for _, image in images]), domain)
+            for domain, images in references.items()
+        }
+
+    def styles(self, domain: str, numbers: Sequence[int]) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        """Returns styles of a domain for the sources of these numbers, which follow each other, and where from."""
+        if self.references:
+            chosen = [number % len(self._codes[domain]) for number in numbers]
+            return self._codes[domain][chosen], [
+                {"reference": str(self.references[domain][index][0])} for index in chosen
+            ]
+        latents = self._translator.draw_latents(len(numbers), self._seed + numbers[0])
+        codes = self._translator.styles_from_latents(latents, domain, self._psi)
+        return codes, [{"seed": self._seed + number, "psi": self._psi} for number in numbers]
+
+    def shown(self, domain: str, number: int) -> list[np.ndarray]:
+        """Returns the reference that a source was given, if it was given one."""
+        images = self.references.get(domain)
+        return [] if images is None else [images[number % len(images)][1]]
+
+
+def _domain_of(path: Path, given: str | None, translator: "Translator") -> str:
+    if given is not None:
+        translator.domain_index(given)
+        return given
+    for parent in path.resolve().parents:
+        if parent.name in translator.domains:
+            return parent.name
+    raise UserError(
+        f"the folders of {str(path)!r} do not tell its domain; name it with --source_domain, one of "
+        f"{', '.join(translator.domains)}"
+    )
+
+
+def _cycle(
+    translator: "Translator",
+    reader: ImageReader,
+    paths: list[Path],
+    own_domains: dict[Path, str],
+    guide: Guide,
+    domains: Sequence[str],
+    arguments: Arguments,
+) -> list[dict[str, Any]]:
+    """Writes pictures and the grid; returns an entry for each source and target domain."""
+    output = Path(arguments.output)
+    in_grid = set(evenly_spread(paths, arguments.grid_sources))
+    rows: dict[str, list[list[Image.Image | np.ndarray]]] = {domain: [] for domain in domains}
+    entries, first = [], 0
+    for kind in ("output", "reconstruction"):
+        for domain in domains:
+            (output / kind / domain).mkdir(parents=True)
+    with tqdm(total=len(paths) * len(domains), desc="there and back", unit="image", disable=None) as progress:
+        for batch in reader.batches(paths, translator.batch_size):
+            if not batch:
+                continue
+            images = np.stack([image for _, image in batch])
+            numbers = range(first, first + len(batch))
+            first += len(batch)
+            own = translator.encode_style(
+                images, np.array([translator.domain_index(own_domains[path]) for path, _ in batch], np.int32)
+            ).numpy()
+            for domain in domains:
+                styles, origins = guide.styles(domain, numbers)
+                outputs = translator.translate(images, styles)
+                reconstructions = translator.translate(outputs, own)
+                errors = np.abs(reconstructions - images).mean(axis=(1, 2, 3))
+                for row, (path, image) in enumerate(batch):
+                    name = flat_name(path, Path(arguments.source)) + ".png"
+                    pictures = to_image(outputs[row]), to_image(reconstructions[row])
+                    for kind, picture in zip(("output", "reconstruction"), pictures, strict=True):
+                        picture.save(output / kind / domain / name)
+                    if path in in_grid:
+                        rows[domain].append([to_image(image), *guide.shown(domain, numbers[row]), *pictures])
+                    pair = {"source": str(path), "source_domain": own_domains[path], "domain": domain}
+                    entries.append(pair | origins[row] | {"error": round(float(errors[row]), 6)})
+                progress.update(len(batch))
+    if entries and any(rows.values()):
+        grids.cycle_grid(rows, with_references=bool(guide.references)).save(output / GRID_FILE)
+    return entries
+
+
+def _means(entries: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Returns the mean error for each pair of domains that occurs, and over all images."""
+    errors: dict[str, list[float]] = {}
+    for entry in entries:
+        errors.setdefault(f"{entry['source_domain']} to {entry['domain']} and back", []).append(entry["error"])
+    errors["all"] = [entry["error"] for entry in entries]
+    return {pair: round(float(np.mean(values)), 6) for pair, values in errors.items()}

@@ -1,0 +1,217 @@
+"""Translates images: in styles drawn from latent codes, in those of references, and in saved ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from stargan_tf.base.command_line import check_ranges
+from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
+from stargan_tf.data.images import evenly_spread, to_image
+from stargan_tf.inference import grids, style_file
+from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, flat_name
+from stargan_tf.inference.modes import shared
+from stargan_tf.inference.modes.shared import SharedArguments
+from stargan_tf.inference.style_file import Style
+
+if TYPE_CHECKING:
+    from stargan_tf.inference.translator import Translator
+
+DESCRIPTION = (
+    "Translates images into other domains. In OUTPUT are then latent/DOMAIN/IMAGE_N.png in drawn styles, "
+    "reference/DOMAIN/IMAGE_N.png in those of references (--reference), saved/DOMAIN/IMAGE_N.png in saved ones "
+    "(--style), a grid of each kind to look at, and styles/KIND/DOMAIN_N.json: give one that you like to --style."
+)
+
+DEFAULT_STYLES = 4
+
+
+@dataclass(frozen=True)
+class Arguments(SharedArguments):
+    """The command line.
+
+    Args:
+        domain: names of the domains to translate into, one or more; by default all.
+        styles: styles drawn for each domain; by default 4, or none with --style.
+        seed: of the first style drawn for each domain; the next have the seeds that follow.
+        psi: truncation of drawn styles, one or more, like 0.5 0.7 1: 1 for full variety, 0 for the mean style of the
+            domain.
+        reference: folder with a folder of reference images for each domain, by its name; with one --domain also an
+            image, or a folder of images.
+        style: style files to use again, one or more, each in the domain that it belongs to.
+        other_networks: whether style files made by other networks, like those of an earlier step, are used all the
+            same.
+        grid_sources: sources shown in the grids, at most.
+    """
+
+    domain: list[str] | None = None
+    styles: NonNegativeInt | None = None
+    seed: NonNegativeInt = 0
+    psi: list[Share] = field(default_factory=lambda: [1.0])
+    reference: str | None = None
+    style: list[str] = field(default_factory=list)
+    other_networks: bool = False
+    grid_sources: PositiveInt = 8
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Styles of one kind.
+
+    Args:
+        name: of the folder of its translations.
+        grid: file name of its grid.
+        styles: by domain, at least one each.
+        references: where the styles were taken from, by domain, [H, W, 3] in [-1, 1] each.
+    """
+
+    name: str
+    grid: str
+    styles: dict[str, list[Style]]
+    references: dict[str, list[np.ndarray]] | None = None
+
+
+def run(arguments: Arguments) -> None:
+    """Translates as the arguments say.
+
+    Args:
+        arguments: the command line.
+
+    Raises:
+        UserError: a mistake in the arguments, or no image that can be read.
+    """
+    _check(arguments)
+    sources = find_sources(Path(arguments.source))
+    translate(shared.load_translator(arguments), sources, arguments)
+
+
+def translate(translator: "Translator", sources: list[Path], arguments: Arguments) -> None:
+    """Translates with networks that are loaded.
+
+    Args:
+        translator: of `arguments.run`.
+        sources: the images to translate.
+        arguments: the command line, checked.
+
+    Raises:
+        UserError: as `run`.
+    """
+    output = Path(arguments.output)
+    domains = shared.target_domains(translator, arguments.domain)
+    saved = [style_file.read(Path(path), translator, arguments.other_networks) for path in arguments.style]
+    references = {}
+    if arguments.reference is not None:
+        references = find_references(Path(arguments.reference), domains, arguments.references)
+
+    output.mkdir(parents=True, exist_ok=True)
+    reader = ImageReader(translator.image_size, output / REJECTED_FILE)
+    guides = _latent_guides(arguments, translator, domains)
+    if references:
+        guides.append(_reference_guide(translator, reader.read_references(references)))
+    if saved:
+        by_domain = {style.domain: [s for s in saved if s.domain == style.domain] for style in saved}
+        guides.append(Guide("saved", "saved_styles.png", by_domain))
+    for guide in guides:
+        for domain, styles in guide.styles.items():
+            for index, style in enumerate(styles):
+                path = output / "styles" / guide.name / f"{domain}_{index}.json"
+                style_file.write(style, path, translator, arguments.run)
+
+    translated = _translate(translator, reader, sources, guides, arguments)
+    if not translated:
+        raise UserError(f"none of the {len(sources)} sources can be read; see {output / REJECTED_FILE}")
+    print(f"translated {translated} images; grids, single images and styles in {output}")
+    reader.report()
+
+
+def _check(arguments: Arguments) -> None:
+    check_ranges(arguments)
+    if len(set(arguments.psi)) < max(1, len(arguments.psi)):
+        raise UserError(f"--psi is {arguments.psi}; it must be one or more different numbers")
+    if _drawn(arguments) == 0 and not arguments.style and arguments.reference is None:
+        raise UserError("--styles is 0; it must be at least 1 without --reference and --style")
+    shared.check_output(arguments.output)
+
+
+def _drawn(arguments: Arguments) -> int:
+    """Returns how many styles are to be drawn for each domain."""
+    if arguments.styles is not None:
+        return arguments.styles
+    return 0 if arguments.style else DEFAULT_STYLES
+
+
+def _latent_guides(arguments: Arguments, translator: "Translator", domains: Sequence[str]) -> list[Guide]:
+    """Draws styles, a guide for each psi: the same latent codes, so that their grids can be compared."""
+    if not _drawn(arguments):
+        return []
+    seeds = list(range(arguments.seed, arguments.seed + _drawn(arguments)))
+    latents = translator.draw_latents(len(seeds), arguments.seed)
+    guides = []
+    for psi in arguments.psi:
+        suffix = f"_psi_{psi:g}" if len(arguments.psi) > 1 else ""
+        styles = {domain: style_file.drawn_styles(translator, domain, seeds, psi, latents) for domain in domains}
+        guides.append(Guide(f"latent{suffix}", f"latent_guided{suffix}.png", styles))
+    return guides
+
+
+def _reference_guide(translator: "Translator", references: dict[str, list[tuple[Path, np.ndarray]]]) -> Guide:
+    styles = {domain: style_file.reference_styles(translator, domain, images) for domain, images in references.items()}
+    images = {domain: [image for _, image in images] for domain, images in references.items()}
+    return Guide("reference", "reference_guided.png", styles, images)
+
+
+def _translate(
+    translator: "Translator", reader: ImageReader, sources: list[Path], guides: list[Guide], arguments: Arguments
+) -> int:
+    """Writes translations a batch at a time, and grids of some of them; returns how many sources could be read."""
+    output = Path(arguments.output)
+    places = [
+        (guide.name, domain, index)
+        for guide in guides
+        for domain, styles in guide.styles.items()
+        for index in range(len(styles))
+    ]
+    codes = np.stack([style.code for guide in guides for styles in guide.styles.values() for style in styles])
+    # Evenly spread, since sources sorted by name often stand together by domain.
+    in_grids = set(evenly_spread(sources, arguments.grid_sources))
+    shown_sources: list[Image.Image] = []
+    shown: dict[tuple[str, str, int], list[Image.Image]] = {place: [] for place in places}
+    for kind, domain, _ in places:
+        (output / kind / domain).mkdir(parents=True, exist_ok=True)
+    translated = 0
+    with tqdm(total=len(sources) * len(places), desc="translating", unit="image", disable=None) as progress:
+        for batch in reader.batches(sources, translator.batch_size):
+            if not batch:
+                continue
+            names = [flat_name(path, Path(arguments.source)) for path, _ in batch]
+            images = np.stack([image for _, image in batch])
+            for place, translations in zip(places, translator.each_style(images, codes), strict=True):
+                kind, domain, index = place
+                for (path, _), name, translation in zip(batch, names, translations, strict=True):
+                    picture = to_image(translation)
+                    picture.save(output / kind / domain / f"{name}_{index}.png")
+                    if path in in_grids:
+                        shown[place].append(picture)
+                progress.update(len(batch))
+            shown_sources += [to_image(image) for path, image in batch if path in in_grids]
+            translated += len(batch)
+    if shown_sources:
+        for guide in guides:
+            _write_grid(output / guide.grid, guide, shown_sources, shown)
+    return translated
+
+
+def _write_grid(path: Path, guide: Guide, sources: list[Image.Image], shown: dict) -> None:
+    rows = {
+        domain: [shown[guide.name, domain, index] for index in range(len(styles))]
+        for domain, styles in guide.styles.items()
+    }
+    if guide.references is None:
+        grids.latent_grid(sources, rows).save(path)
+    else:
+        grids.reference_grid(sources, guide.references, rows).save(path)

@@ -1,0 +1,65 @@
+"""Loads the feature extractor and the perceptual distance that a user names, and imports only what these need."""
+
+from pathlib import Path
+
+from stargan_tf.base.errors import UserError
+from stargan_tf.data.records import DataDirectory
+from stargan_tf.metrics.extractors import FeatureExtractor
+from stargan_tf.metrics.perceptual import PerceptualDistance
+
+
+def load_extractor(spec: str, data: DataDirectory, cache: Path) -> FeatureExtractor:
+    """Loads an extractor.
+
+    Args:
+        spec: `classifier`, trained on `data`, offline, and kept; `inception`, the InceptionV3 of keras.applications,
+            downloaded once; `inception:FILE`, the same with weights of a file; `FILE.onnx`, any network.
+        data: the data directory that is measured.
+        cache: directory to keep trained classifiers in; made if it is missing.
+
+    Returns:
+        The extractor.
+
+    Raises:
+        UserError: there is no such extractor or file, a file holds something else, or weights cannot be downloaded.
+    """
+    if spec == "classifier":
+        from stargan_tf.metrics import classifier
+
+        return classifier.ClassifierFeatures(classifier.load_or_train(data, cache))
+    if spec == "inception" or spec.startswith("inception:"):
+        from stargan_tf.metrics.inception import InceptionFeatures
+
+        return InceptionFeatures(Path(spec.removeprefix("inception:")) if ":" in spec else None)
+    if spec.endswith(".onnx"):
+        from stargan_tf.metrics.onnx_network import OnnxFeatures
+
+        return OnnxFeatures(Path(spec), data.image_size)
+    raise UserError(f"there is no extractor {spec!r}; take classifier, inception, inception:WEIGHTS_FILE or FILE.onnx")
+
+
+def load_distance(spec: str, data: DataDirectory, cache: Path) -> PerceptualDistance:
+    """Loads a perceptual distance.
+
+    Args:
+        spec: `classifier`, trained on `data`, offline, and kept; `FILE.onnx:WEIGHTS.npz`, LPIPS of a network with
+            several outputs and their linear weights.
+        data: the data directory that is measured.
+        cache: directory to keep trained classifiers in; made if it is missing.
+
+    Returns:
+        The distance.
+
+    Raises:
+        UserError: there is no such distance or file, or a file holds something else.
+    """
+    if spec == "classifier":
+        from stargan_tf.metrics import classifier
+
+        return classifier.ClassifierDistance(classifier.load_or_train(data, cache))
+    network, separator, weights = spec.rpartition(":")
+    if separator and network.endswith(".onnx"):
+        from stargan_tf.metrics.lpips import Lpips
+
+        return Lpips(Path(network), Path(weights), data.image_size)
+    raise UserError(f"there is no perceptual distance {spec!r}; take classifier, or FILE.onnx:LINEAR_WEIGHTS.npz")

@@ -1,0 +1,42 @@
+"""How a run becomes a model to be served."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stargan_tf.base.command_line import check_ranges
+from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import PositiveInt
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How a trained model is served.
+
+    Args:
+        precision: of the exported networks; `bfloat16` halves the files, and is faster where the hardware knows it.
+        batch_sizes: numbers of rows that a server merges requests to, rising; a warm-up request is written for each.
+        max_rows: requests with more rows are refused; at least the largest batch size.
+        max_pixels: images whose header announces more pixels are refused before they are decoded.
+        licence: of the weights, for the model card.
+        checkpoint: `latest`, or `best` by the evaluations during training.
+    """
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    batch_sizes: list[PositiveInt] = field(default_factory=lambda: [1, 2, 4, 8])
+    max_rows: PositiveInt = 32
+    max_pixels: PositiveInt = 50_000_000
+    licence: str = "not stated"
+    checkpoint: Literal["latest", "best"] = "latest"
+
+    def check(self) -> None:
+        """Checks every value, and the batch sizes against the limit of rows.
+
+        Raises:
+            UserError: the first mistake found.
+        """
+        check_ranges(self)
+        sizes = self.batch_sizes
+        if not sizes or sizes != sorted(set(sizes)):
+            raise UserError(f"--batch_sizes is {sizes}; it must be rising numbers from 1 on, like [1, 2, 4, 8]")
+        if self.max_rows < sizes[-1]:
+            raise UserError(f"--max_rows is {self.max_rows}; it must be at least the largest batch size, {sizes[-1]}")

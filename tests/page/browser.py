@@ -1,0 +1,75 @@
+"""A page in a browser, and what a user sees of it and does with it."""
+
+import urllib.request
+
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+# Nothing takes as long, on a machine that is not busy with other things.
+SECONDS = 60
+
+
+class Page:
+    """What a user sees and does."""
+
+    def __init__(self, browser, address):
+        self.browser = browser
+        browser.get(address)
+        # Named when the page's script has run; what is chosen before gets lost.
+        self.wait_for("#source button[aria-label='Source image: choose or drop a file']")
+
+    def find(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector):
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def wait(self, condition, what):
+        return WebDriverWait(self.browser, SECONDS, 0.05).until(lambda _: condition(), f"no {what} in {SECONDS} s")
+
+    def wait_for(self, selector):
+        return self.wait(lambda: self.all(selector), selector)
+
+    def text(self, selector):
+        # In one go, since an element that was found may be replaced before it is asked.
+        return self.browser.execute_script(
+            "return document.querySelector(arguments[0])?.innerText.replace(/\\s+/g, ' ').trim() ?? ''", selector
+        )
+
+    def wait_for_text(self, selector, text):
+        self.wait(lambda: text in self.text(selector), f"{text!r} in {selector}")
+
+    def choose(self, which, path):
+        if self.all(f"#{which} button[aria-label$=': remove']"):
+            self.click(f"#{which} button[aria-label$=': remove']")
+            self.wait_for(f"#{which} input[type=file]")
+        self.find(f"#{which} input[type=file]").send_keys(str(path))
+
+    def click(self, selector):
+        element = self.find(selector)
+        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        ActionChains(self.browser).move_to_element(element).click().perform()
+
+    def keys(self, *keys):
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+    def shown(self):
+        return self.images("#shown")[0]
+
+    def images(self, selector):
+        """Returns the bytes of the images in a part of the page."""
+        sources = self.browser.execute_script(
+            "return [...document.querySelectorAll(arguments[0] + ' img')].map(image => image.src)", selector
+        )
+        return [urllib.request.urlopen(source).read() for source in sources]
+
+    def wait_for_images(self, selector, expected):
+        self.wait(lambda: self.images(selector) == expected, f"expected images in {selector}")
+
+    def download(self, link):
+        path = self.browser.downloads / self.find(link).get_attribute("download")
+        path.unlink(missing_ok=True)
+        self.click(link)
+        self.wait(path.is_file, f"download {path.name}")
+        return path.read_bytes()

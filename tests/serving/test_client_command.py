@@ -1,0 +1,160 @@
+"""The command `python -m stargan_tf.serving.client`."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stargan_tf.data.images import decode_image, to_png
+from stargan_tf.serving.client import GrpcClient, main
+from tests.serving.clients import PROTOCOLS
+from tests.serving_double.server import HOST
+
+
+@pytest.fixture
+def command(double, tmp_path, monkeypatch, sources):
+    """Runs the command in an empty directory with an image."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.png").write_bytes(sources[0])
+    (tmp_path / "reference.png").write_bytes(sources[1])
+
+    def run(*words, protocol="grpc"):
+        server = double.grpc_server if protocol == "grpc" else double.rest_server
+        return main(["--server", server, "--protocol", protocol, *words])
+
+    return run
+
+
+@PROTOCOLS
+def test_translate_by_seeds_and_again_by_the_style(protocol, command, local, sources, tmp_path, capsys):
+    words = ["translate", "--image", "photo.png", "--domain", "square", "--seed", "7", "--styles", "2", "--psi", "0.5"]
+    assert command(*words, "--output", "new/deep", protocol=protocol) == 0
+    assert "wrote new/deep/photo_square_7.png and photo_square_7.npy" in capsys.readouterr().out
+    expected = local.translate_latent(sources[0], "square", [7, 8], 0.5)
+    for seed, translation in zip((7, 8), expected, strict=True):
+        assert (tmp_path / f"new/deep/photo_square_{seed}.png").read_bytes() == translation.image
+        np.testing.assert_array_equal(np.load(tmp_path / f"new/deep/photo_square_{seed}.npy"), translation.style)
+    assert len(list((tmp_path / "new/deep").iterdir())) == 4
+
+    words = ["translate", "--image", "photo.png", "--style", "new/deep/photo_square_8.npy", "--output", "again.jpg"]
+    assert command(*words, protocol=protocol) == 0
+    again = local.translate_styles(sources[0], expected[1].style[None], "jpeg")[0]
+    assert (tmp_path / "again.jpg").read_bytes() == again.image
+    np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), expected[1].style)
+
+
+def test_translate_by_a_style_file_of_sample(command, local, sources, tmp_path):
+    style = local.translate_latent(sources[0], "square", [7], 0.5)[0].style
+    entry = {"domain": "square", "networks": "0123456789ab", "style": style.tolist()}
+    (tmp_path / "square_0.json").write_text(json.dumps(entry))
+    (tmp_path / "words.json").write_text('{"style": "square"}')
+    words = ["translate", "--image", "photo.png", "--output", "again.png", "--style"]
+    assert command(*words, "words.json") == 2
+    assert command(*words, "square_0.json") == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), style)
+
+
+def test_translate_by_a_reference(command, local, sources, tmp_path):
+    words = ["translate", "--image=photo.png", "--reference=reference.png", "--domain=circle", "--output=."]
+    assert command(*words, "--format", "jpeg") == 0
+    expected = local.translate_references(sources[0], "circle", [sources[1]], "jpeg")[0]
+    assert (tmp_path / "photo_circle_reference.jpg").read_bytes() == expected.image
+
+
+def test_translate_files_of_other_formats(command, local, sources, tmp_path):
+    for name in ("photo.gif", "reference.webp"):
+        Image.open(io.BytesIO(sources[0])).save(tmp_path / name)
+    words = ["translate", "--image=photo.gif", "--reference=reference.webp", "--domain=circle", "--output=new.png"]
+    assert command(*words) == 0
+    image, reference = (
+        to_png(decode_image((tmp_path / name).read_bytes())) for name in ("photo.gif", "reference.webp")
+    )
+    assert (tmp_path / "new.png").read_bytes() == local.translate_references(image, "circle", [reference])[0].image
+
+
+def test_domains_and_status(command, capsys):
+    assert command("domains") == 0
+    out = capsys.readouterr().out
+    assert "domains: circle, square, triangle\n" in out
+    assert "latent_dim: 4\n" in out
+    assert command("status", protocol="rest") == 0
+    assert capsys.readouterr().out == "version 1: AVAILABLE\n"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".npy"])
+def test_nothing_is_overwritten_and_nothing_asked(suffix, command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(GrpcClient, "_predict", lambda *arguments: pytest.fail("the server was asked"))
+    (tmp_path / f"photo_circle_1{suffix}").write_text("precious")
+    words = ["translate", "--image", "photo.png", "--domain", "circle", "--styles", "3"]
+    assert command(*words, "--output", ".") == 2
+    assert f"'photo_circle_1{suffix}' exists" in capsys.readouterr().err
+    (tmp_path / f"cat{suffix}").write_text("precious")
+    assert command("translate", "--image", "photo.png", "--domain", "circle", "--output", "cat.png") == 2
+    assert f"'cat{suffix}' exists" in capsys.readouterr().err
+    assert {path.read_text() for path in tmp_path.iterdir() if path.suffix == suffix and "_" in path.name} == {
+        "precious"
+    }
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--domain", "zebra"], "domain is 'zebra'; it must be one of circle, square, triangle"),
+        (["--domain", "circle", "--psi", "2"], "--psi is 2; it must be between 0 and 1"),
+        (["--domain", "circle", "--image", "nowhere.png"], "cannot read 'nowhere.png' (--image)"),
+        (["--domain", "circle", "--image", "words.npy"], "cannot read 'words.npy' (--image): not an image"),
+        (["--domain", "circle", "--reference", "words.npy"], "cannot read 'words.npy' (--reference): not an image"),
+        (["--domain", "circle", "--reference", "nowhere.png"], "cannot read 'nowhere.png' (--reference)"),
+        (["--style", "nowhere.npy"], "cannot read 'nowhere.npy' (--style)"),
+        (["--style", "photo.png"], "'photo.png' (--style) is not a .npy file"),
+        (["--style", "long.npy"], "style has 9 numbers; it must have 8"),
+        (["--style", "words.npy"], "'words.npy' (--style) does not hold a style code"),
+        (["--style", "long.npy", "--domain", "circle"], "--domain is 'circle', but the style codes"),
+        (["--style", "long.npy", "--seed", "3"], "--seed and --style are given"),
+        ([], "--domain is not given"),
+        (["--domain", "circle", "--styles", "0"], "--styles is 0; it must be at least 1"),
+        (["--domain", "circle", "--seed", str(2**63)], f"--seed is {2**63}; seeds must be whole numbers of 64 bits"),
+        (["--domain", "circle", "--styles", "2", "--output", "one.png"], "one file, but 2 images"),
+        (["--domain", "circle", "--output", "one.png", "--format", "jpeg"], "--format is jpeg, but --output"),
+        (["--domain", "circle", "--timeout", "0"], "--timeout is 0; it must be above 0"),
+        (["--domain", "circle", "--retries", "-1"], "--retries is -1; it must be at least 0"),
+        (["--domain", "circle", "--model", "unicorn"], "does not serve 'unicorn'"),
+        (["--domain", "circle", "--server", f"{HOST}:1", "--retries", "0"], f"{HOST}:1 is unavailable; tried 1 times"),
+        (["--colour", "red"], "--colour"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(words, sentence, command, tmp_path, capfd):
+    np.save(tmp_path / "long.npy", np.zeros(9, np.float32))
+    np.save(tmp_path / "words.npy", np.array(["a"]))
+    before = set(tmp_path.iterdir())
+    defaults = {"--image": "photo.png", "--output": "new"}
+    for flag, value in defaults.items():
+        if flag not in words:
+            words = [flag, value, *words]
+    assert command("translate", *words) == 2
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert sentence in err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_an_action_must_be_named(capsys):
+    for words, sentence in (
+        (["--server", "somewhere"], "one of {translate,domains,status}, but it was not provided"),
+        (["conquer", "--server", "somewhere"], "there is no mode 'conquer'; choose translate, domains, status"),
+    ):
+        assert main(words) == 2
+        err = capsys.readouterr().err
+        assert sentence in err and err.count("\n") == 1
+    for words, shown in ((["--help"], "Translates an image"), (["translate", "--help"], "--reference REFERENCE")):
+        with pytest.raises(SystemExit, match="0"):
+            main(words)
+        assert shown in capsys.readouterr().out
+
+
+def test_version_and_label_do_not_go_together(command, capsys):
+    assert command("status", "--version", "1", "--label", "stable") == 2
+    assert "version is 1 and label is 'stable'; only one of them" in capsys.readouterr().err

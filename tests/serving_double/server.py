@@ -1,0 +1,121 @@
+"""Servers for both protocols, in this process or in one of their own."""
+
+import contextlib
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from tests.serving_double import grpc_interface, rest_interface
+from tests.serving_double.refusals import PATIENCE
+from tests.serving_double.served import Served
+from tests.serving_double.session import Session
+
+HOST = "127.0.0.1"
+
+
+class Double:
+    """Serves a model on ports of this machine, until it is closed.
+
+    Args:
+        path: directory of a model, whose newest version is served under the directory's name.
+        batching: whether concurrent requests of a signature are merged.
+        allowed_batch_sizes: what batches are padded to; the last is the largest.
+        window: seconds that a batch waits for further requests.
+        labels: labels of the version.
+        grpc_port: port for gRPC; 0 for any that is free.
+        rest_port: port for REST; 0 for any that is free.
+        warm_up: whether the warm-up requests of the model are run first; else the first request of each signature takes
+            seconds, and requests that come together are all the first.
+        session: of that version, if it is loaded already.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        batching: bool = False,
+        allowed_batch_sizes: Sequence[int] = (1, 2, 4, 8),
+        window: float = 0.01,
+        labels: Sequence[str] = ("stable",),
+        grpc_port: int = 0,
+        rest_port: int = 0,
+        warm_up: bool = False,
+        session: Session | None = None,
+    ):
+        self._served = Served(path, labels, allowed_batch_sizes if batching else None, window, session)
+        if warm_up:
+            self._served.warm_up()
+
+        options = [
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 0),
+        ]
+        self._grpc = grpc.server(ThreadPoolExecutor(16), options=options)
+        prediction = grpc_interface.Prediction(self._served)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction, self._grpc)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(grpc_interface.Model(self._served), self._grpc)
+        self.grpc_server = f"{HOST}:{self._grpc.add_insecure_port(f'{HOST}:{grpc_port}')}"
+        self._grpc.start()
+
+        handler = type("Handler", (rest_interface.Handler,), {"served": self._served})
+        self._rest = rest_interface.Server((HOST, rest_port), handler)
+        self.rest_server = f"{HOST}:{self._rest.server_port}"
+        self._rest_thread = threading.Thread(target=self._rest.serve_forever, args=(0.05,), daemon=True)
+        self._rest_thread.start()
+
+    @property
+    def runs(self) -> list[tuple[str, int, int]]:
+        """Signature, requests and rows (with padding) of every run that was merged of requests."""
+        return self._served.runs
+
+    def close(self) -> None:
+        """Stops both servers."""
+        self._grpc.stop(0).wait(PATIENCE)
+        self._rest.shutdown()
+        self._rest.server_close()
+        self._rest_thread.join(PATIENCE)
+        self._served.close()
+
+    def __enter__(self) -> "Double":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+@contextlib.contextmanager
+def process(path: Path, *flags: str) -> Iterator[tuple[subprocess.Popen, str, str]]:
+    """Runs the double in a process of its own, so that a crash is seen and harms nobody.
+
+    Args:
+        path: directory of a model.
+        flags: further arguments, like "--batching".
+
+    Returns:
+        A context with the process, and host and port for gRPC and for REST.
+    """
+    command = [sys.executable, "-m", "tests.serving_double", "--model", str(path), *flags]
+    root = Path(__file__).parent.parent.parent
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as child:
+        try:
+            ports = {}
+            for line in child.stdout:  # ends when the process does
+                protocol, _, server = line.strip().partition(" ")
+                ports[protocol] = server
+                if len(ports) == 2:
+                    break
+            else:
+                raise RuntimeError(f"the double did not start (exit code {child.wait(PATIENCE)})")
+            yield child, ports["grpc"], ports["rest"]
+        finally:
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
