@@ -83,7 +83,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
 
         from stargan_tf.config import Config, DataConfig, ModelConfig, RunConfig
         from stargan_tf.inference.translator import Translator
-        from stargan_tf.networks.face_network import FaceNetwork
+        from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
         from stargan_tf.runs.state import create_state
         from stargan_tf.training.distribution import create_strategy
         from stargan_tf.training.iteration import compile_iteration
@@ -106,7 +106,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
     )
     with strategy.scope():
         state = create_state(config)
-        network = FaceNetwork(dtype=arguments.precision) if with_masks else None
+        network = FaceAlignmentNetwork(dtype=arguments.precision) if with_masks else None
     iterate = compile_iteration(strategy, state, config, network)
     random = np.random.default_rng(0)
     shape = (arguments.batch_size, *model.size, 3)
@@ -119,7 +119,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
         "reference_2": reference_2,
         "target_domain": domain + 1,
     }
-    steps = _times(lambda: float(iterate(batch)["g_latent/total"]), arguments.steps)
+    steps = _times(lambda: float(iterate(batch).values[0, 0]), arguments.steps)
     translator = Translator(state.ema, config, batch_size=1, face_network=network)
     images = random.uniform(-1, 1, (1, *model.size, 3)).astype(np.float32)
     styles = np.zeros((1, model.style_dim), np.float32)
