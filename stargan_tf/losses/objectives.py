@@ -1,4 +1,4 @@
-"""The objectives made of the terms: D's, and that of G, F and E, on one batch (paper, equations 5 and 6)."""
+"""The objectives made of the terms: D's, and that of G, F and E, on one batch (paper, end of section 2.2)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def latent_guided_loss(
 def reference_guided_loss(
     networks: Networks, weights: LossConfig, batch: Batch, lambda_ds: tf.Tensor
 ) -> tuple[tf.Tensor, Metrics]:
-    """Computes the loss of G, which alone it moves, on translations in styles of references (equation 6)."""
+    """Computes the loss of G, which alone it moves, on translations in styles of references (end of section 2.2)."""
     # E sees three images that need no gradient, in one batch.
     images = tf.concat([batch.reference, batch.reference_2, batch.source], 0)  # [3 B, H, W, 3]
     domains = tf.concat([batch.target_domain, batch.target_domain, batch.source_domain], 0)
