@@ -80,10 +80,10 @@ def measure(arguments: Arguments) -> dict[str, float]:
     with command_line.quiet_start():
         import numpy as np
         import tensorflow as tf
+        from stargan_tf.networks.face_network import FaceNetwork
 
         from stargan_tf.config import Config, DataConfig, ModelConfig, RunConfig
         from stargan_tf.inference.translator import Translator
-        from stargan_tf.networks.face_alignment import FaceAlignmentNetwork
         from stargan_tf.runs.state import create_state
         from stargan_tf.training.distribution import create_strategy
         from stargan_tf.training.iteration import compile_iteration
@@ -106,7 +106,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
     )
     with strategy.scope():
         state = create_state(config)
-        network = FaceAlignmentNetwork(dtype=arguments.precision) if with_masks else None
+        network = FaceNetwork(dtype=arguments.precision) if with_masks else None
     iterate = compile_iteration(strategy, state, config, network)
     random = np.random.default_rng(0)
     shape = (arguments.batch_size, *model.size, 3)

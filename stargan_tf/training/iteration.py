@@ -10,8 +10,8 @@ import tensorflow as tf
 from stargan_tf.config import Config
 from stargan_tf.data.scaling import scale_tensor
 from stargan_tf.losses.objectives import Batch
-from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.networks.face_masks import find_masks
+from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.runs.state import TrainingState, update_ema
 from stargan_tf.training.accumulation import masks_in_parts
 from stargan_tf.training.updates import diversity_weight, train_step
