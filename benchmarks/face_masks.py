@@ -80,10 +80,10 @@ def measure(arguments: Arguments) -> dict[str, float]:
     with command_line.quiet_start():
         import numpy as np
         import tensorflow as tf
-        from stargan_tf.networks.face_network import FaceNetwork
 
         from stargan_tf.config import Config, DataConfig, ModelConfig, RunConfig
         from stargan_tf.inference.translator import Translator
+        from stargan_tf.networks.face_network import FaceNetwork
         from stargan_tf.runs.state import create_state
         from stargan_tf.training.distribution import create_strategy
         from stargan_tf.training.iteration import compile_iteration
