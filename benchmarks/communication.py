@@ -12,7 +12,7 @@ from stargan_tf.config import preset
 
 PROGRAM = "python -m benchmarks.communication"
 
-# The four updates of an iteration, and the networks that each moves (`stargan_tf.training.step`).
+# The four updates of an iteration, and the networks that each moves (`stargan_tf.training.updates`).
 _UPDATES = {
     "D, latent-guided": ("discriminator",),
     "D, reference-guided": ("discriminator",),

@@ -119,7 +119,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
         "reference_2": reference_2,
         "target_domain": domain + 1,
     }
-    steps = _times(lambda: float(iterate(batch)["g_latent/total"]), arguments.steps)
+    steps = _times(lambda: float(iterate(batch).values[0, 0]), arguments.steps)
     translator = Translator(state.ema, config, batch_size=1, face_network=network)
     images = random.uniform(-1, 1, (1, *model.size, 3)).astype(np.float32)
     styles = np.zeros((1, model.style_dim), np.float32)

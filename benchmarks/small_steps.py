@@ -82,9 +82,9 @@ def _training(config: Config, data, strategy) -> Callable[[int], None]:
     """Starts a training; returns a function that goes on with it for a number of steps."""
     from stargan_tf.data.input_pipeline import training_dataset
     from stargan_tf.runs.state import create_state
+    from stargan_tf.training.calls import compile_steps
     from stargan_tf.training.distribution import distribute
-    from stargan_tf.training.iteration import compile_steps
-    from stargan_tf.training.measurements import Measurements
+    from stargan_tf.training.hooks.measurements import Measurements
 
     with strategy.scope():
         state = create_state(config)

@@ -31,11 +31,12 @@ import tensorflow as tf
 from stargan_tf import networks
 from stargan_tf.config import Config, LossConfig, ModelConfig, OptimizerConfig, RunConfig
 from stargan_tf.interop import pytorch
+from stargan_tf.losses import objectives
 from stargan_tf.losses import terms as losses
 from stargan_tf.networks import Networks, face_masks, published_names
 from stargan_tf.networks.face_network import IMAGE_SIDE, FaceNetwork, landmarks
 from stargan_tf.runs.state import TrainingState, create_state, update_ema
-from stargan_tf.training import step as training_step
+from stargan_tf.training import updates
 
 OUTPUT_LIMIT = 1e-4
 GRADIENT_LIMIT = 1e-3
@@ -159,10 +160,10 @@ class Reference:
         codes = draw(f"{self.meta['seed']}/{name}", (self.meta["batch"], self.config.model.latent_dim))
         return tf.constant(codes, self.dtype)
 
-    def batch(self) -> training_step.Batch:
+    def batch(self) -> objectives.Batch:
         """Makes the batch that serves every loss and every training iteration."""
         domains, index = self.meta["num_domains"], np.arange(self.meta["batch"])
-        batch = training_step.Batch(
+        batch = objectives.Batch(
             source=self.images("x_real"),
             source_domain=tf.constant(index % domains, tf.int32),
             reference=self.images("x_ref"),
@@ -252,7 +253,7 @@ def check_networks(reference: Reference, only_values: bool) -> Iterator[Row]:
         yield from check_training(reference, state, batch)
 
 
-def check_outputs(reference: Reference, nets: Networks, batch: training_step.Batch) -> Iterator[Row]:
+def check_outputs(reference: Reference, nets: Networks, batch: objectives.Batch) -> Iterator[Row]:
     """Compares what the networks compute from the recipe's inputs."""
 
     @tf.function(autograph=False)
@@ -274,41 +275,41 @@ def check_outputs(reference: Reference, nets: Networks, batch: training_step.Bat
             yield output_row(name, value, reference.arrays[name])
 
 
-def check_losses(reference: Reference, nets: Networks, batch: training_step.Batch, only_values: bool) -> Iterator[Row]:
+def check_losses(reference: Reference, nets: Networks, batch: objectives.Batch, only_values: bool) -> Iterator[Row]:
     """Compares the four losses, their terms, and the gradient norms of every parameter."""
     weights = reference.config.losses
     lambda_ds = tf.constant(weights.lambda_ds, reference.dtype)
 
     def latent_guided():
-        return training_step.latent_guided_translation(nets, batch)
+        return objectives.latent_guided_translation(nets, batch)
 
     def reference_guided():
-        features = nets.generator.encode(batch.source)
-        return training_step.reference_guided_translation(nets, batch, features)
+        return objectives.reference_guided_translation(nets, batch)
 
     cases = {
         "d_latent": (
             ("discriminator",),
-            lambda: training_step.discriminator_loss(nets, weights, batch, latent_guided().image),
+            lambda _: objectives.discriminator_loss(nets, weights, batch, latent_guided().image),
         ),
         "d_reference": (
             ("discriminator",),
-            lambda: training_step.discriminator_loss(nets, weights, batch, reference_guided().image),
+            lambda _: objectives.discriminator_loss(nets, weights, batch, reference_guided().image),
         ),
         "g_latent": (
             ("generator", "mapping_network", "style_encoder"),
-            lambda: training_step.latent_guided_loss(nets, weights, batch, latent_guided(), lambda_ds),
+            lambda _: objectives.latent_guided_loss(nets, weights, batch, latent_guided(), lambda_ds),
         ),
         "g_reference": (
             ("generator",),
-            lambda: training_step.reference_guided_loss(nets, weights, batch, lambda_ds),
+            lambda _: objectives.reference_guided_loss(nets, weights, batch, lambda_ds),
         ),
     }
     for case, (updated, loss) in cases.items():
         # Without variables to move, only the loss itself is computed.
-        groups = [] if only_values else [dict(nets.items())[name].trainable_variables for name in updated]
+        groups = [] if only_values else [nets.variables_of(name) for name in updated]
         variables = [variable for group in groups for variable in group]
-        gradients, terms = tf.function(partial(training_step.gradients, loss, variables), autograph=False)()
+        compute = partial(updates.gradients, loss, batch, variables, (), reference.config.training)
+        gradients, terms = tf.function(compute, autograph=False)()
         for term, expected in reference.meta["losses"][case].items():
             yield output_row(f"{case}/{term}", terms[term], expected)
         if only_values:
@@ -320,16 +321,16 @@ def check_losses(reference: Reference, nets: Networks, batch: training_step.Batc
         yield from gradient_rows(case, ours, reference.meta["grad_l2"][case])
 
 
-def check_training(reference: Reference, state: TrainingState, batch: training_step.Batch) -> Iterator[Row]:
+def check_training(reference: Reference, state: TrainingState, batch: objectives.Batch) -> Iterator[Row]:
     """Compares the losses of every iteration, and what the networks and their averages compute afterwards."""
     config = reference.config
 
     @tf.function(autograph=False)
     def iterate():
-        terms = training_step.train_step(state, config, batch, tf.identity(state.step))
+        terms = updates.train_step(state, config, batch, tf.identity(state.step))
         update_ema(state, config.optimizers.ema_decay)
         state.step.assign_add(1)
-        return terms, training_step.diversity_weight(config.losses, state.step)
+        return terms, updates.diversity_weight(config.losses, state.step)
 
     for number, expected in enumerate(reference.meta["training"], 1):
         terms, lambda_ds_after = iterate()

@@ -1,22 +1,21 @@
-"""Every term of the objective, in the order of the paper (section 2.2)."""
+"""Every term of the objective, in the order of the paper (section 2.2); each function returns a scalar."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 
-@dataclass(frozen=True)
-class Adversarial:
-    """One form of the adversarial game: what D pays for a logit on a real and on a fake image, and what G pays."""
+class Adversarial(NamedTuple):
+    """A form of the adversarial objective (equation 1), as losses of D's logits, [B]."""
 
-    real: Callable[[tf.Tensor], tf.Tensor]
-    fake: Callable[[tf.Tensor], tf.Tensor]
-    generator: Callable[[tf.Tensor], tf.Tensor]
+    real: Callable[[tf.Tensor], tf.Tensor]  # pushes D to raise its logits on real images
+    fake: Callable[[tf.Tensor], tf.Tensor]  # pushes D to lower its logits on translated images
+    generator: Callable[[tf.Tensor], tf.Tensor]  # pushes G to draw what raises them
 
 
-ADVERSARIAL: dict[str, Adversarial] = {
+ADVERSARIAL = {
     # The paper's: binary cross-entropy, with the non-saturating form for the generator (arXiv 1406.2661, section 3).
     "logistic": Adversarial(
         real=lambda logits: tf.reduce_mean(tf.nn.softplus(-logits)),
@@ -38,8 +37,33 @@ ADVERSARIAL: dict[str, Adversarial] = {
 }
 
 
+def style_reconstruction(style: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+    """Pushes G to use the style: E must find it in the translated image (equation 2). Both are [B, style_dim]."""
+    return tf.reduce_mean(tf.abs(found - style))
+
+
+def style_diversification(fake: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """Pushes G to draw different images in different styles (equation 3); the objective subtracts it.
+
+    Args:
+        fake: translated images, [B, H, W, 3].
+        other: the same sources in another style, [B, H, W, 3]; no gradient flows through them.
+    """
+    return tf.reduce_mean(tf.abs(fake - tf.stop_gradient(other)))
+
+
+def cycle_consistency(source: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
+    """Pushes G to keep what is not style: translated back, the source must return (equation 4).
+
+    Args:
+        source: source images, [B, H, W, 3].
+        reconstructed: their translations, translated back in the style of the sources, [B, H, W, 3].
+    """
+    return tf.reduce_mean(tf.abs(reconstructed - source))
+
+
 def r1(discriminator: keras.Model, images: tf.Tensor, domain: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pushes D to be flat around real images (arXiv 1801.04406; R1 in appendix B of the paper).
+    """Pushes D to be flat around real images (appendix B; arXiv 1801.04406).
 
     Args:
         discriminator: D.
@@ -48,50 +72,11 @@ def r1(discriminator: keras.Model, images: tf.Tensor, domain: tf.Tensor) -> tupl
 
     Returns:
         D's logits on the images, [B], and half the squared norm of their gradient with respect to the image, averaged
-        over the batch, in the precision of the images, which is float32 in mixed precision too.
+        over the batch: in the type of the images, which is float32 in mixed precision too.
     """
     with tf.GradientTape() as tape:
         tape.watch(images)
-        logits = discriminator(images, domain)
+        logits = discriminator(images, domain)  # [B]
         total = tf.reduce_sum(logits)
-    gradient = tape.gradient(total, images)
+    gradient = tape.gradient(total, images)  # [B, H, W, 3]
     return logits, 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3)))
-
-
-def style_reconstruction(style: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
-    """Pushes G to use the style: E must find it in the translated image (equation 2).
-
-    Args:
-        style: the style codes given to G, [B, style_dim].
-        predicted: what E sees in the translated images, [B, style_dim].
-
-    Returns:
-        The mean absolute difference.
-    """
-    return tf.reduce_mean(tf.abs(predicted - style))
-
-
-def style_diversification(fake: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
-    """Pushes G to draw different images for different styles (equation 3); it is subtracted from the objective.
-
-    Args:
-        fake: translated images, [B, H, W, 3].
-        other: the same sources in another style, [B, H, W, 3]; no gradient flows through them.
-
-    Returns:
-        The mean absolute difference.
-    """
-    return tf.reduce_mean(tf.abs(fake - tf.stop_gradient(other)))
-
-
-def cycle_consistency(images: tf.Tensor, reconstructed: tf.Tensor) -> tf.Tensor:
-    """Pushes G to keep what is not style: translated back, the source must return (equation 4).
-
-    Args:
-        images: source images, [B, H, W, 3].
-        reconstructed: the translated images in the style of their sources, [B, H, W, 3].
-
-    Returns:
-        The mean absolute difference.
-    """
-    return tf.reduce_mean(tf.abs(reconstructed - images))

@@ -1,6 +1,7 @@
 """The four networks of StarGAN v2 (paper, section 2.1 and appendix F)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -28,6 +29,10 @@ class Networks:
         """Returns the networks that are there, by name, in the order of `NAMES`."""
         return [(name, getattr(self, name)) for name in NAMES if getattr(self, name) is not None]
 
+    def variables_of(self, *names: str) -> list[keras.Variable]:
+        """Returns the trainable variables of the networks with these names, one network after the other."""
+        return [variable for name in names for variable in getattr(self, name).trainable_variables]
+
 
 def build(model: ModelConfig, precision: str = "float32", with_discriminator: bool = True) -> Networks:
     """Builds the networks: their variables exist on return.
@@ -49,23 +54,17 @@ def build(model: ModelConfig, precision: str = "float32", with_discriminator: bo
     check_model(model)
     # Measured to be faster on CPUs; on GPUs it was not measured.
     fused = not tf.config.list_physical_devices("GPU") if model.fused is None else model.fused
-    common = {"image_size": model.size, "max_channels": model.max_channels, "fused": fused, "dtype": precision}
-    channels = model.full_resolution_channels
+    style: dict[str, Any] = {"style_dim": model.style_dim, "dtype": precision}
+    domains: dict[str, Any] = {"num_domains": model.num_domains, "dtype": precision}
+    images: dict[str, Any] = {
+        "image_size": model.size,
+        "base_channels": model.full_resolution_channels,
+        "max_channels": model.max_channels,
+        "fused": fused,
+    }
     return Networks(
-        generator=Generator(base_channels=channels, style_dim=model.style_dim, w_hpf=model.w_hpf, **common),
-        mapping_network=MappingNetwork(
-            num_domains=model.num_domains,
-            latent_dim=model.latent_dim,
-            style_dim=model.style_dim,
-            hidden_dim=model.hidden_dim,
-            dtype=precision,
-        ),
-        style_encoder=StyleEncoder(
-            base_channels=channels, num_domains=model.num_domains, style_dim=model.style_dim, **common
-        ),
-        discriminator=Discriminator(
-            base_channels=channels, num_domains=model.num_domains, spectral_norm=model.spectral_norm, **common
-        )
-        if with_discriminator
-        else None,
+        Generator(**images, **style, w_hpf=model.w_hpf),
+        MappingNetwork(**domains, latent_dim=model.latent_dim, style_dim=model.style_dim, hidden_dim=model.hidden_dim),
+        StyleEncoder(**images, **domains, style_dim=model.style_dim),
+        Discriminator(**images, **domains, spectral_norm=model.spectral_norm) if with_discriminator else None,
     )

@@ -132,7 +132,7 @@ class _Block(keras.layers.Layer):
         first = self.conv1(tf.nn.relu(self.norm1(x)))
         second = self.conv2(tf.nn.relu(self.norm2(first)))
         third = self.conv3(tf.nn.relu(self.norm3(second)))
-        if self.shortcut is not None:
+        if self.shortcut is not None and self.shortcut_norm is not None:
             x = self.shortcut(tf.nn.relu(self.shortcut_norm(x)))
         return tf.concat([first, second, third], -1) + x
 

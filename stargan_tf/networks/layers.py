@@ -1,11 +1,34 @@
 """Activation, initializer, resampling, branches by domain: what the layers and blocks are made of."""
 
 import math
+from types import MappingProxyType
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 LEAKY_RELU_SLOPE = 0.2
+
+
+class Network(keras.Model):
+    """A network whose variables exist once it is constructed, and which Keras can save and build again.
+
+    Args:
+        arguments: those of the constructor of the subclass, but for name and dtype.
+        name: of the network.
+        dtype: Keras dtype policy.
+    """
+
+    def __init__(self, arguments: dict[str, Any], name: str, dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self._arguments = MappingProxyType(arguments)  # a dictionary would become part of checkpoints
+
+    def get_config(self):
+        return super().get_config() | self._arguments
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**{name: value for name, value in config.items() if name != "trainable"})
 
 
 def track(parent: keras.layers.Layer, layers: list[keras.layers.Layer]) -> list[keras.layers.Layer]:
@@ -28,7 +51,7 @@ def he_normal() -> keras.initializers.Initializer:
 def leaky_relu(x: tf.Tensor):
     """Returns LeakyReLU with the slope that all networks use.
 
-    Its gradient looks at the result, which has the sign of the input: the input need not be kept for it.
+    Its gradient reads the output, which has the sign of the input, so that the input need not be kept.
     """
     if x.dtype == tf.float64:  # TensorFlow's operation rounds the slope to float32
         slope = tf.where(x > 0, tf.ones_like(x), LEAKY_RELU_SLOPE * tf.ones_like(x))
@@ -38,20 +61,20 @@ def leaky_relu(x: tf.Tensor):
 
 
 def widen(x: tf.Tensor) -> tf.Tensor:
-    """Returns bfloat16 values as float32, and others as they are: for sums and for what leaves a network."""
+    """Casts bfloat16 to float32 and leaves other types alone: for sums and for what leaves a network."""
     return tf.cast(x, tf.float32) if x.dtype == tf.bfloat16 else x
 
 
 def downsample(x: tf.Tensor) -> tf.Tensor:
-    """Halves height and width by averaging 2x2 pixels."""
+    """Halves height and width by averaging 2x2 pixels: [B, H, W, C] to [B, H / 2, W / 2, C]."""
     return tf.nn.avg_pool2d(x, 2, 2, "VALID")
 
 
 @tf.custom_gradient
 def upsample(x: tf.Tensor):
-    """Doubles height and width by repeating pixels.
+    """Doubles height and width by repeating pixels: [B, H, W, C] to [B, 2 H, 2 W, C].
 
-    The gradient is written out because the derived one, a sum over two axes of six, is fifty times slower.
+    The gradient is written out because the derived one, a sum over two of six axes, is fifty times slower.
     """
     height, width, channels = x.shape[1:]
     repeated = tf.broadcast_to(x[:, :, None, :, None], (tf.shape(x)[0], height, 2, width, 2, channels))
@@ -61,7 +84,7 @@ def upsample(x: tf.Tensor):
 def shrink(mask: tf.Tensor, side: int) -> tf.Tensor:
     """Resizes square masks bilinearly (half-pixel centres, no antialiasing) by a whole power of two.
 
-    Half-pixel centres fall between four pixels, whose average is then the result.
+    Half-pixel centres fall between four pixels, so the result is the average of those four.
 
     Args:
         mask: [B, H, H, 1].
@@ -78,18 +101,17 @@ def shrink(mask: tf.Tensor, side: int) -> tf.Tensor:
 
 
 def high_pass(x: tf.Tensor, weight: float) -> tf.Tensor:
-    """Returns what differs from the neighbourhood: 9 times a pixel minus the sum over its 3x3 window, over `weight`.
+    """Keeps edges: 9 times a pixel minus the sum over its 3x3 window, divided by `weight`.
 
     Args:
-        x: features, [B, H, W, C].
+        x: features, [B, H, W, C]; pixels beyond the border count as zero.
         weight: what the result is divided by, `w_hpf`.
 
     Returns:
-        Features, [B, H, W, C]; pixels beyond the border count as zero.
+        Features, [B, H, W, C].
     """
-    channels = x.shape[-1]
     kernel = tf.constant([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]], x.dtype) / tf.constant(weight, x.dtype)
-    kernel = tf.tile(kernel[:, :, None, None], [1, 1, channels, 1])
+    kernel = tf.tile(kernel[:, :, None, None], [1, 1, x.shape[-1], 1])  # [3, 3, C, 1]
     return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "SAME")
 
 
@@ -118,14 +140,6 @@ class DomainDense(keras.layers.Layer):
 
 
 def select_domain(x: tf.Tensor, domain: tf.Tensor) -> tf.Tensor:
-    """Picks each example's branch.
-
-    Args:
-        x: one result per domain and example, [K, B, ...].
-        domain: integers, [B].
-
-    Returns:
-        [B, ...].
-    """
-    index = tf.stack([tf.cast(domain, tf.int32), tf.range(tf.shape(domain)[0])], axis=1)
+    """Picks each example's branch: of [K, B, ...], one result per domain and example, and domains [B], [B, ...]."""
+    index = tf.stack([tf.cast(domain, tf.int32), tf.range(tf.shape(domain)[0])], axis=1)  # [B, 2]
     return tf.gather_nd(x, index)

@@ -1,15 +1,16 @@
-"""Instance normalization, with a learnt scale and offset or with those of a style."""
+"""Instance normalization, with a learnt scale and offset or with those that a style gives."""
 
 import keras
 import tensorflow as tf
 
+from stargan_tf.networks.fused_forms import normalize_by_batch_norm
 from stargan_tf.networks.layers import he_normal, widen
 
 INSTANCE_NORM_EPSILON = 1e-5
 
 
 class InstanceNorm(keras.layers.Layer):
-    """Instance normalization with a scale and an offset per channel (epsilon 1e-5, biased variance).
+    """Instance normalization with a learnt scale and offset per channel (epsilon 1e-5, biased variance).
 
     Args:
         channels: channels of the input.
@@ -19,7 +20,7 @@ class InstanceNorm(keras.layers.Layer):
     def __init__(self, channels: int, fused: bool = False, **kwargs):
         super().__init__(**kwargs)
         self.fused = fused
-        # float32 with any policy of 16 bits: they are few, and what they are applied to is float32.
+        # float32 under 16-bit policies too: they are few, and they are applied to float32 values.
         dtype = keras.backend.result_type(self.variable_dtype, "float32")
         common = {"shape": (channels,), "dtype": dtype, "autocast": False}
         self.scale = self.add_weight(name="scale", initializer="ones", **common)
@@ -59,48 +60,23 @@ def normalize(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, fused: bool) ->
         x: features, [B, H, W, C].
         scale: at least float32, [B, C], or [1, C] for all examples.
         offset: likewise.
-        fused: in float32 and bfloat16, leave it to TensorFlow's batch normalization, which on CPUs takes one or two
-            passes over the features where the plain form takes ten; in float64 it does not exist.
+        fused: in float32 and bfloat16, use TensorFlow's batch normalization, which on CPUs takes one or two passes over
+            the features where the plain form takes ten; it does not exist in float64.
 
     Returns:
-        Features of the type of `x`, [B, H, W, C]; the arithmetic is at least float32.
+        Features of the type of `x`, [B, H, W, C]; computed in float32 or better.
     """
     if fused and x.dtype in (tf.float32, tf.bfloat16):
-        return _fused(x, scale, offset)
+        return normalize_by_batch_norm(x, scale, offset, INSTANCE_NORM_EPSILON)
     scale, offset = (value[:, None, None, :] for value in (scale, offset))
     return tf.cast(instance_norm(x) * scale + offset, x.dtype)
 
 
-def _fused(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
-    """Takes the channels of different examples for different channels of one example, whose batch they are."""
-    rows, (height, width, channels) = tf.shape(x)[0], x.shape[1:]
-    pixels = height * width
-    # With one example the transpositions move nothing, and cost nothing.
-    one = tf.transpose(tf.reshape(x, (rows, pixels, channels)), (1, 0, 2))
-    one, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=tf.reshape(one, (1, pixels, 1, rows * channels)),
-        scale=tf.reshape(tf.broadcast_to(scale, (rows, channels)), (-1,)),
-        offset=tf.reshape(tf.broadcast_to(offset, (rows, channels)), (-1,)),
-        mean=tf.zeros((0,)),
-        variance=tf.zeros((0,)),
-        epsilon=INSTANCE_NORM_EPSILON,
-        is_training=True,  # statistics of these features
-    )
-    one = tf.transpose(tf.reshape(one, (pixels, rows, channels)), (1, 0, 2))
-    return tf.reshape(one, (rows, height, width, channels))
-
-
 @tf.custom_gradient
 def instance_norm(x: tf.Tensor):
-    """Normalizes every channel of every example to mean 0 and variance 1 over its pixels, at least in float32.
+    """Normalizes every channel of every example of [B, H, W, C] over its pixels; bfloat16 becomes float32.
 
     The gradient is written out because the derived one makes three more passes over the features.
-
-    Args:
-        x: features, [B, H, W, C].
-
-    Returns:
-        Features, [B, H, W, C], float32 if they were bfloat16.
     """
     dtype = x.dtype
     x = widen(x)
@@ -108,7 +84,7 @@ def instance_norm(x: tf.Tensor):
     inverse_deviation = tf.math.rsqrt(_pixel_mean(tf.square(centred)) + INSTANCE_NORM_EPSILON)
     normalized = centred * inverse_deviation
 
-    def gradient(upstream):
+    def gradient(upstream):  # [B, H, W, C]
         projection = normalized * _pixel_mean(upstream * normalized)
         return tf.cast((upstream - _pixel_mean(upstream) - projection) * inverse_deviation, dtype)
 

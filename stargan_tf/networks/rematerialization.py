@@ -1,4 +1,7 @@
-"""Blocks whose intermediate values are computed again in the backward pass instead of being kept for it."""
+"""Blocks whose intermediate values are recomputed in the backward pass instead of being kept for it.
+
+Keras's own rematerialization has no gradients of second order, which R1 needs.
+"""
 
 from collections.abc import Callable
 
@@ -7,7 +10,7 @@ import tensorflow as tf
 
 
 def rematerialize(network: keras.Model) -> None:
-    """Lets the blocks of a network forget, between forward and backward pass, all but what goes into them.
+    """Makes the blocks of a network keep only their inputs between forward and backward pass.
 
     Args:
         network: changed in place; its variables and its function stay the same. Blocks are the layers that have an
@@ -19,24 +22,20 @@ def rematerialize(network: keras.Model) -> None:
 
 
 def recompute(layer: keras.layers.Layer, compute: Callable[..., tf.Tensor], *inputs: tf.Tensor) -> tf.Tensor:
-    """Computes something without keeping more than its inputs for the gradient (arXiv 1604.06174).
+    """Returns `compute(*inputs)`, keeping no more than the inputs for its gradient (arXiv 1604.06174).
 
-    Gradients are those of `compute(*inputs)`, of any order. Those of second order keep what those of first order have
-    computed again.
+    Gradients of any order are those of `compute`. Second-order gradients keep what the first-order ones recomputed.
 
     Args:
-        layer: whose variables are used.
-        compute: from `inputs` to one tensor; may read variables of `layer` and no others.
+        layer: the layer whose variables, and no others, `compute` reads.
+        compute: from `inputs` to one tensor.
         *inputs: tensors.
-
-    Returns:
-        What `compute` returns.
     """
     variables = layer.variables
     values = [tf.convert_to_tensor(variable.value) for variable in variables]
 
     def apply(*tensors: tf.Tensor) -> tf.Tensor:
-        # The weights come in as tensors, since only then gradients with respect to them have gradients themselves.
+        # Weights are passed as tensors: only then do gradients with respect to them have gradients themselves.
         mapping = list(zip(variables, tensors[len(inputs) :], strict=True))
         with keras.StatelessScope(state_mapping=mapping):
             return compute(*tensors[: len(inputs)])
@@ -44,7 +43,7 @@ def recompute(layer: keras.layers.Layer, compute: Callable[..., tf.Tensor], *inp
     @tf.custom_gradient
     def forward(*tensors: tf.Tensor):
         def backward(upstream: tf.Tensor) -> list[tf.Tensor]:
-            # TensorFlow starts whatever can start, and would compute all of it again at the very beginning.
+            # Delay until this gradient exists: TensorFlow would otherwise recompute everything at the very beginning.
             with tf.control_dependencies([upstream]):
                 again = [tf.identity(tensor) for tensor in tensors]
             with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -1,21 +1,31 @@
 """The residual blocks of the four networks (paper, appendix F)."""
 
+import itertools
 import math
-from functools import partial
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from stargan_tf.config import log2_size
-from stargan_tf.networks.convolution import conv
+from stargan_tf.networks.convolution import Conv2D, conv
 from stargan_tf.networks.layers import downsample, leaky_relu, track, upsample
 from stargan_tf.networks.normalization import AdaIN, InstanceNorm
 from stargan_tf.networks.rematerialization import recompute
 
-_SQRT_HALF = math.sqrt(0.5)
+_SQRT_HALF = math.sqrt(0.5)  # keeps the variance of a sum of two branches
 
 
-class ResidualBlock(keras.layers.Layer):
+class _Block(keras.layers.Layer):
+    """A block that computes its insides again in the backward pass if `rematerialized` says so."""
+
+    rematerialized = False
+
+    def call(self, *inputs):
+        return recompute(self, self.compute, *inputs) if self.rematerialized else self.compute(*inputs)
+
+
+class ResidualBlock(_Block):
     """Pre-activation residual block of the encoder, the style encoder and the discriminator.
 
     Args:
@@ -23,7 +33,7 @@ class ResidualBlock(keras.layers.Layer):
         out_channels: channels of the output.
         normalize: instance normalization before each activation.
         halve: halve height and width.
-        spectral_norm: spectral normalization of every convolution.
+        kind: of every convolution.
         fused: compute halving and normalization in their fused forms.
     """
 
@@ -33,43 +43,38 @@ class ResidualBlock(keras.layers.Layer):
         out_channels: int,
         normalize: bool = False,
         halve: bool = False,
-        spectral_norm: bool = False,
+        kind: type[Conv2D] = Conv2D,
         fused: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        dtype = self.dtype_policy
-        self.halve = halve
-        self.rematerialized = False
-        norm = partial(InstanceNorm, in_channels, fused, dtype=dtype)
-        first = {"resampling": "halve" if halve else None, "fused": fused}
-        self.norm1 = norm(name="norm1") if normalize else None
-        self.conv1 = conv(in_channels, in_channels, 3, dtype, spectral_norm, name="conv1", **first)
-        self.norm2 = norm(name="norm2") if normalize else None
-        self.conv2 = conv(in_channels, out_channels, 3, dtype, spectral_norm, name="conv2")
+        self.halve, dtype = halve, self.dtype_policy
+        resampling: dict[str, Any] = {"resampling": "halve" if halve else None, "fused": fused}
+        self.norm1 = InstanceNorm(in_channels, fused, dtype=dtype, name="norm1") if normalize else None
+        self.conv1 = conv(in_channels, in_channels, 3, dtype, kind, name="conv1", **resampling)
+        self.norm2 = InstanceNorm(in_channels, fused, dtype=dtype, name="norm2") if normalize else None
+        self.conv2 = conv(in_channels, out_channels, 3, dtype, kind, name="conv2")
         self.conv1x1 = None
         if in_channels != out_channels:
-            self.conv1x1 = conv(in_channels, out_channels, 1, dtype, spectral_norm, use_bias=False, name="conv1x1")
+            self.conv1x1 = conv(in_channels, out_channels, 1, dtype, kind, use_bias=False, name="conv1x1")
         self.built = True
 
-    def call(self, x):
-        return recompute(self, self._compute, x) if self.rematerialized else self._compute(x)
-
-    def _compute(self, x):
+    def compute(self, x):
+        """Maps features [B, H, W, in_channels] to [B, H, W, out_channels], or to half the height and width."""
         # Averaging and a 1x1 convolution commute: pool first, so that the convolution sees a quarter of the pixels.
         shortcut = downsample(x) if self.halve else x
         if self.conv1x1 is not None:
             shortcut = self.conv1x1(shortcut)
         if self.norm1 is not None:
             x = self.norm1(x)
-        x = self.conv1(leaky_relu(x))
+        x = self.conv1(leaky_relu(x))  # halves
         if self.norm2 is not None:
             x = self.norm2(x)
-        x = self.conv2(leaky_relu(x))
+        x = self.conv2(leaky_relu(x))  # in_channels -> out_channels
         return (shortcut + x) * tf.constant(_SQRT_HALF, x.dtype)
 
 
-class AdainResidualBlock(keras.layers.Layer):
+class AdainResidualBlock(_Block):
     """Residual block of the decoder, whose normalizations are driven by the style.
 
     Args:
@@ -93,13 +98,10 @@ class AdainResidualBlock(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        dtype = self.dtype_policy
-        self.double = double
-        self.rematerialized = False
-        self.shortcut = shortcut
-        first = {"resampling": "double" if double else None, "fused": fused}
+        self.double, self.shortcut, dtype = double, shortcut, self.dtype_policy
+        resampling: dict[str, Any] = {"resampling": "double" if double else None, "fused": fused}
         self.norm1 = AdaIN(in_channels, style_dim, fused, dtype=dtype, name="norm1")
-        self.conv1 = conv(in_channels, out_channels, 3, dtype, name="conv1", **first)
+        self.conv1 = conv(in_channels, out_channels, 3, dtype, name="conv1", **resampling)
         self.norm2 = AdaIN(out_channels, style_dim, fused, dtype=dtype, name="norm2")
         self.conv2 = conv(out_channels, out_channels, 3, dtype, name="conv2")
         self.conv1x1 = None
@@ -107,12 +109,10 @@ class AdainResidualBlock(keras.layers.Layer):
             self.conv1x1 = conv(in_channels, out_channels, 1, dtype, use_bias=False, name="conv1x1")
         self.built = True
 
-    def call(self, x, style):
-        return recompute(self, self._compute, x, style) if self.rematerialized else self._compute(x, style)
-
-    def _compute(self, x, style):
+    def compute(self, x, style):
+        """Maps features [B, H, W, in_channels] and styles to [B, H, W, out_channels], or twice the height and width."""
         shortcut = x
-        x = self.conv1(leaky_relu(self.norm1(x, style)))
+        x = self.conv1(leaky_relu(self.norm1(x, style)))  # doubles; in_channels -> out_channels
         x = self.conv2(leaky_relu(self.norm2(x, style)))
         if not self.shortcut:
             return x
@@ -125,13 +125,13 @@ class AdainResidualBlock(keras.layers.Layer):
 
 
 class Trunk(keras.layers.Layer):
-    """What style encoder and discriminator share: an image becomes one vector of features.
+    """What style encoder and discriminator have in common: an image becomes one vector of features.
 
     Args:
         image_size: height and width in pixels.
-        base_channels: channels at full resolution.
+        base_channels: channels at full resolution; each halving of the sides doubles them.
         max_channels: where the doubling of channels stops.
-        spectral_norm: spectral normalization of every convolution.
+        kind: of every convolution.
         fused: compute the blocks in their fused forms.
     """
 
@@ -140,38 +140,29 @@ class Trunk(keras.layers.Layer):
         image_size: tuple[int, int],
         base_channels: int,
         max_channels: int,
-        spectral_norm: bool = False,
+        kind: type[Conv2D] = Conv2D,
         fused: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        dtype = self.dtype_policy
-        channels = base_channels
-        self.from_rgb = conv(3, channels, 3, dtype, spectral_norm, name="from_rgb")
-        blocks = []
-        for index in range(log2_size(image_size) - 2):
-            out_channels = min(2 * channels, max_channels)
-            blocks.append(
-                ResidualBlock(
-                    channels,
-                    out_channels,
-                    halve=True,
-                    spectral_norm=spectral_norm,
-                    fused=fused,
-                    dtype=dtype,
-                    name=f"block_{index}",
-                )
-            )
-            channels = out_channels
+        common: dict[str, Any] = {"kind": kind, "dtype": self.dtype_policy}
+        widths = [base_channels]
+        for _ in range(log2_size(image_size) - 2):  # to 4 px
+            widths.append(min(2 * widths[-1], max_channels))
+        self.out_channels = widths[-1]
+        self.from_rgb = conv(3, base_channels, 3, name="from_rgb", **common)
+        blocks = [
+            ResidualBlock(a, b, halve=True, fused=fused, name=f"block_{n}", **common)
+            for n, (a, b) in enumerate(itertools.pairwise(widths))
+        ]
         self.blocks = track(self, blocks)
-        self.last = conv(channels, channels, 4, dtype, spectral_norm, padding="valid", name="last")
-        self.out_channels = channels
+        self.last = conv(self.out_channels, self.out_channels, 4, padding="valid", name="last", **common)
         self.built = True
 
     def call(self, images):
         """Maps images [B, H, W, 3] to features [B, C]."""
-        x = self.from_rgb(images)
+        x = self.from_rgb(images)  # [B, H, W, base_channels]
         for block in self.blocks:
-            x = block(x)
+            x = block(x)  # [B, h / 2, w / 2, 2 C] down to 4 x 4
         x = leaky_relu(self.last(leaky_relu(x)))  # [B, 1, 1, C] for squares whose side is a power of two
-        return x[:, 0, 0] if x.shape[1:3] == (1, 1) else tf.reduce_mean(x, (1, 2))
+        return x[:, 0, 0] if x.shape[1:3] == (1, 1) else tf.reduce_mean(x, (1, 2))  # [B, C]

@@ -1,4 +1,4 @@
-"""Adam as the published training uses it."""
+"""Adam as published: with the L2 term in the gradient (Keras decouples it) and epsilon after bias correction."""
 
 import keras
 import tensorflow as tf
@@ -46,12 +46,12 @@ class Adam(keras.optimizers.Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         """Updates one variable."""
         index = self._get_variable_index(variable)
-        # Not before its turn: all of these products together are as large as the network.
+        # Delay until this gradient exists, or all products are alive at once, which is the size of the network.
         with tf.control_dependencies([gradient]):
             decay = self.l2 * tf.convert_to_tensor(variable)
         step = tf.cast(self.iterations + 1, variable.dtype)
         beta_2_power = tf.pow(tf.constant(self.beta_2, variable.dtype), step)
-        # The fused operation adds epsilon to the root before its bias is corrected, so epsilon is scaled likewise.
+        # The fused operation adds epsilon before the bias is corrected, so epsilon is scaled by the same correction.
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self.first_moments[index].value.handle,

@@ -24,18 +24,21 @@ class SaveError(UserError):
 
 
 class _Record(tf.train.experimental.PythonState):
-    """Keeps configuration and domain names inside the checkpoint, so that it is self-contained."""
+    """Keeps configuration and domain names inside the checkpoint, so that it is self-contained.
 
-    def __init__(self, config: Config, noise: tf.Variable | None = None):
+    The number of roll-backs stands beside them as `noise`, the name it had in the first checkpoints.
+    """
+
+    def __init__(self, config: Config, rollbacks: tf.Variable | None = None):
         self._values = json.loads(json.dumps(flatten(config)))
-        self._noise = noise
+        self._rollbacks = rollbacks
 
     def serialize(self) -> str:
-        return json.dumps(self._values | {"noise": 0 if self._noise is None else int(self._noise.numpy())})
+        return json.dumps(self._values | {"noise": 0 if self._rollbacks is None else int(self._rollbacks.numpy())})
 
     def deserialize(self, string_value: bytes | str) -> None:
-        if self._noise is not None:
-            self._noise.assign(json.loads(string_value).get("noise", 0))
+        if self._rollbacks is not None:
+            self._rollbacks.assign(json.loads(string_value).get("noise", 0))
 
 
 class Checkpoints:
@@ -60,7 +63,7 @@ class Checkpoints:
             ema=dict(state.ema.items()),
             optimizers=state.optimizers,
             step=state.step,
-            record=_Record(config, state.noise),
+            record=_Record(config, state.rollbacks),
         )
         self.saved_step: int | None = None
 

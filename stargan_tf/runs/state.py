@@ -1,4 +1,4 @@
-"""What training changes from step to step: networks, moving average, optimizers, the step counter."""
+"""The state of training: networks, their moving averages, optimizers, the step counter."""
 
 from dataclasses import dataclass
 
@@ -17,19 +17,19 @@ class TrainingState:
     """Everything that a checkpoint holds.
 
     Args:
-        networks: G, F, E and D as they are trained.
+        networks: G, F, E and D, which training moves.
         ema: moving averages of G, F and E, which are used for inference.
         optimizers: one for each network, by its name.
         step: number of finished iterations, int64.
-        noise: number of times that the run went back to a checkpoint, int64; each time it draws other latent codes and
-            images.
+        rollbacks: number of times that the run went back to a checkpoint, int64; after each it draws other latent codes
+            and images. Checkpoints call it `noise`.
     """
 
     networks: Networks
     ema: Networks
     optimizers: dict[str, Adam]
     step: tf.Variable
-    noise: tf.Variable
+    rollbacks: tf.Variable
 
 
 def create_state(config: Config) -> TrainingState:
@@ -52,8 +52,8 @@ def create_state(config: Config) -> TrainingState:
             rematerialize(network)
         optimizers[name] = create_optimizer(config, name)
         optimizers[name].build(network.trainable_variables)
-    step, noise = (tf.Variable(0, dtype=tf.int64, trainable=False, name=name) for name in ("step", "noise"))
-    return TrainingState(trained, ema, optimizers, step, noise)
+    step, rollbacks = (tf.Variable(0, dtype=tf.int64, trainable=False, name=name) for name in ("step", "rollbacks"))
+    return TrainingState(trained, ema, optimizers, step, rollbacks)
 
 
 def build_ema(model: ModelConfig, precision: str) -> Networks:
@@ -75,7 +75,7 @@ def create_optimizer(config: Config, network: str) -> Adam:
 
 
 def update_ema(state: TrainingState, decay: float) -> None:
-    """Moves the averages towards the weights; call it outside of replicas, or each copy would have its own average."""
+    """Moves the averages towards the weights; in cross-replica context, or each replica would have its own average."""
     strategy = tf.distribute.get_strategy()
 
     def move(average, weight):

@@ -1,4 +1,4 @@
-"""Gradients of a batch from its parts, one after the other: the memory of a part, the update of the whole."""
+"""A batch in parts, one after the other: the memory of a part, the update of the whole."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
@@ -17,27 +17,25 @@ def mean_over_parts(
     variables: Sequence[keras.Variable],
     terms: Sequence[str],
 ) -> tuple[list[tf.Tensor], Metrics]:
-    """Averages gradients and terms over equal parts of a batch, which is what they are for the whole batch.
+    """Averages gradients and terms over equal parts of a batch, which gives those of the whole batch.
 
     Args:
         compute: returns gradients and terms of a batch; both must be means over its examples.
         batch: B examples.
-        parts: how many parts, a divisor of B; with 1 the batch is computed as it is.
+        parts: how many parts, a divisor of B.
         variables: what the gradients are with respect to.
         terms: names of the terms, all of them scalars.
 
     Returns:
         The gradients and the terms.
     """
-    if parts == 1:
-        return compute(batch)
 
     def add(index, gradient, metrics):
         more, more_metrics = compute(part_of(batch, index, parts))
         gradient = [a + b / parts for a, b in zip(gradient, more, strict=True)]
         return index + 1, gradient, {name: metrics[name] + more_metrics[name] / parts for name in terms}
 
-    # A loop, because nothing would keep copies of the computation apart: TensorFlow starts whatever can start.
+    # A loop keeps the parts apart. Unrolled, they would be computed at the same time: TensorFlow starts whatever can.
     start = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
     zeros = {name: tf.zeros((), keras.config.floatx()) for name in terms}
     _, gradient, metrics = tf.while_loop(
@@ -55,8 +53,7 @@ def part_of(batch: Batch, index: tf.Tensor, parts: int) -> Batch:
         parts: how many there are, a divisor of B.
 
     Returns:
-        B / parts examples, one after the other; the choices of the differentiable augmentation differ from part to
-        part.
+        B / parts consecutive examples; the choices of the differentiable augmentation differ from part to part.
     """
 
     def rows(values):
@@ -85,4 +82,5 @@ def masks_in_parts(find_masks: Callable[[tf.Tensor], Masks], images: tf.Tensor, 
         return find_masks(images)
     images = tf.reshape(images, (parts, -1, *images.shape[1:]))
     masks = tf.map_fn(find_masks, images, parallel_iterations=1, fn_output_signature=(tf.float32, tf.float32))
-    return tuple(tf.reshape(mask, (-1, *mask.shape[2:])) for mask in masks)
+    first, second = (tf.reshape(mask, (-1, *mask.shape[2:])) for mask in masks)
+    return first, second

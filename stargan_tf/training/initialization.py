@@ -1,6 +1,6 @@
-"""A new run that starts from the weights of another one, whose data and domains may differ."""
+"""How a run begins: its directory, and its weights if they come from another run, whose domains may differ."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +8,16 @@ import tensorflow as tf
 
 from stargan_tf import networks
 from stargan_tf.base.errors import UserError
-from stargan_tf.config import Config
-from stargan_tf.networks import Networks, published_names
+from stargan_tf.config import Config, check_same_run
+from stargan_tf.networks import Networks
+from stargan_tf.networks.layers import DomainDense
+from stargan_tf.runs import face_network as face_networks
 from stargan_tf.runs import run_directory
-from stargan_tf.runs.checkpoint_files import latest
-from stargan_tf.runs.checkpoints import holds_trained_networks, load_ema
+from stargan_tf.runs.checkpoint_files import find_latest, latest
+from stargan_tf.runs.checkpoints import check_trainable, holds_trained_networks, load_ema
+from stargan_tf.runs.run_directory import FACE_NETWORK_FILE
 from stargan_tf.runs.state import TrainingState
+from stargan_tf.training.workers import Workers
 
 # Fields of the model that shape its weights, besides the number of domains.
 _SHAPES = ("size", "latent_dim", "style_dim", "hidden_dim", "full_resolution_channels", "max_channels", "spectral_norm")
@@ -42,6 +46,48 @@ def check(config: Config, source: Path) -> None:
         raise UserError(f"the weights of --init_from {str(source)!r} do not fit: {'; '.join(differences)}")
 
 
+def open_run(
+    config: Config,
+    run: Path,
+    face_network: Path | None,
+    init_from: Path | None,
+    read_face_network: Callable[[Path], dict[str, np.ndarray]],
+    workers: Workers,
+) -> Path | None:
+    """Opens the directory of a new run, or of one that goes on; the chief writes it, the other workers check it.
+
+    Args:
+        config: resolved.
+        run: the run directory.
+        face_network: file of a face network, or a directory that has one; by default that of `init_from`.
+        init_from: the run to start from.
+        read_face_network: reads the tensors of `face_network`.
+        workers: the processes that train.
+
+    Returns:
+        `init_from`, or None if the run goes on.
+
+    Raises:
+        UserError: configuration, run directory, face network and `init_from` do not go together.
+    """
+    check_trainable(run)
+    if find_latest(run) is not None:
+        init_from = None  # the same command starts a run and goes on with it; what it started from may be gone
+    if init_from is not None:
+        check(config, init_from)
+        if face_network is None and config.model.needs_face_network and (init_from / FACE_NETWORK_FILE).is_file():
+            face_network = init_from
+    tensors = face_networks.choose(config, run, face_network, read_face_network)
+    if workers.is_chief:
+        run_directory.open_for_training(run, config)
+        if tensors is not None:
+            face_networks.save(tensors, run)
+    workers.wait()
+    if not workers.is_chief:
+        check_same_run(run_directory.load_config(run), config, run)
+    return init_from
+
+
 def initialize(state: TrainingState, config: Config, source: Path) -> str:
     """Takes over the weights of another run; optimizers and step counter start anew.
 
@@ -57,6 +103,7 @@ def initialize(state: TrainingState, config: Config, source: Path) -> str:
         A sentence that says what was taken.
     """
     held = run_directory.load_config(source)
+    assert config.domains is not None and held.domains is not None  # both are resolved
     averaged, step = load_ema(held, source)
     trained = averaged
     if holds_trained_networks(latest(source)):
@@ -96,8 +143,8 @@ def _take(target: Networks, domains: Sequence[str], source: Networks, known: Seq
 
 def _domain_axes(nets: Networks, name: str) -> dict[int, int]:
     """Returns which axis of a variable, by its id, counts the domains; other variables have none."""
-    parameters = published_names.parameters(nets)[name].values()
-    axes = {id(parameter.variable): 0 for parameter in parameters if parameter.domain is not None}
-    if name == "discriminator":
+    layers = getattr(nets, name)._flatten_layers()
+    axes = {id(variable): 0 for layer in layers if isinstance(layer, DomainDense) for variable in layer.variables}
+    if nets.discriminator is not None and name == "discriminator":
         axes |= {id(variable): -1 for variable in nets.discriminator.logits.variables}
     return axes

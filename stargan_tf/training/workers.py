@@ -26,9 +26,9 @@ class WorkerLostError(RuntimeError):
 
 
 class Workers:
-    """The processes of a job, each of which runs the same program; the first one is the chief and writes.
+    """The processes of a job, each of which runs the same program; the first one is the chief, which alone writes.
 
-    Its methods are to be called by all of them at the same place of the program. With one process they are for free.
+    All of them must call these methods at the same places of the program. With one process they cost nothing.
 
     Args:
         strategy: the devices of all.
@@ -42,6 +42,11 @@ class Workers:
         chief = resolver is None or resolver.task_type == "chief" or "chief" not in resolver.cluster_spec().jobs
         self.is_chief = chief and (resolver is None or resolver.task_id == 0)
         self._sum = tf.function(self._traced_sum, autograph=False)
+
+    def say(self, *words: str, flush: bool = False) -> None:
+        """Prints what the chief says, and nothing of what the others say."""
+        if self.is_chief:
+            print(*words, flush=flush)
 
     def total(self, *values: int) -> list[int]:
         """Returns the sums of numbers over the workers."""

@@ -36,13 +36,13 @@ def test_gradients_are_those_of_the_plain_blocks(kind, precision):
     images = tf.constant(random.uniform(-1, 1, (2, 16, 16, 3)), tf.float32)
     style, domain = tf.constant(random.standard_normal((2, 8)), tf.float32), tf.constant([0, 1])
     if kind == "generator":
-        network = Generator((16, 16), **COMMON, style_dim=8, dtype=precision)
+        network = Generator(image_size=(16, 16), **COMMON, style_dim=8, dtype=precision)
 
         def loss():
             return tf.reduce_mean(tf.square(network(images, style) - images))
     else:
         images = images[:, :8, :8]
-        network = Discriminator((8, 8), **COMMON, num_domains=2, spectral_norm=True, dtype=precision)
+        network = Discriminator(image_size=(8, 8), **COMMON, num_domains=2, spectral_norm=True, dtype=precision)
 
         def loss():
             logits, penalty = losses.r1(network, images, domain)

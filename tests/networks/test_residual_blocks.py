@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from stargan_tf.networks.residual_blocks import AdainResidualBlock, ResidualBlock, Trunk
+from stargan_tf.networks.spectral_normalization import SpectralConv2D
 
 
 def randomize(layer, seed=0):
@@ -112,7 +113,7 @@ def test_trunk(size):
 
 
 def test_every_convolution_of_a_spectral_trunk_is_normalized():
-    trunk = randomize(Trunk((16, 16), 3, 8, spectral_norm=True, dtype="float32"))
+    trunk = randomize(Trunk((16, 16), 3, 8, kind=SpectralConv2D, dtype="float32"))
     vectors = [variable.path for variable in trunk.non_trainable_variables]
     kernels = [variable.path for variable in trunk.trainable_variables if variable.path.endswith("kernel")]
     assert len(vectors) == len(kernels) == 2 + 2 * 3

@@ -37,7 +37,7 @@ def variables(state) -> dict[str, tf.Variable]:
             for name, owner in owners
             for index, variable in enumerate(owner.variables)
         }
-        | {"noise": state.noise}
+        | {"rollbacks": state.rollbacks}
     )
 
 

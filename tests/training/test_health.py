@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from stargan_tf.config import Config, OptimizerConfig
 from stargan_tf.runs.state import create_state
-from stargan_tf.training import health
-from stargan_tf.training.measurements import NonFiniteError
+from stargan_tf.training.hooks import health
+from stargan_tf.training.hooks.measurements import NonFiniteError
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.config import RunConfig
 from stargan_tf.data.records import open_data_directory
 from stargan_tf.training import loop
+from stargan_tf.training.hooks import schedule
+from stargan_tf.training.hooks.measurements import NonFiniteError
 from stargan_tf.training.loop import train_and_evaluate
-from stargan_tf.training.measurements import NonFiniteError
 from tests.fixtures import TINY, with_training
 
 
@@ -110,7 +111,7 @@ def test_a_call_ends_where_something_is_written_or_traced(changes, expected):
     settings = RunConfig(steps=23, steps_per_call=4, log_every=5, sample_every=9, checkpoint_every=18)
     settings, ends = replace(settings, **changes), [0]
     while ends[-1] < 23:
-        ends.append(ends[-1] + loop.steps_of_next_call(settings, ends[-1]))
+        ends.append(ends[-1] + schedule.steps_of_next_call(settings, ends[-1]))
     assert ends[1:] == expected
 
 

@@ -3,8 +3,9 @@ import time
 import pytest
 import tensorflow as tf
 
-from stargan_tf.training.iteration import DATA_WAIT, StepMetrics
-from stargan_tf.training.measurements import Measurements, NonFiniteError
+from stargan_tf.training.calls import DATA_WAIT
+from stargan_tf.training.hooks.measurements import Measurements, NonFiniteError
+from stargan_tf.training.iteration import StepMetrics
 from tests.fixtures import TINY
 
 

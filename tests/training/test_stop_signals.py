@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from stargan_tf.training.stop_signals import StopSignals
+from stargan_tf.training.hooks.stop_signals import StopSignals
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 

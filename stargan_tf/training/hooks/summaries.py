@@ -60,11 +60,11 @@ class Summaries:
         latent_guided, reference_guided, references = {}, {}, {}
         for domain, images in self._images.items():
             styles = translator.styles_from_latents(self._latents, domain)
-            latent_guided[domain] = translator.translate_all(sources, styles)
+            latent_guided[domain] = list(translator.translate_all(sources, styles))
             # From the end, so that where there are enough images no source is its own reference.
             references[domain] = images[-_STYLES:]
             styles = translator.styles_from_references(references[domain], domain)
-            reference_guided[domain] = translator.translate_all(sources, styles)
+            reference_guided[domain] = list(translator.translate_all(sources, styles))
         pictures = {
             "latent_guided": grids.latent_grid(sources, latent_guided),
             "reference_guided": grids.reference_grid(sources, references, reference_guided),

@@ -5,9 +5,12 @@ import pytest
 import tensorflow as tf
 
 from stargan_tf.config import Config, DataConfig, LossConfig, OptimizerConfig
+from stargan_tf.losses import objectives
+from stargan_tf.losses.objectives import GENERATOR_TERMS, Batch
 from stargan_tf.runs.state import create_state
-from stargan_tf.training import step as training_step
-from stargan_tf.training.step import Batch, diversity_weight, latent_codes
+from stargan_tf.training import updates
+from stargan_tf.training.iteration import latent_codes
+from stargan_tf.training.updates import diversity_weight
 
 LAMBDA_DS = tf.constant(1.0)
 
@@ -54,22 +57,35 @@ def values(state) -> dict[str, dict[str, np.ndarray]]:
     }
 
 
-def update_discriminator(state, weights, batch, lambda_ds):
-    fake = training_step.latent_guided_translation(state.networks, batch).image
-    return training_step.update_discriminator(state, weights, batch, lambda _: fake)
+def update_discriminator(state, config, batch, lambda_ds=LAMBDA_DS):
+    return updates.update_discriminator(
+        state, config, batch, lambda part: objectives.latent_guided_translation(state.networks, part)
+    )
 
 
-def update_latent_guided(state, weights, batch, lambda_ds):
-    """As the step does it, without D's updates in between."""
-    names = ["generator", "mapping_network", "style_encoder"]
-    variables = [variable for name in names for variable in getattr(state.networks, name).trainable_variables]
-    gradient, terms = training_step.gradients(lambda: latent_guided_loss(state.networks, weights, batch), variables)
-    return terms | training_step.apply_gradients(state, names, gradient)
+def update_latent_guided(state, config, batch, lambda_ds=LAMBDA_DS):
+    return update_generator(state, config, batch, latent_guided_loss, updates.G_F_E, lambda_ds)
+
+
+def update_reference_guided(state, config, batch, lambda_ds=LAMBDA_DS):
+    return update_generator(state, config, batch, objectives.reference_guided_loss, updates.G, lambda_ds)
+
+
+def update_generator(state, config, batch, loss, names, lambda_ds):
+    """As the step does it, without the other updates around it."""
+    gradient, terms = updates.gradients(
+        lambda part: loss(state.networks, config.losses, part, lambda_ds),
+        batch,
+        state.networks.variables_of(*names),
+        GENERATOR_TERMS,
+        config.training,
+    )
+    return terms | updates.apply_gradients(state, names, gradient)
 
 
 def latent_guided_loss(nets, weights, batch, lambda_ds=LAMBDA_DS):
-    translation = training_step.latent_guided_translation(nets, batch)
-    return training_step.latent_guided_loss(nets, weights, batch, translation, lambda_ds)
+    translation = objectives.latent_guided_translation(nets, batch)
+    return objectives.latent_guided_loss(nets, weights, batch, translation, lambda_ds)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +93,12 @@ def latent_guided_loss(nets, weights, batch, lambda_ds=LAMBDA_DS):
     [
         (update_discriminator, ["discriminator"]),
         (update_latent_guided, ["generator", "mapping_network", "style_encoder"]),
-        (training_step.update_generator_reference_guided, ["generator"]),
+        (update_reference_guided, ["generator"]),
     ],
 )
 def test_an_update_changes_its_networks_only(update, moved, state, config, batch):
     before = values(state)
-    metrics = update(state, config.losses, batch, LAMBDA_DS)
+    metrics = update(state, config, batch)
     after = values(state)
     for name in before:
         same = [path for path, value in before[name].items() if np.array_equal(value, after[name][path])]
@@ -103,7 +119,7 @@ def test_the_unused_weights_of_the_high_pass_generator_decay_too(config, batch):
     batch = replace(batch, source=images, reference=images, reference_2=images[::-1])
     unused = [block.conv1x1 for block in state.networks.generator.decoder if block.conv1x1 is not None]
     before = [layer.kernel.numpy() for layer in unused]
-    training_step.update_generator_reference_guided(state, config.losses, batch, LAMBDA_DS)
+    update_reference_guided(state, config, batch)
     assert len(unused) == 2
     for layer, kernel in zip(unused, before, strict=True):
         change = layer.kernel.numpy() - kernel
@@ -111,7 +127,7 @@ def test_the_unused_weights_of_the_high_pass_generator_decay_too(config, batch):
 
 
 def test_the_generators_objective_is_the_weighted_sum_of_its_terms(state, config, batch):
-    for loss in (latent_guided_loss, training_step.reference_guided_loss):
+    for loss in (latent_guided_loss, objectives.reference_guided_loss):
         total, terms = loss(state.networks, config.losses, batch, tf.constant(0.25))
         terms = {name: float(value) for name, value in terms.items()}
         expected = terms["adv"] + 2 * terms["sty"] - 0.25 * terms["ds"] + 3 * terms["cyc"]
@@ -139,8 +155,8 @@ def test_the_generators_terms_are_those_of_the_paper(state, config, batch):
 def test_the_discriminators_objective(state, config, batch):
     nets = state.networks
     style = nets.style_encoder(batch.reference, batch.target_domain)
-    fake = training_step.reference_guided_translation(nets, batch, nets.generator.encode(batch.source)).image
-    total, terms = training_step.discriminator_loss(nets, config.losses, batch, fake)
+    fake = objectives.reference_guided_translation(nets, batch).image
+    total, terms = objectives.discriminator_loss(nets, config.losses, batch, fake)
     assert float(total) == pytest.approx(float(terms["real"] + terms["fake"] + 0.5 * terms["reg"]), rel=1e-5)
     logits = nets.discriminator(batch.source, batch.source_domain)
     assert float(terms["real"]) == pytest.approx(np.mean(np.log1p(np.exp(-logits))), rel=1e-4)
@@ -151,16 +167,17 @@ def test_the_discriminators_objective(state, config, batch):
 
 def test_the_discriminator_sees_fakes_without_gradient(state, config, batch):
     nets = state.networks
-    variables = nets.generator.trainable_variables + nets.mapping_network.trainable_variables
 
-    def loss():
-        fake = training_step.latent_guided_translation(nets, batch).image
-        return training_step.discriminator_loss(nets, config.losses, batch, fake)
+    def largest(*names):
+        def loss(batch):
+            fake = objectives.latent_guided_translation(nets, batch).image
+            return objectives.discriminator_loss(nets, config.losses, batch, fake)
 
-    gradients, _ = training_step.gradients(loss, variables)
-    assert max(np.abs(gradient).max() for gradient in gradients) == 0
-    gradients, _ = training_step.gradients(loss, nets.discriminator.trainable_variables)
-    assert max(np.abs(gradient).max() for gradient in gradients) > 0
+        gradients, _ = updates.gradients(loss, batch, nets.variables_of(*names), (), config.training)
+        return max(np.abs(gradient).max() for gradient in gradients)
+
+    assert largest("generator", "mapping_network") == 0
+    assert largest("discriminator") > 0
 
 
 def test_masks_reach_the_generator(config, batch):
@@ -189,7 +206,7 @@ FIRST = tf.constant(0, tf.int64)
 
 
 def test_one_iteration_runs_the_four_updates(state, config, batch):
-    metrics = training_step.train_step(state, config, batch, FIRST)
+    metrics = updates.train_step(state, config, batch, FIRST)
     assert {name.split("/")[0] for name in metrics} == {"d_latent", "d_reference", "g_latent", "g_reference"}
     assert {name: int(optimizer.iterations) for name, optimizer in state.optimizers.items()} == {
         "generator": 2,
@@ -202,15 +219,15 @@ def test_one_iteration_runs_the_four_updates(state, config, batch):
 
 def test_sharing_translations_between_updates_changes_nothing(config, batch):
     shared, separate = create_state(config), create_state(config)
-    metrics = training_step.train_step(shared, config, batch, FIRST)
+    metrics = updates.train_step(shared, config, batch, FIRST)
 
-    nets, weights = separate.networks, config.losses
-    lambda_ds = diversity_weight(weights, FIRST)
-    terms = {"d_latent": update_discriminator(separate, weights, batch, lambda_ds)}
-    fake = nets.generator(batch.source, nets.style_encoder(batch.reference, batch.target_domain))
-    terms["d_reference"] = training_step.update_discriminator(separate, weights, batch, lambda _: fake)
-    terms["g_latent"] = update_latent_guided(separate, weights, batch, lambda_ds)
-    terms["g_reference"] = training_step.update_generator_reference_guided(separate, weights, batch, lambda_ds)
+    nets, lambda_ds = separate.networks, diversity_weight(config.losses, FIRST)
+    terms = {"d_latent": update_discriminator(separate, config, batch)}
+    terms["d_reference"] = updates.update_discriminator(
+        separate, config, batch, lambda part: objectives.reference_guided_translation(nets, part)
+    )
+    terms["g_latent"] = update_latent_guided(separate, config, batch, lambda_ds)
+    terms["g_reference"] = update_reference_guided(separate, config, batch, lambda_ds)
 
     for update, expected in terms.items():
         for name, value in expected.items():
@@ -225,11 +242,11 @@ def test_sharing_translations_between_updates_changes_nothing(config, batch):
 def test_the_discriminator_alone_sees_augmented_images(state, config, batch):
     nets, seeds = state.networks, [(0, number) for number in range(2)]
     augmented = replace(config.losses, differentiable_augmentation=("color", "translation", "cutout"))
-    fake = training_step.latent_guided_translation(nets, batch).image
+    fake = objectives.latent_guided_translation(nets, batch).image
 
     def terms(weights, seed):
         seeded = replace(batch, seed=seed)
-        _, of_d = training_step.discriminator_loss(nets, weights, seeded, fake)
+        _, of_d = objectives.discriminator_loss(nets, weights, seeded, fake)
         _, of_g = latent_guided_loss(nets, weights, seeded)
         return {name: float(value) for name, value in (of_d | of_g).items() if name != "total"}
 
@@ -244,12 +261,13 @@ def test_the_discriminator_alone_sees_augmented_images(state, config, batch):
 
 def test_lazy_regularization_has_the_same_gradient_in_the_mean(state, config, batch):
     nets = state.networks
-    fake = training_step.latent_guided_translation(nets, batch).image
+    fake = objectives.latent_guided_translation(nets, batch).image
     variables = nets.discriminator.trainable_variables
 
     def gradient(reg_weight):
-        loss = lambda: training_step.discriminator_loss(nets, config.losses, batch, fake, reg_weight)  # noqa: E731
-        return [np.asarray(part) for part in training_step.gradients(loss, variables)[0]]
+        loss = lambda part: objectives.discriminator_loss(nets, config.losses, part, fake, reg_weight)  # noqa: E731
+        gradients, _ = updates.gradients(loss, batch, variables, (), config.training)
+        return [np.asarray(part) for part in gradients]
 
     always, with_r1, without = gradient(1.0), gradient(4.0), gradient(0.0)
     assert max(np.abs(a - b).max() for a, b in zip(with_r1, without, strict=True)) > 1e-4
@@ -259,7 +277,7 @@ def test_lazy_regularization_has_the_same_gradient_in_the_mean(state, config, ba
 
 def test_lazy_regularization_is_computed_in_every_nth_step(state, config, batch):
     lazy = replace(config, losses=replace(config.losses, reg_every=3))
-    step = tf.function(lambda step: training_step.train_step(state, lazy, batch, step), autograph=False)
+    step = tf.function(lambda step: updates.train_step(state, lazy, batch, step), autograph=False)
     reg = [float(step(tf.constant(number, tf.int64))["d_latent/reg"]) for number in range(4)]
     assert [value > 0 for value in reg] == [True, False, False, True]
 

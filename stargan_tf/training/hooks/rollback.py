@@ -1,4 +1,4 @@
-"""What happens when a loss, gradient or weight is not finite."""
+"""Going back to the last checkpoint when a loss, gradient or weight is not finite."""
 
 import sys
 import time
@@ -8,24 +8,24 @@ from stargan_tf.config import Config
 from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoints import Checkpoints
 from stargan_tf.runs.state import TrainingState
-from stargan_tf.training.measurements import NonFiniteError
+from stargan_tf.training.hooks.measurements import NonFiniteError
 
 
 def roll_back(
-    error: NonFiniteError, state: TrainingState, checkpoints: Checkpoints, config: Config, run: Path, records: bool
+    error: NonFiniteError, state: TrainingState, checkpoints: Checkpoints, config: Config, run: Path, writes: bool
 ) -> int:
-    """Goes back to the last checkpoint with fresh noise, where the run may; every worker does it.
+    """Goes back to the last checkpoint, if the run may, to go on with other latent codes and images.
 
-    The count of rollbacks decides the noise and is part of the next checkpoint, so that a run that is killed and goes
-    on takes the same way again.
+    The number of roll-backs decides which, and is part of the next checkpoint, so that a run that is killed and resumed
+    draws the same. Every worker calls this.
 
     Args:
         error: what was found.
-        state: restored.
+        state: restored in place.
         checkpoints: of the run.
         config: resolved.
         run: the run directory.
-        records: whether this process writes.
+        writes: whether this process writes.
 
     Returns:
         The step that was restored.
@@ -33,24 +33,24 @@ def roll_back(
     Raises:
         NonFiniteError: the run is to stop, or has rolled back too often.
     """
-    settings, failed, noise = config.training, int(state.step.numpy()), int(state.noise.numpy()) + 1
+    settings, failed, number = config.training, int(state.step.numpy()), int(state.rollbacks.numpy()) + 1
     last = "none" if checkpoints.saved_step is None else f"that of step {checkpoints.saved_step}"
     if settings.on_nonfinite == "stop":
         raise NonFiniteError(
             f"{error}; nothing of these steps is saved (last checkpoint: {last}); lower --optimizers.learning_rate, or "
             "let --training.on_nonfinite rollback go on from the last checkpoint with other latent codes and images"
         ) from error
-    if noise > settings.max_rollbacks:
+    if number > settings.max_rollbacks:
         raise NonFiniteError(
-            f"{error}, after {noise - 1} rollback(s), of which --training.max_rollbacks allows no more; nothing of "
+            f"{error}, after {number - 1} rollback(s), of which --training.max_rollbacks allows no more; nothing of "
             f"these steps is saved (last checkpoint: {last})"
         ) from error
     restored = checkpoints.restore_latest()
-    state.noise.assign(noise)
-    if records:
+    state.rollbacks.assign(number)
+    if writes:
         run_directory.cut_metrics(run, restored)
-        entry = {"event": "rollback", "time": time.time(), "step": failed, "restored": restored, "number": noise}
+        entry = {"event": "rollback", "time": time.time(), "step": failed, "restored": restored, "number": number}
         run_directory.record_event(run, entry | {"reason": str(error)})
-        print(f"{error}; back to step {restored} with fresh noise, rollback {noise} of {settings.max_rollbacks}")
+        print(f"{error}; back to step {restored} with fresh noise, rollback {number} of {settings.max_rollbacks}")
         sys.stdout.flush()
     return restored

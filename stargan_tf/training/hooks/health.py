@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from stargan_tf.runs.adam import Adam
 from stargan_tf.runs.state import TrainingState
-from stargan_tf.training.measurements import NonFiniteError
+from stargan_tf.training.hooks.measurements import NonFiniteError
 
 
 def check_finite(state: TrainingState, step: int) -> None:
-    """Checks all weights and their averages; a loss shows only at the next step that one is not finite.
+    """Checks all weights and their averages, of which a loss only shows at the next step that one is not finite.
 
     Raises:
         NonFiniteError: one is not.
@@ -26,9 +26,9 @@ def check_finite(state: TrainingState, step: int) -> None:
 
 
 def update_ratios(state: TrainingState) -> dict[str, float]:
-    """Computes how far the last update moved each network: |update| / |weights|, about 1e-3 where training goes well.
+    """Computes how far the last update moved each network: |update| / |weights|, about 1e-3 in a healthy run.
 
-    The update is worked out from Adam's moments, so nothing needs to be kept from before it.
+    The update is derived from Adam's moments, so that nothing from before it needs to be kept.
 
     Args:
         state: after at least one step.

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from stargan_tf.data.records import fingerprint, open_data_directory
 from stargan_tf.inference.translator import Translator
 from stargan_tf.runs import best_checkpoint, run_directory
 from stargan_tf.runs.checkpoint_files import find_latest, path_of, saved_steps
-from stargan_tf.training import evaluation_schedule
-from stargan_tf.training.evaluation_schedule import EvaluationSchedule
+from stargan_tf.training.hooks import evaluation, schedule
+from stargan_tf.training.hooks.evaluation import Evaluation
+from stargan_tf.training.hooks.measurements import Measurements
+from stargan_tf.training.hooks.summaries import Summaries
 from stargan_tf.training.loop import train_and_evaluate
-from stargan_tf.training.summaries import Summaries
 from tests.evaluation.measures import write_onnx
 from tests.fixtures import TINY, with_training
 
@@ -63,7 +65,7 @@ def evaluated_run(config, data_path, directory):
 
 def test_when_it_is_due():
     def due(step, **settings):
-        return evaluation_schedule.is_due(RunConfig(steps=10, **settings), step)
+        return schedule.is_evaluated(RunConfig(steps=10, **settings), step)
 
     assert [step for step in range(11) if due(step, eval_every=4)] == [4, 8, 10]
     assert not any(due(step) for step in range(11))
@@ -116,6 +118,18 @@ def test_what_a_kill_cut_short_is_finished(evaluated_run, config, data_path, tmp
     assert find_latest(run) == path_of(run, 2)
 
 
+class StopsLater:
+    """A signal that is there when it is asked for the n-th time."""
+
+    def __init__(self, n: int):
+        self.asked, self.n = 0, n
+
+    @property
+    def received(self) -> signal.Signals | None:
+        self.asked += 1
+        return signal.SIGTERM if self.asked >= self.n else None
+
+
 def test_a_stop_cuts_an_evaluation_short_and_the_next_run_finishes_it(evaluated_run, data_path, tmp_path):
     run = shutil.copytree(evaluated_run, tmp_path / "run")
     shutil.rmtree(run / "evaluation")
@@ -123,11 +137,12 @@ def test_a_stop_cuts_an_evaluation_short_and_the_next_run_finishes_it(evaluated_
     config, data = run_directory.load_config(run), open_data_directory(data_path)
     translator = Translator.from_run(run, config.input.batch_size)
     summaries = Summaries(config, data, translator, run)
-    schedule = EvaluationSchedule(config, data, translator, summaries, run, fingerprint(data))
-    answers = iter([False, False, True])
-    schedule.run(2, lambda: next(answers))
-    assert evaluation_schedule.is_pending(config.training, run, 2)
+    stop = StopsLater(3)
+    hook = Evaluation(config, data, translator, summaries, Measurements(config), run, fingerprint(data), stop)
+    hook.after_call(schedule.due(config.training, 2))
+    assert evaluation.is_pending(config.training, run, 2)
     assert not (run / "evaluation" / "step_2").exists() and lines_of(run) == []
-    schedule.run(2)
-    assert not evaluation_schedule.is_pending(config.training, run, 2)
+    stop.asked = -100
+    hook.after_call(schedule.due(config.training, 2))
+    assert not evaluation.is_pending(config.training, run, 2)
     assert evaluations(run)[2] == evaluations(evaluated_run)[2]

@@ -1,4 +1,4 @@
-"""What is measured between two records of a run: means of the metrics, and where the time went."""
+"""What is measured between two records of a run: means of the metrics, and how the time was spent."""
 
 import contextlib
 import math
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
-from stargan_tf.training.iteration import DATA_WAIT, StepMetrics
+from stargan_tf.training.calls import DATA_WAIT
+from stargan_tf.training.iteration import StepMetrics
 
 
 class NonFiniteError(UserError):
@@ -28,7 +29,7 @@ class Measurements:
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Counts the time until it is left as spent on `step`, `summaries`, `checkpoint` or `evaluation`."""
+        """Counts the time inside as spent on `step`, `summaries`, `checkpoint` or `evaluation`."""
         start = time.perf_counter()
         try:
             yield
@@ -36,30 +37,22 @@ class Measurements:
             self._seconds[name] += time.perf_counter() - start
 
     def add(self, first_step: int, metrics: StepMetrics) -> None:
-        """Adds the steps from `first_step` on that one call has done."""
+        """Adds the metrics of the steps of one call, the first of which was `first_step`."""
         self._calls.append((first_step, metrics))
-
-    def forget(self) -> None:
-        """Drops the steps since the last record."""
-        self._calls = []
 
     def close(self) -> dict[str, float]:
         """Ends the steps since the last record.
 
         Returns:
-            The means of the metrics, the learning rates, the seconds a step of each phase since the last call, and the
-            speed of training without summaries and checkpoints.
+            Since the last call: the means of the metrics, the seconds per step in each phase, and the speed of training
+            without summaries and checkpoints; and the learning rates.
 
         Raises:
-            NonFiniteError: something is not finite, with the steps in question.
+            NonFiniteError: a metric is not finite; the message says which, at which step.
         """
-        with self.phase("step"):  # where the device still computes, this waits for it
-            values = [
-                (step, dict(zip(metrics.names, row.tolist(), strict=True)))
-                for first_step, metrics in self._calls
-                for step, row in enumerate(metrics.values.numpy(), first_step)
-            ]
-        self.forget()
+        with self.phase("step"):  # waits for the device if it still computes
+            values = [row for first_step, metrics in self._calls for row in enumerate(metrics.rows(), first_step)]
+        self._calls = []
         for step, metrics in values:
             bad = [name for name, value in metrics.items() if not math.isfinite(value)]
             if bad:

@@ -1,12 +1,11 @@
-"""Evaluation during training: when it is due, that it goes on after a kill, and which checkpoint is the best by it.
+"""Evaluation during training, which also selects the best checkpoint.
 
-It only looks: networks are read, and what is drawn is drawn from seeds of its own, so that a run trains the same with
-it and without. An evaluated step has been saved before, so a kill during its evaluation costs nothing: the run then
-begins with what is missing.
+It changes nothing: networks are only read, and random choices come from seeds of its own, so that a run trains the
+same with and without it. A step is saved before it is evaluated, so a kill during the evaluation costs nothing: the
+resumed run begins by finishing it.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from stargan_tf.base import cache_directory
@@ -19,21 +18,20 @@ from stargan_tf.metrics.loading import load_distance, load_extractor
 from stargan_tf.runs import best_checkpoint, run_directory
 from stargan_tf.runs.best_checkpoint import Best
 from stargan_tf.runs.run_directory import writing
-from stargan_tf.training.summaries import Summaries
-
-
-def is_due(settings: RunConfig, step: int) -> bool:
-    """Returns whether a step is to be evaluated."""
-    every = settings.eval_every
-    return every > 0 and step > 0 and (step % every == 0 or step == settings.steps)
+from stargan_tf.training.hooks import schedule
+from stargan_tf.training.hooks.hook import Hook
+from stargan_tf.training.hooks.measurements import Measurements
+from stargan_tf.training.hooks.schedule import Due
+from stargan_tf.training.hooks.stop_signals import StopSignals
+from stargan_tf.training.hooks.summaries import Summaries
 
 
 def is_pending(settings: RunConfig, run: Path, step: int) -> bool:
-    """Returns whether a step was to be evaluated and that was not finished."""
-    return is_due(settings, step) and not _is_recorded(run, step, settings.eval_metric)
+    """Returns whether a step was to be evaluated but its evaluation was not finished."""
+    return schedule.is_evaluated(settings, step) and not _is_recorded(run, step, settings.eval_metric)
 
 
-class EvaluationSchedule:
+class Evaluation(Hook):
     """Evaluates the averaged networks of a run while it trains; for the process that writes.
 
     Args:
@@ -41,8 +39,10 @@ class EvaluationSchedule:
         data: the data directory.
         translator: of the averaged networks.
         summaries: of the run.
+        measurements: of the run.
         run: the run directory.
         fingerprint: of the data.
+        stop: signals that ask to stop: an evaluation is then left for the resumed run to finish.
 
     Raises:
         UserError: extractor or distance cannot be had, or the data has too few images.
@@ -54,10 +54,13 @@ class EvaluationSchedule:
         data: DataDirectory,
         translator: Translator,
         summaries: Summaries,
+        measurements: Measurements,
         run: Path,
         fingerprint: str,
+        stop: StopSignals,
     ):
         self._settings, self._translator, self._summaries, self._run = config.training, translator, summaries, run
+        self._measurements, self._stop = measurements, stop
         cache = cache_directory.default()
         self._evaluator = Evaluator(
             data,
@@ -69,16 +72,17 @@ class EvaluationSchedule:
         )
         self._evaluator.prepare()
 
-    def run(self, step: int, stop: Callable[[], bool] = lambda: False) -> None:
-        """Evaluates a step that has been saved; writes the result, and keeps the checkpoint if it is the best.
+    def after_call(self, due: Due) -> None:
+        if due.evaluating:
+            with self._measurements.phase("evaluation"):
+                self.evaluate(due.step)
 
-        Args:
-            step: which.
-            stop: asked now and then; when it says so, the evaluation is left to be finished by the resumed run.
-        """
+    def evaluate(self, step: int) -> None:
+        """Evaluates a step that has been saved; writes the result, and keeps the checkpoint if it is the best."""
         self._translator.step = step
         try:
-            result = self._evaluator.evaluate(self._translator, results.work_directory(self._run), stop)
+            work, stop = results.work_directory(self._run), self._stop
+            result = self._evaluator.evaluate(self._translator, work, lambda: stop.received is not None)
         except Interrupted:
             return
         metric = self._settings.eval_metric
@@ -88,7 +92,7 @@ class EvaluationSchedule:
             with writing(self._run):
                 higher_is_better = results.MEASURES[metric][2]
                 best_checkpoint.keep(self._run, Best(step, metric, value, measured_with), higher_is_better)
-        # Last, since this says that the rest is done.
+        # Last, since this line says that the rest is done.
         self._summaries.write_metrics(step, results.scalars(result) | {_name(metric) + measured_with: value})
         results.remove_work(self._run, result)
 

@@ -1,0 +1,39 @@
+"""Metrics checked and written down."""
+
+from stargan_tf.runs.state import TrainingState
+from stargan_tf.training.hooks import health
+from stargan_tf.training.hooks.hook import Hook
+from stargan_tf.training.hooks.measurements import Measurements
+from stargan_tf.training.hooks.schedule import Due
+from stargan_tf.training.hooks.summaries import Summaries
+
+
+class Recording(Hook):
+    """Closes the measurements since the last record and writes them; on every worker, so that all of them go back.
+
+    What is not finite raises NonFiniteError here, before anything is written, saved or drawn.
+
+    Args:
+        state: of the run.
+        measurements: of the run.
+        summaries: where they are written, by the process that writes.
+    """
+
+    def __init__(self, state: TrainingState, measurements: Measurements, summaries: Summaries | None):
+        self._state, self._measurements, self._summaries = state, measurements, summaries
+        self.metrics: dict[str, float] = {}  # of the last record
+
+    def __exit__(self, kind, *exception) -> None:
+        if kind is None and self._summaries is not None:
+            self._summaries.flush()
+
+    def after_call(self, due: Due) -> None:
+        if not due.recording:
+            return
+        self.metrics = self._measurements.close()
+        if due.saving:
+            health.check_finite(self._state, due.step)
+        if self._summaries is not None:
+            with self._measurements.phase("summaries"):
+                more = health.update_ratios(self._state) | health.memory()
+                self._summaries.write_metrics(due.step, self.metrics | more)
