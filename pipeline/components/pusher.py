@@ -30,7 +30,7 @@ NOT_BLESSED_EXIT_CODE = 1
 
 @dataclass(frozen=True)
 class Settings:
-    """What stays of earlier versions.
+    """How many versions stay.
 
     Args:
         keep: number of newest versions that stay; versions that serving/models.config lists stay, too.
