@@ -60,7 +60,8 @@ class Measurement(EvaluationSettings):
     Args:
         extractor: network whose features FID, KID and the nearest-neighbour metrics compare: classifier (trained on the
             data, offline), inception (downloaded once), inception:WEIGHTS_FILE, or FILE.onnx.
-        distance: perceptual distance between outputs of one source: classifier, or FILE.onnx:LINEAR_WEIGHTS.npz (LPIPS).
+        distance: perceptual distance between outputs of one source: classifier, or FILE.onnx:LINEAR_WEIGHTS.npz for
+            LPIPS.
         styles: latent codes, and references, tried for each source and target where factors are known.
         batch_size: images translated at once.
         deterministic: whether operations give the same bits every time on GPUs as well; somewhat slower there.
