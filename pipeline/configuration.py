@@ -238,8 +238,7 @@ def check(settings: Settings) -> None:
     """
     check_places(settings)
     _check_examples(settings)
-    if mistake := settings.example_validator.mistake():
-        raise UserError(f"example_validator.{mistake}")
+    settings.example_validator.check("example_validator.")
     _check_trainer(settings)
     with _prefixed("evaluator.limits"):
         settings.evaluator.limits.check()
