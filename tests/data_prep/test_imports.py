@@ -9,6 +9,7 @@ import data_prep
 
 ALLOWED = {
     "stargan_tf.base.command_line",
+    "stargan_tf.base.ranges",
     "stargan_tf.config",  # which image sizes the networks take
     "stargan_tf.base.errors",
     "stargan_tf.data.colour_profiles",
