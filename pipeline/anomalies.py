@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from data_prep.statistics import EDGES
+from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import OneOrMore, PositiveInt, Share
 from stargan_tf.data.records import SUBSETS, split_name
 
 # A difference between distributions counts as drift if chance alone would cause it less often than this.
@@ -47,31 +49,28 @@ class Thresholds:
     """
 
     domains: list[str] | None = None
-    min_train_images: int = 2
-    min_val_images: int = 2
-    max_count_ratio: float = 2.0
-    max_small_sources: float = 0.5
-    max_brightness_drift: float = 0.2
-    max_size_drift: float = 0.2
-    max_near_duplicates: float = 0.2
-    max_rejected: float = 0.05
+    min_train_images: PositiveInt = 2
+    min_val_images: PositiveInt = 2
+    max_count_ratio: OneOrMore = 2.0
+    max_small_sources: Share = 0.5
+    max_brightness_drift: Share = 0.2
+    max_size_drift: Share = 0.2
+    max_near_duplicates: Share = 0.2
+    max_rejected: Share = 0.05
     tolerated: list[str] = field(default_factory=lambda: ["small_sources"])
 
-    def mistake(self) -> str | None:
-        """Returns a sentence about an invalid value; None if there is none."""
-        for name in self.__dataclass_fields__:
-            value = getattr(self, name)
-            if name.startswith("min_") and value < 1:
-                return f"{name} is {value}; it must be at least 1"
-            if name == "max_count_ratio":
-                if not value >= 1:
-                    return f"{name} is {value}; it must be at least 1"
-            elif name.startswith("max_") and not 0 <= value <= 1:
-                return f"{name} is {value}; it must be from 0 to 1"
+    def check(self, prefix: str) -> None:
+        """Checks that the tolerated kinds exist.
+
+        Args:
+            prefix: put before the name in the error, like `--thresholds.`.
+
+        Raises:
+            UserError: one does not.
+        """
         unknown = [kind for kind in self.tolerated if kind not in KINDS]
         if unknown:
-            return f"tolerated has {unknown[0]!r}; the kinds are {', '.join(KINDS)}"
-        return None
+            raise UserError(f"{prefix}tolerated has {unknown[0]!r}; the kinds are {', '.join(KINDS)}")
 
 
 @dataclass(frozen=True)

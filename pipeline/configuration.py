@@ -19,12 +19,14 @@ from data_prep import images_to_tfrecords
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from pipeline.anomalies import Thresholds
 from pipeline.components.evaluator import GridMeasurement
+from pipeline.components.infra_validator import Settings as InfraValidatorSettings
+from pipeline.components.pusher import Settings as KeptVersions
 from pipeline.components.trainer import Settings as TrainerSettings
 from pipeline.decision import Limits
 from stargan_tf import config, export
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.ranges import NonNegativeInt, Port, PositiveFloat, PositiveInt
+from stargan_tf.base.ranges import NonNegativeInt, Port, PositiveFloat
 from stargan_tf.base.writing import write_text
 from stargan_tf.config import flatten, preset
 from stargan_tf.serving import deployment
@@ -78,28 +80,15 @@ class EvaluatorSettings:
 
 
 @dataclass(frozen=True)
-class InfraValidatorSettings:
-    """What a model must be able to do to be served.
-
-    Args:
-        time_limit: seconds in which it must be loaded and have answered its warm-up requests.
-    """
-
-    time_limit: PositiveFloat = 600.0
-
-
-@dataclass(frozen=True)
-class PusherSettings:
+class PusherSettings(KeptVersions):
     """Where models go.
 
     Args:
         directory: what TF Serving watches: the directory of the model, in which versions are directories; its last part
             is the name of the model.
-        keep: how many of the newest versions stay there.
     """
 
     directory: str | None = None
-    keep: PositiveInt = 3
 
 
 @dataclass(frozen=True)
@@ -250,8 +239,7 @@ def check(settings: Settings) -> None:
     """
     check_places(settings)
     _check_examples(settings)
-    if mistake := settings.example_validator.mistake():
-        raise UserError(f"example_validator.{mistake}")
+    settings.example_validator.check("example_validator.")
     _check_trainer(settings)
     with _prefixed("evaluator.limits"):
         settings.evaluator.limits.check()

@@ -13,9 +13,10 @@ from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m stargan_tf.evaluate"
 DESCRIPTION = (
-    "Translates validation images into every other domain. By the published protocol (latent, reference) the outputs "
-    "are compared with each other and with training images: LPIPS, FID and its kind; tables, JSON, TensorBoard. On the "
-    "generated data set (known_factors), shape, place, size and hue are read off the pictures."
+    "Translates validation images into every other domain. By the published protocol (latent, reference), the outputs "
+    "are compared with each other (LPIPS) and with training images (FID, KID, precision, recall, density, coverage); "
+    "results go to tables, JSON and TensorBoard. On the generated data set (known_factors), shape, place, size and hue "
+    "are measured in the pictures."
 )
 
 MODES = ("latent", "reference", "known_factors")

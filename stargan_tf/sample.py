@@ -1,4 +1,4 @@
-"""Looks at what a run has learnt: `python -m stargan_tf.sample [translate | cycle | interpolate] --run DIR ...`."""
+"""Translates images with a run: `python -m stargan_tf.sample [translate | cycle | interpolate] --run DIR ...`."""
 
 import sys
 from collections.abc import Sequence

@@ -50,8 +50,7 @@ def run(arguments: Arguments) -> None:
         BlockingAnomalies: something is wrong that blocks; the output is written all the same.
         UserError: a threshold out of range, missing statistics or schema, or an output that is not empty.
     """
-    if mistake := arguments.thresholds.mistake():
-        raise UserError(f"--thresholds.{mistake}")
+    arguments.thresholds.check("--thresholds.")
     statistics = artifacts.read_json(arguments.statistics, artifacts.STATISTICS_FILE, "statistics")
     schema = None
     if arguments.schema is not None:

@@ -40,18 +40,27 @@ _LONGEST = 300  # characters of an error of TensorFlow
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Settings:
+    """What a model must be able to do to be served.
+
+    Args:
+        time_limit: seconds in which the model must be loaded and have answered all its warm-up requests.
+    """
+
+    time_limit: PositiveFloat = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(Settings):
     """The command line.
 
     Args:
         model: Model artifact, whose Format-Serving/ is examined.
         output: directory to write, new or empty: BLESSED or NOT_BLESSED, and reasons.json.
-        time_limit: seconds in which the model must be loaded and have answered all its warm-up requests.
     """
 
     model: str
     output: str
-    time_limit: PositiveFloat = 600.0
 
 
 def run(arguments: Arguments) -> int:

@@ -30,7 +30,18 @@ NOT_BLESSED_EXIT_CODE = 1
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Settings:
+    """How many versions stay.
+
+    Args:
+        keep: number of newest versions that stay; versions that serving/models.config lists stay, too.
+    """
+
+    keep: PositiveInt = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(Settings):
     """The command line.
 
     Args:
@@ -40,7 +51,6 @@ class Arguments:
         model_blessing: ModelBlessing of the Evaluator.
         infra_blessing: InfraBlessing of the InfraValidator.
         output: directory to write, new or empty: pushed.json; by default nothing is written.
-        keep: number of newest versions that stay; versions that serving/models.config lists stay, too.
         rollback: number of an earlier version to publish once more, in place of a model.
     """
 
@@ -49,7 +59,6 @@ class Arguments:
     model_blessing: str | None = None
     infra_blessing: str | None = None
     output: str | None = None
-    keep: PositiveInt = 3
     rollback: int | None = None
 
 

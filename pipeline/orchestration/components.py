@@ -179,7 +179,7 @@ def InfraValidator(
 ) -> None:
     """Finds out whether a model can be served."""
     with fetched(model.uri) as source, delivered(blessing.uri) as output:
-        code = infra_validator.run(infra_validator.Arguments(source, output, **json.loads(settings)))
+        code = infra_validator.run(infra_validator.Arguments(model=source, output=output, **json.loads(settings)))
     blessing.set_int_custom_property(BLESSED, int(code == 0))
 
 
@@ -200,7 +200,16 @@ def Pusher(
         fetched(infra_blessing.uri) as by_infra_validator,
         delivered(pushed_model.uri) as output,
     ):
-        pusher.run(pusher.Arguments(serving, source, by_evaluator, by_infra_validator, output, keep))
+        pusher.run(
+            pusher.Arguments(
+                serving=serving,
+                model=source,
+                model_blessing=by_evaluator,
+                infra_blessing=by_infra_validator,
+                output=output,
+                keep=keep,
+            )
+        )
         pushed = artifacts.read_json(output, artifacts.PUSHED_FILE, "output")
     # Properties with the names that TFX's Pusher uses.
     pushed_model.set_int_custom_property("pushed", int(pushed["pushed"]))

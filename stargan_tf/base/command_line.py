@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import itertools
 import json
 import os
 import re
@@ -11,30 +10,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args
 
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
-from stargan_tf.base import ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.flags import completed, config_files, dotted_fields
+from stargan_tf.base.parser_errors import one_sentence
 
 Arguments = TypeVar("Arguments")
 
 USER_ERROR_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130  # what shells report for SIGINT
-
-# How the types of fields are called in errors.
-_TYPES = {
-    r", tuple\[int, int\]": " or [height, width]",
-    r"^tuple\[int, int\]": "two whole numbers in brackets, like [1, 2]",
-    r"\btuple with 2 elements\b": "two values in brackets, like [1, 2]",
-    r"\blist\[int\]": "whole numbers, like 1 2 3",
-    r"\blist\[float\]": "numbers, like 0.5 1",
-    r"\bint\b": "a whole number",
-    r"\bfloat\b": "a number",
-    r"\bbool\b": "true or false",
-    r", NoneType\b": " or null",
-}
 
 
 @dataclass(frozen=True)
@@ -123,11 +110,11 @@ def main_of_modes(
             parsers[name].prog = programs[name]  # jsonargparse would put "[options]" before the name
         with _one_sentence_errors(argv, programs.get(argv[0], program) if argv else program):
             known = modes.get(argv[0]) if argv else None
-            words = argv if known is None else [argv[0], *_completed(argv[1:], known.arguments_type)]
+            words = argv if known is None else [argv[0], *completed(argv[1:], known.arguments_type)]
             values = parser.parse_args(words)
         mode = modes[values.mode]
         return mode.run(
-            _instance(mode.arguments_type, parsers[values.mode], values[values.mode], ", ".join(_config_files(argv)))
+            _instance(mode.arguments_type, parsers[values.mode], values[values.mode], ", ".join(config_files(argv)))
         )
 
     return _exit_code(run, programs.get(argv[0], program) if argv else program)
@@ -176,8 +163,8 @@ def parse(
     with _one_sentence_errors(argv, program):
         if defaults:
             parser.set_defaults(dict(defaults))
-        values = parser.parse_args(_completed(argv, arguments_type))
-    return _instance(arguments_type, parser, values, ", ".join(_config_files(argv)))
+        values = parser.parse_args(completed(argv, arguments_type))
+    return _instance(arguments_type, parser, values, ", ".join(config_files(argv)))
 
 
 def from_values(arguments_type: type[Arguments], values: Any, source: str) -> Arguments:
@@ -200,7 +187,7 @@ def from_values(arguments_type: type[Arguments], values: Any, source: str) -> Ar
     try:
         parsed = parser.parse_object(values)
     except ArgumentError as error:
-        raise UserError(f"{_one_sentence(str(error))} (in {source})") from error
+        raise UserError(f"{one_sentence(str(error))} (in {source})") from error
     return _instance(arguments_type, parser, parsed, source)
 
 
@@ -217,7 +204,7 @@ def check_ranges(arguments: Any, prefix: str = "") -> None:
     try:
         parsed = _parser_for_checks(cast(Hashable, type(arguments))).parse_object(dataclasses.asdict(arguments))
     except ArgumentError as error:
-        message = _one_sentence(str(error))
+        message = one_sentence(str(error))
         if found := re.match(r"--([\w.]+) is .*?; it must be (.*)", message):
             # With the whole value, where jsonargparse names an item of a list.
             value = functools.reduce(getattr, found[1].split("."), arguments)
@@ -246,11 +233,11 @@ def _one_sentence_errors(argv: Sequence[str], program: str) -> Iterator[None]:
     try:
         yield
     except ArgumentError as error:
-        message = _one_sentence(str(error))
+        message = one_sentence(str(error))
         if argv and message.startswith("missing: "):
             message = message.replace(f"--{argv[0]}.", "--")  # jsonargparse names the mode here, and only here
         if message.startswith(("Problems parsing config", "Unexpected config")):  # jsonargparse leaves out which
-            message += f" ({', '.join(_config_files(argv))})"
+            message += f" ({', '.join(config_files(argv))})"
         raise UserError(f"{message}; `{program} --help` lists the flags") from error
 
 
@@ -275,7 +262,7 @@ def _instance(arguments_type: Any, parser: ArgumentParser, values: Namespace, so
 
 def _refuse_nulls(arguments_type: type, values: Namespace, prefix: str = "") -> None:
     """Raises UserError where a value is missing that must not be, which jsonargparse lets pass."""
-    for name, kind in _fields(arguments_type):
+    for name, kind in dotted_fields(arguments_type):
         if values[name] is None and kind is not Any and type(None) not in get_args(kind):
             raise UserError(f"--{prefix}{name} is null; it must have a value")
 
@@ -300,105 +287,3 @@ def quiet_start() -> Iterator[None]:
             raise
         finally:
             os.dup2(stderr, 2)
-
-
-# jsonargparse knows no dashes in flags, no switches without a value, and no lists without brackets.
-def _completed(argv: Sequence[str], arguments_type: type) -> list[str]:
-    """Returns a command line as jsonargparse takes it."""
-    return _bracketed_lists(_complete_switches(_underscored(argv), arguments_type), arguments_type)
-
-
-def _underscored(argv: Sequence[str]) -> list[str]:
-    """Lets `--mean-landmarks` stand for `--mean_landmarks`."""
-    flags = [argument.partition("=") for argument in argv]
-    return [
-        "--" + name[2:].replace("-", "_") + equals + value if name.startswith("--") else argument
-        for argument, (name, equals, value) in zip(argv, flags, strict=True)
-    ]
-
-
-def _complete_switches(argv: Sequence[str], arguments_type: type) -> list[str]:
-    """Lets `--overwrite` stand for `--overwrite true`."""
-    switches = {f"--{name}" for name, kind in _fields(arguments_type) if kind is bool}
-    return [
-        f"{argument}=true" if argument in switches and (not rest or rest[0].startswith("-")) else argument
-        for argument, rest in ((argument, argv[index + 1 :]) for index, argument in enumerate(argv))
-    ]
-
-
-def _bracketed_lists(argv: Sequence[str], arguments_type: type) -> list[str]:
-    """Lets `--psi 0.5 0.7` stand for `--psi [0.5, 0.7]`, and for lists of text `--style a.json` for `["a.json"]`."""
-    items = {f"--{name}": item for name, item in _list_fields(arguments_type)}
-    apart = []
-    for argument in argv:
-        name, equals, value = argument.partition("=")
-        apart += [name, value] if name in items and equals else [argument]
-    complete: list[str] = []
-    flag = ""
-    for is_flag, group in itertools.groupby(apart, key=lambda argument: argument.startswith("--")):
-        words = list(group)
-        if is_flag or flag not in items or words[0].startswith("[") or words == ["null"]:
-            complete += words
-        else:
-            numbers = issubclass(items[flag], int | float)
-            complete.append(f"[{', '.join(words if numbers else map(json.dumps, words))}]")
-        flag = words[-1]
-    return complete
-
-
-def _list_fields(arguments_type: type) -> Iterator[tuple[str, Any]]:
-    """Yields the names of fields that are lists, or tuples of any length, with the type of their items."""
-    for name, kind in _fields(arguments_type):
-        for option in (kind, *get_args(kind)):
-            if get_origin(option) is list or (get_origin(option) is tuple and get_args(option)[1:] == (...,)):
-                yield name, get_args(option)[0]
-
-
-def _fields(arguments_type: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the dotted names of all fields, those of sections included, with their types."""
-    for field in dataclasses.fields(arguments_type):
-        if dataclasses.is_dataclass(field.type):
-            yield from _fields(field.type, f"{prefix}{field.name}.")
-        else:
-            yield prefix + field.name, field.type
-
-
-def _config_files(argv: Sequence[str]) -> list[str]:
-    """Returns the files that `--config` names."""
-    apart = [value for flag, value in itertools.pairwise(argv) if flag == "--config"]
-    return apart + [flag.removeprefix("--config=") for flag in argv if flag.startswith("--config=")]
-
-
-def _one_sentence(message: str) -> str:
-    """Says in a user's words, on one line, what jsonargparse says in a list for programmers."""
-    message = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", " ".join(message.split()).rstrip("."))
-    if mode := re.match(r"argument mode: invalid choice: (.*) \(choose from (.*)\)", message):
-        return f"there is no mode {mode[1]}; choose " + mode[2].replace("'", "")
-    if missing := re.match(r"the following arguments are required: (.*)", message):
-        return "missing: " + ", ".join(f"--{name}" for name in missing[1].split(", "))
-    key = re.match(r'Parser key "([\w.]+)": (.*)', message)
-    if key is None:
-        return message
-    name, problem = key.groups()
-    mistake = _mistake(problem)
-    return f"--{name}: {problem}" if mistake is None else "--{} is {}; it must be {}".format(name, *mistake)
-
-
-def _mistake(problem: str) -> tuple[str, str] | None:
-    """Returns the value that jsonargparse complains of, as it is shown to a user, and what would be right."""
-    if union := re.search(r"Subtypes: \[(.*?)\] Errors: .* Given value: (.*)", problem):
-        expected, value = union[1], union[2]
-    elif single := re.match(r"(?:Expected an?|Not of type) (.*?)[.:] Got value: (.*)", problem):
-        expected, value = single[1], single[2]
-        if literal := re.fullmatch(r"typing\.Literal\[(.*)\]", expected):
-            expected = "one of " + literal[1].replace("'", "")
-    elif section := re.match(r"Unable to load config [\"'](.*?)[\"'](?: - |$)", problem):
-        expected, value = "a section, or a file with one", section[1]
-    else:
-        return None
-    # Numbers that are out of range need no quotation marks.
-    in_words = ranges.in_words(expected, value)
-    shown = value if in_words != expected and re.fullmatch(r"-?[\d.e+-]+|-?inf|nan", value) else repr(value)
-    for type_name, meaning in _TYPES.items():
-        in_words = re.sub(type_name, meaning, in_words)
-    return shown, in_words

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     Seed: TypeAlias = int
     Port: TypeAlias = int
     JpegQuality: TypeAlias = int
+    OneOrMore: TypeAlias = float
     PositiveFloat: TypeAlias = float
     NonNegativeFloat: TypeAlias = float
     Share: TypeAlias = float
@@ -72,6 +73,7 @@ else:
     Seed = _number("Seed", int, "at least 0 and below 2^31", (">=", 0), ("<", 2**31))
     Port = _number("Port", int, "from 0 to 65535", (">=", 0), ("<=", 65535))
     JpegQuality = _number("JpegQuality", int, "from 1 to 95", (">=", 1), ("<=", 95))
+    OneOrMore = _number("OneOrMore", float, "at least 1", (">=", 1))
     PositiveFloat = _number("PositiveFloat", float, "above 0", (">", 0))
     NonNegativeFloat = _number("NonNegativeFloat", float, "at least 0", (">=", 0))
     # jsonargparse has this one by another name.

@@ -42,8 +42,8 @@ class RunConfig:
         profile_steps: first and last step to trace for TensorBoard's profiler; by default none.
         eval_every: steps between evaluations by the published protocol, the last step included; 0 for none.
         eval_sources: validation images of each domain that are translated in an evaluation.
-        eval_extractor: features for FID and its kind, as --extractor of `stargan_tf.evaluate`.
-        eval_distance: distance between translations of one source, as --distance of `stargan_tf.evaluate`.
+        eval_extractor: network whose features are compared, as --extractor of `stargan_tf.evaluate`.
+        eval_distance: perceptual distance between translations of one source, as --distance of `stargan_tf.evaluate`.
         eval_metric: metric that selects the best checkpoint, its mean over tasks, latent- and reference-guided: fid and
             kid are better if low, the others if high.
         keep_best: whether the best checkpoint is kept beside the newest ones.

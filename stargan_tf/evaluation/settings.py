@@ -8,20 +8,21 @@ from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share, TenOrMore
 
 MODES = ("latent", "reference")
 
-# The fewest images that nearest neighbours can be found among; `neighbours` below is at least the second.
+# The fewest images among which nearest neighbours can be found; the second is also the least of `neighbours`.
 FEWEST_REAL, FEWEST_GENERATED = 6, 10
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What is drawn in an evaluation.
+    """The samples of an evaluation.
 
     Args:
         outputs: styles that each source is translated in by the published protocol.
         sources: validation images taken of each domain, evenly spread; by default all, and 50 where factors are known.
         psi: truncation of styles from latent codes; the published numbers have none, which is 1.
-        seed: another seed takes other latent codes and references.
-        neighbours: images of a task, real and generated, whose features are kept for KID and nearest neighbours.
+        seed: of latent codes and of the choice of references.
+        neighbours: images of a task, real and generated, whose features are kept for KID and the nearest-neighbour
+            metrics; of more, so many are drawn.
     """
 
     outputs: TwoOrMore = 10
@@ -57,9 +58,10 @@ class Measurement(EvaluationSettings):
     """How a model is measured, in full.
 
     Args:
-        extractor: gives the features of FID and its kind: classifier (trained on the data, offline), inception
-            (downloaded once), inception:WEIGHTS_FILE, or FILE.onnx.
-        distance: between outputs of one source, LPIPS or like it: classifier, or FILE.onnx:LINEAR_WEIGHTS.npz.
+        extractor: network whose features FID, KID and the nearest-neighbour metrics compare: classifier (trained on the
+            data, offline), inception (downloaded once), inception:WEIGHTS_FILE, or FILE.onnx.
+        distance: perceptual distance between outputs of one source: classifier, or FILE.onnx:LINEAR_WEIGHTS.npz for
+            LPIPS.
         styles: latent codes, and references, tried for each source and target where factors are known.
         batch_size: images translated at once.
         deterministic: whether operations give the same bits every time on GPUs as well; somewhat slower there.

@@ -42,6 +42,7 @@ class Arguments:
         inner: more.
         row_height: of each row.
         shares: some numbers.
+        kinds: some words.
     """
 
     path: str
@@ -53,6 +54,7 @@ class Arguments:
     inner: Inner = field(default_factory=Inner)
     row_height: int = 1
     shares: list[float] = field(default_factory=list)
+    kinds: tuple[Literal["red", "blue"], ...] = ()
 
 
 def parse(*argv, **options):
@@ -118,6 +120,7 @@ def test_switches(argv, overwrite, deep):
         (["--shares=[0.5,1]"], Arguments("x", shares=[0.5, 1.0])),
         (["--names", "it's: a cat", "12", "b,c"], Arguments("x", names=("it's: a cat", "12", "b,c"))),
         (["--names", "null"], Arguments("x")),
+        (["--kinds", "red", "blue"], Arguments("x", kinds=("red", "blue"))),
     ],
 )
 def test_lists_may_be_written_as_words(argv, expected):

@@ -37,7 +37,7 @@ def test_a_blocking_anomaly_fails_the_stage_after_it_is_written(statistics_path,
 @pytest.mark.parametrize(
     ("flag", "sentence"),
     [
-        ("--thresholds.max_rejected=1.5", "--thresholds.max_rejected is 1.5; it must be from 0 to 1"),
+        ("--thresholds.max_rejected=1.5", "--thresholds.max_rejected is 1.5; it must be between 0 and 1"),
         ("--thresholds.max_count_ratio=0.5", "--thresholds.max_count_ratio is 0.5; it must be at least 1"),
         ("--thresholds.min_val_images=0", "--thresholds.min_val_images is 0; it must be at least 1"),
         ('--thresholds.tolerated=["drift"]', "--thresholds.tolerated has 'drift'; the kinds are missing_domain"),

@@ -191,7 +191,7 @@ def test_two_do_not_publish_at_once(models, serving):
     from pipeline.serving_directory import ServingDirectory
 
     with ServingDirectory(serving).locked(), pytest.raises(UserError, match="another process is publishing"):
-        pusher.run(pusher.Arguments(str(serving), rollback=1))
+        pusher.run(pusher.Arguments(serving=str(serving), rollback=1))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""Says in a user's words what jsonargparse says for programmers."""
+
+import re
+
+from stargan_tf.base import ranges
+
+# How the types of fields are called in errors.
+_TYPES = {
+    r", tuple\[int, int\]": " or [height, width]",
+    r"^tuple\[int, int\]": "two whole numbers in brackets, like [1, 2]",
+    r"\btuple with 2 elements\b": "two values in brackets, like [1, 2]",
+    r"\blist\[int\]": "whole numbers, like 1 2 3",
+    r"\blist\[float\]": "numbers, like 0.5 1",
+    r"\bint\b": "a whole number",
+    r"\bfloat\b": "a number",
+    r"\bbool\b": "true or false",
+    r", NoneType\b": " or null",
+}
+
+
+def one_sentence(message: str) -> str:
+    """Returns an error of jsonargparse as one sentence on one line: flag, value, and what would be right."""
+    message = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", " ".join(message.split()).rstrip("."))
+    if mode := re.match(r"argument mode: invalid choice: (.*) \(choose from (.*)\)", message):
+        return f"there is no mode {mode[1]}; choose " + mode[2].replace("'", "")
+    if missing := re.match(r"the following arguments are required: (.*)", message):
+        return "missing: " + ", ".join(f"--{name}" for name in missing[1].split(", "))
+    key = re.match(r'Parser key "([\w.]+)": (.*)', message)
+    if key is None:
+        return message
+    name, problem = key.groups()
+    mistake = _mistake(problem)
+    return f"--{name}: {problem}" if mistake is None else "--{} is {}; it must be {}".format(name, *mistake)
+
+
+def _mistake(problem: str) -> tuple[str, str] | None:
+    """Returns the value that jsonargparse complains of, as it is shown to a user, and what would be right."""
+    if union := re.search(r"Subtypes: \[(.*?)\] Errors: .* Given value: (.*)", problem):
+        expected, value = union[1], union[2]
+    elif single := re.match(r"(?:Expected an?|Not of type) (.*?)[.:] Got value: (.*)", problem):
+        expected, value = single[1], single[2]
+        if literal := re.fullmatch(r"typing\.Literal\[(.*)\]", expected):
+            expected = "one of " + literal[1].replace("'", "")
+    elif section := re.match(r"Unable to load config [\"'](.*?)[\"'](?: - |$)", problem):
+        expected, value = "a section, or a file with one", section[1]
+    else:
+        return None
+    # Numbers that are out of range need no quotation marks.
+    in_words = ranges.in_words(expected, value)
+    shown = value if in_words != expected and re.fullmatch(r"-?[\d.e+-]+|-?inf|nan", value) else repr(value)
+    for type_name, meaning in _TYPES.items():
+        in_words = re.sub(type_name, meaning, in_words)
+    return shown, in_words
