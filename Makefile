@@ -3,8 +3,8 @@
 #   make quickstart   generated images -> Beam job -> training -> grids and a table of what was learnt
 #   make check        lint, types and the quick tests, in under 90 seconds
 #   make test         lint and all tests of what is installed; a test whose part is missing says so and is skipped
-#   make test-all     installs PyTorch and TFX too, and tests the built package; the page's tests need Chromium:
-#                     apt-get install chromium chromium-driver
+#   make test-all     installs PyTorch and TFX too, and tests the built package
+#   make browser      installs Chromium, which the tests of the page need
 #   make pipeline     the quickstart's images through the pipeline, to a served version and a report
 #   make docs         the documentation as a site: build/site/index.html
 #   make serve-check  MODEL=DIR: an exported model behind the real TF Serving, which needs Docker
@@ -20,7 +20,7 @@ EXTRAS := serving onnx metrics litert demo video s3 dev docs
 # compile TensorFlow and Beam for itself, which takes several times as long as the import.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help quickstart pipeline check test test-all parts beyond docs serve-check lint lock clean
+.PHONY: help quickstart pipeline check test test-all parts beyond browser docs serve-check lint lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -85,6 +85,10 @@ test: lint
 test-all: parts test beyond
 
 parts: $(VENV)/pytorch $(VENV)/tfx
+
+browser:
+	command -v chromium > /dev/null && command -v chromedriver > /dev/null || { apt-get update --quiet --quiet \
+	    && apt-get install --yes --quiet --quiet --no-install-recommends chromium chromium-driver; }
 
 # What `make test-all` has beyond `make test`.
 beyond: $(VENV)/installed
