@@ -12,6 +12,8 @@ from PIL import Image
 from data_prep import steps
 from tests.data_prep.jobs import noise, read_examples, read_lines, run
 
+pytestmark = pytest.mark.slow
+
 
 def make_input(root):
     """Eleven good images of odd sizes in two domains; one that is cut off, and a text."""

@@ -4,6 +4,8 @@ from data_prep.images_to_tfrecords import main
 from tests.data_prep import object_store
 from tests.data_prep.jobs import noise, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(tmp_path):

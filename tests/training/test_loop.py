@@ -16,6 +16,8 @@ from stargan_tf.training.loop import train_and_evaluate
 from stargan_tf.training.measurements import NonFiniteError
 from tests.fixtures import TINY, with_training
 
+pytestmark = pytest.mark.slow
+
 
 def steps_written(run) -> list[int]:
     return [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
