@@ -1,7 +1,10 @@
 # The two commands that the README opens with. Each sets up what it needs: only Python 3.11 to 3.13 and make are assumed.
 #
 #   make quickstart   generated images -> Beam job -> training -> grids and a table of what was learnt
-#   make test         the whole test suite; it drives a page in Chromium: apt-get install chromium chromium-driver
+#   make check        lint, types and the quick tests, in under 90 seconds
+#   make test         lint and all tests of what is installed; a test whose part is missing says so and is skipped
+#   make test-all     installs PyTorch and TFX too, and tests the built package
+#   make browser      installs Chromium, which the tests of the page need
 #   make pipeline     the quickstart's images through the pipeline, to a served version and a report
 #   make docs         the documentation as a site: build/site/index.html
 #   make serve-check  MODEL=DIR: an exported model behind the real TF Serving, which needs Docker
@@ -17,7 +20,7 @@ EXTRAS := serving onnx metrics litert demo video s3 dev docs
 # compile TensorFlow and Beam for itself, which takes several times as long as the import.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help quickstart pipeline test docs serve-check lint lock clean
+.PHONY: help quickstart pipeline check test test-all parts beyond browser docs serve-check lint lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -69,8 +72,27 @@ pipeline: $(VENV)/tfx
 	$(RUN) -m pipeline.run --config pipeline/quickstart.yaml
 
 # Two processes: most of the time goes into tracing graphs, which takes one core. Files in the order of tests/conftest.py.
-test: $(VENV)/installed $(VENV)/pytorch $(VENV)/tfx lint
-	$(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# The tests of these folders need neither PyTorch, TFX, Java nor a browser; `slow` are those that take seconds.
+QUICK := $(addprefix tests/,base config data data_prep evaluation faces inference losses metrics networks runs training)
+
+check: lint
+	$(PYTEST) -m 'not slow and not beyond' $(QUICK)
+
+test: lint
+	$(PYTEST) -m 'not beyond'
+
+test-all: parts test beyond
+
+parts: $(VENV)/pytorch $(VENV)/tfx
+
+browser:
+	command -v chromium > /dev/null && command -v chromedriver > /dev/null || { apt-get update --quiet --quiet \
+	    && apt-get install --yes --quiet --quiet --no-install-recommends chromium chromium-driver; }
+
+# What `make test-all` has beyond `make test`.
+beyond: $(VENV)/installed
+	$(PYTEST) -m beyond
 
 # The variable silences an announcement of the theme's authors, which is no warning about these pages.
 docs: $(VENV)/installed

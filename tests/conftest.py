@@ -33,10 +33,18 @@ def tiny_model() -> ModelConfig:
 
 
 # Files that take minutes; begun last, they would leave the other process idle.
-_LONGEST_FIRST = ("test_parity.py", "test_run.py", "test_distribution.py", "test_fuzz.py", "test_train.py")
+_LONGEST_FIRST = (
+    "test_parity.py",
+    "test_conversion.py",
+    "test_run.py",
+    "test_networks.py",
+    "test_distribution.py",
+    "test_fuzz.py",
+    "test_train.py",
+)
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Puts the longest files first."""
+    """Puts the longest files first; pytest-randomly has shuffled the others, and the tests within each, before."""
     ranks = {name: rank for rank, name in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))

@@ -179,17 +179,18 @@ class Reference:
         return batch
 
 
-def check_file(path: Path, float32: bool = False, fused: bool | None = None) -> Iterator[Row]:
+def check_file(path: Path, float32: bool = False, fused: bool | None = None, training: bool = True) -> Iterator[Row]:
     """Yields a row for every quantity in a reference file.
 
     Args:
         path: the file.
         float32: show all rows in float32, instead of in float64 and then outputs and losses in float32.
         fused: as in `Reference`.
+        training: whether the rows of training iterations are among them, which take most of the time.
     """
     floatx = keras.config.floatx()
     try:
-        yield from check_reference(Reference(path, "float32" if float32 else "float64", fused))
+        yield from check_reference(Reference(path, "float32" if float32 else "float64", fused), training=training)
         if not float32:
             for row in check_reference(Reference(path, "float32", fused), only_values=True):
                 yield replace(row, name=f"float32/{row.name}")
@@ -197,12 +198,12 @@ def check_file(path: Path, float32: bool = False, fused: bool | None = None) -> 
         keras.config.set_floatx(floatx)
 
 
-def check_reference(reference: Reference, only_values: bool = False) -> Iterator[Row]:
+def check_reference(reference: Reference, only_values: bool = False, training: bool = True) -> Iterator[Row]:
     """Yields the rows of a file in one precision; with `only_values` those of outputs and losses before training."""
     if "r1" in reference.meta:
         yield from check_r1(reference, only_values)
     if "losses" in reference.meta:
-        yield from check_networks(reference, only_values)
+        yield from check_networks(reference, only_values, training and not only_values)
     if "heatmap" in reference.arrays:
         yield from check_face_network(reference)
     if "centers" in reference.arrays:
@@ -240,17 +241,23 @@ def check_r1(reference: Reference, only_values: bool) -> Iterator[Row]:
     yield from gradient_rows("r1", ours, expected)
 
 
-def check_networks(reference: Reference, only_values: bool) -> Iterator[Row]:
+def check_networks(reference: Reference, only_values: bool, training: bool) -> Iterator[Row]:
     """Compares outputs, losses, gradient norms and, where the file has them, three training iterations."""
+    state = initial_state(reference)
+    batch = reference.batch()
+    yield from check_outputs(reference, state.networks, batch)
+    yield from check_losses(reference, state.networks, batch, only_values)
+    if "training" in reference.meta and training:
+        yield from check_training(reference, state, batch)
+
+
+def initial_state(reference: Reference) -> TrainingState:
+    """Makes the state before training, with the recipe's weights in the networks and in their averages."""
     state = create_state(reference.config)
     reference.load_weights(state.networks)
     for name, network in state.ema.items():
         network.set_weights(dict(state.networks.items())[name].get_weights())
-    batch = reference.batch()
-    yield from check_outputs(reference, state.networks, batch)
-    yield from check_losses(reference, state.networks, batch, only_values)
-    if "training" in reference.meta and not only_values:
-        yield from check_training(reference, state, batch)
+    return state
 
 
 def check_outputs(reference: Reference, nets: Networks, batch: objectives.Batch) -> Iterator[Row]:

@@ -79,7 +79,7 @@ def test_a_choice_must_be_made(data, tmp_path, capsys):
 
 
 def test_a_published_file_of_another_network(data, tmp_path, capsys):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed; make .venv/pytorch does that")
     file, run = tmp_path / "wing.ckpt", tmp_path / "run"
     torch.save({"state_dict": {"l0.bias": torch.zeros(99)}}, file)
     assert train.main(arguments(data, run, "--face_network", str(file))) == 2

@@ -15,6 +15,8 @@ from data_prep import steps
 from data_prep.shards import ShardWriter
 from tests.data_prep.jobs import noise, read_examples, read_lines, run
 
+pytestmark = pytest.mark.slow
+
 
 def make_input(root):
     """Eleven good images of odd sizes in two domains; one that is cut off, and a text."""

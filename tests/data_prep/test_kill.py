@@ -3,8 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 from data_prep.images_to_tfrecords import main
 from tests.data_prep.jobs import noise, run
+
+pytestmark = pytest.mark.slow
 
 # Starts the job as often as there are moments, and kills it each time. All libraries are there before the clock runs,
 # so that the moments are spread over the work itself. The first job is not killed: it tells how long one takes.

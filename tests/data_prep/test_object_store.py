@@ -6,6 +6,8 @@ from stargan_tf.base import files
 from tests.data_prep.jobs import noise, run
 from tests.stores import objects, s3_server, store, upload  # noqa: F401  # fixtures
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):

@@ -10,6 +10,8 @@ import pytest
 
 from tests.data_prep.jobs import noise, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):

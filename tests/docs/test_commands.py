@@ -217,13 +217,14 @@ def _execute(page: str, block: Block) -> None:
         exec(program, {})
 
 
+@pytest.mark.beyond
 @pytest.mark.parametrize("page", [page for page in PAGES if any(b.language in ("sh", "python") for b in blocks(page))])
 def test_the_commands_of_a_page_run(page, things, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STARGAN_TF_CACHE", str(things / "cache"))
     needs = NEEDS.get(page, ())
     if "checkpoints" in needs:
-        pytest.importorskip("torch")
+        pytest.importorskip("torch", reason="PyTorch is not installed; make .venv/pytorch does that")
     for name in ("images", *needs):
         shutil.copytree(_made(things, name), tmp_path, dirs_exist_ok=True)
     (tmp_path / "tests").symlink_to(ROOT / "tests")

@@ -18,6 +18,8 @@ from stargan_tf.metrics.frechet import Moments, frechet_distance
 from stargan_tf.metrics.neighbours import precision_recall
 from tests.evaluation.measures import PixelDistance, RandomFeatures
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = ProtocolSettings(outputs=4, seed=3)
 MEASURES = {"fid", "kid", "kid_deviation", "lpips", "precision", "recall", "density", "coverage"}
 

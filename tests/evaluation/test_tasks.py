@@ -7,6 +7,8 @@ from stargan_tf.data.stored_images import StoredImages
 from stargan_tf.evaluation.tasks import LatentStyles, ReferenceStyles, Task, all_tasks
 from stargan_tf.inference.translator import Translator
 
+pytestmark = pytest.mark.slow
+
 TASK = Task("latent", "circle", "square")
 
 

@@ -17,6 +17,8 @@ from stargan_tf.metrics.identity import identity
 from stargan_tf.metrics.perceptual import mean_pairwise
 from tests.metrics.conftest import SETTINGS, SIZE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def images(striped_data):

@@ -13,6 +13,8 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.metrics import inception
 from stargan_tf.metrics.loading import load_extractor
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def network():

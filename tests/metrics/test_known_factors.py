@@ -13,6 +13,8 @@ from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
 from stargan_tf.metrics.picture_reading import OUTLINES, TEXTURES, read
 from tests.metrics.generated_pictures import pictures
 
+pytestmark = pytest.mark.slow
+
 
 def style(factors) -> dict[str, np.ndarray]:
     return {

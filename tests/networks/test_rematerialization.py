@@ -10,6 +10,8 @@ from stargan_tf.networks.discriminator import Discriminator
 from stargan_tf.networks.generator import Generator
 from stargan_tf.networks.rematerialization import rematerialize
 
+pytestmark = pytest.mark.slow
+
 COMMON = {"base_channels": 4, "max_channels": 8}
 
 

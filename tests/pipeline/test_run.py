@@ -1,4 +1,4 @@
-"""The pipeline through LocalDagRunner: all stages, nothing twice, nothing bad goes out. The tests share one root."""
+"""The pipeline through LocalDagRunner: all stages, nothing twice, nothing bad goes out."""
 
 import html
 import json
@@ -46,10 +46,21 @@ class Tiny:
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> Tiny:
-    """The pipeline after its first run, which pushed version 1."""
+def first_run(tmp_path_factory) -> tuple[Tiny, Path]:
+    """The pipeline after its first run, which pushed version 1, and a copy of its folder."""
     pipeline = Tiny(tmp_path_factory.mktemp("tiny"))
     assert pipeline.run() == (0, ALL_RAN)
+    copy = tmp_path_factory.mktemp("copy") / "folder"
+    shutil.copytree(pipeline.folder, copy, symlinks=True)
+    return pipeline, copy
+
+
+@pytest.fixture
+def tiny(first_run) -> Tiny:
+    """The pipeline as it was after its first run, in the same place, since its records name paths."""
+    pipeline, copy = first_run
+    shutil.rmtree(pipeline.folder)
+    shutil.copytree(copy, pipeline.folder, symlinks=True)
     return pipeline
 
 

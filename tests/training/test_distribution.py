@@ -21,6 +21,8 @@ from stargan_tf.training.distribution import TF_CONFIG, create_strategy
 from tests.fixtures import TINY, flags
 from tests.training.fixed_batches import CONFIG, RATE, STEPS, run_steps, weights
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained():

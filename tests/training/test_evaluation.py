@@ -22,6 +22,8 @@ from stargan_tf.training.loop import train_and_evaluate
 from tests.evaluation.measures import write_onnx
 from tests.fixtures import TINY, with_training
 
+pytestmark = pytest.mark.slow
+
 # Every step, of which only the newest is kept besides the best.
 EVALUATED = with_training(
     TINY, steps=2, checkpoint_every=100, keep_checkpoints=1, eval_every=1, eval_sources=2, eval_metric="lpips"

@@ -17,6 +17,8 @@ from stargan_tf.training.hooks.measurements import NonFiniteError
 from stargan_tf.training.loop import train_and_evaluate
 from tests.fixtures import TINY, with_training
 
+pytestmark = pytest.mark.slow
+
 
 def steps_written(run) -> list[int]:
     return [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]

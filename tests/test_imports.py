@@ -1,0 +1,48 @@
+"""No part imports what it does not need: training no Beam, the job no TensorFlow, `--help` neither."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from tests.fixtures import TINY, flags
+
+COMMANDS = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["scripts"]
+
+
+def run_without(missing: tuple[str, ...], code: str, *arguments) -> None:
+    """Runs code in a process of its own, where some packages cannot be imported."""
+    code = f"import sys; sys.modules.update(dict.fromkeys({missing}))\n{code}"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_training_needs_no_beam(data_path, tmp_path):
+    code = "from stargan_tf import train; sys.exit(train.main())"
+    place = ("--data", data_path, "--run", tmp_path / "run", "--training.steps=1")
+    run_without(("apache_beam", "gradio", "torch"), code, *place, *flags(TINY))
+    assert (tmp_path / "run" / "checkpoints" / "checkpoint").is_file()
+
+
+def test_the_job_needs_no_tensorflow(images_path, tmp_path):
+    code = "from data_prep import images_to_tfrecords; sys.exit(images_to_tfrecords.main())"
+    place = ("--input", images_path, "--output", tmp_path / "data", "--image_size=16", "--encoding=png")
+    run_without(("tensorflow", "keras"), code, *place)
+    assert (tmp_path / "data" / "manifest.json").is_file()
+
+
+def test_help_needs_neither():
+    code = """
+import importlib
+for command in sys.argv[1:]:
+    module, _, function = command.partition(":")
+    try:
+        getattr(importlib.import_module(module), function)(["--help"])
+    except SystemExit as stop:
+        assert not stop.code, command
+    else:
+        raise AssertionError(f"{command} goes on after --help")
+"""
+    heavy = ("tensorflow", "keras", "apache_beam", "tensorflow_datasets", "matplotlib", "gradio", "torch", "tfx")
+    run_without(heavy, code, *COMMANDS.values())
