@@ -130,7 +130,8 @@ def _near_pairs(looks: list[Look]) -> Iterator[tuple[Look, Look, int]]:
 def _perceptual_hash(image: Image.Image) -> int:
     """Hashes the coarse shapes of an image: which of its 8 x 8 lowest frequencies are above their median.
 
-    After "Looks Like It" (hackerfactor.com, 2011), in whole numbers below 2^53, so that all machines agree.
+    After "Looks Like It" (hackerfactor.com, 2011), in whole numbers below 2^53, so that all machines agree, which the
+    package imagehash, in rounded floats, does not promise.
 
     Args:
         image: an RGB image, 32 x 32 pixels.

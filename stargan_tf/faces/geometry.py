@@ -40,7 +40,8 @@ def similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
     Returns:
         The transforms, [..., 2, 3].
     """
-    # As complex numbers a similarity transform is p -> factor p + shift.
+    # OpenCV's estimateAffinePartial2D takes one face at a time, drops outliers and is not exact. As complex numbers, a
+    # similarity transform is p -> factor p + shift.
     p, q = _complex(points), _complex(targets)
     p_centre, q_centre = p.mean(-1, keepdims=True), q.mean(-1, keepdims=True)
     p, q = p - p_centre, q - q_centre
