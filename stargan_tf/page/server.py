@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stargan_tf.serving.served_model import ServedModel
 
 _MAX_WAITING = 64
-# What is larger is not even stored; the page itself takes less, and says so in a sentence.
+# Larger files are not even stored; the page's own limit is lower, and is told in a sentence.
 _MAX_UPLOAD = "256mb"
 
 
@@ -39,7 +39,7 @@ def served(model: "ServedModel", host: str, port: int) -> Iterator[str]:
 
     port = free_port(host, port)
     blocks = layout.build(model)
-    # One place for each event, so that a user who waits is told so and not turned away.
+    # Events wait for one another, so that a user is told to wait and not turned away.
     blocks.queue(max_size=_MAX_WAITING, default_concurrency_limit=1)
     try:
         _, address, _ = blocks.launch(

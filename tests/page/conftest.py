@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stargan_tf import demo
+from stargan_tf.page.server import served
 from stargan_tf.serving.served_model import LocalModel
 
 WINDOW = (1280, 900)
@@ -18,7 +18,7 @@ def model(local_model) -> LocalModel:
 
 @pytest.fixture(scope="session")
 def address(local_model):
-    with demo.served(local_model, "127.0.0.1", 0) as address:
+    with served(local_model, "127.0.0.1", 0) as address:
         yield address
 
 
