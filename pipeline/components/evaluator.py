@@ -1,7 +1,7 @@
 """Evaluator: `python -m pipeline.components.evaluator --model DIR --examples DIR --evaluation DIR --blessing DIR`.
 
-Measures a model by the published protocol, and by known factors where the data has them; the model that was blessed
-last in the same way, on the same data, with the same networks and seed. `pipeline.decision` makes a blessing of both.
+Measures a model by the published protocol, and by known factors where the data has them; then, with the same data,
+networks and seed, the model that was blessed last. `pipeline.decision` compares them and blesses the model or not.
 """
 
 import sys
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m pipeline.components.evaluator"
 DESCRIPTION = (
-    "Finds out whether a model is good enough, and no worse than the last that was. Exit code 0: it is blessed, 1: it "
-    "is not (reasons.json and the output say why), 2: a mistake in the flags."
+    "Finds out whether a model is good enough, and no worse than the one blessed last. Exit code 0: it is blessed, 1: "
+    "it is not (reasons.json and the output say why), 2: a mistake in the flags."
 )
 NOT_BLESSED_EXIT_CODE = 1
 
@@ -103,7 +103,7 @@ def run(arguments: Arguments) -> int:
 
 
 def _evaluate(arguments: Arguments, data: "DataDirectory", evaluator: "Evaluator", cache: Path) -> int:
-    """Measures, decides and writes; gives the exit code."""
+    """Measures, decides and writes; returns the exit code."""
     from pipeline.sample_grids import SampleGrids
 
     measurement = arguments.measurement
@@ -154,7 +154,7 @@ def _measure_with(
     from stargan_tf.metrics.known_factors import has_known_factors
 
     def measure(translator: "Translator") -> dict[str, Any]:
-        # What is done stays in the cache: the blessed model of today is measured again tomorrow.
+        # Cached, because the model that is blessed today is measured again in tomorrow's run.
         result = evaluator.evaluate(translator, cache / "evaluations")
         factors = measure_known_factors(translator, data, measurement) if has_known_factors(data) else None
         return result | {decision.KNOWN_FACTORS: factors}
@@ -163,7 +163,7 @@ def _measure_with(
 
 
 def _load(model: str, flag: str, batch_size: int) -> "Translator":
-    """Loads the networks of a Model that are served: those of the run's best checkpoint, or of its latest."""
+    """Loads the networks that a Model serves, from the best or the latest checkpoint of its run."""
     from stargan_tf.inference.translator import Translator
     from stargan_tf.runs import best_checkpoint
     from stargan_tf.serving.model_card import CARD_FILE
@@ -182,7 +182,7 @@ def _load(model: str, flag: str, batch_size: int) -> "Translator":
 
 
 def _cannot_be_measured(run: Path, data: "DataDirectory") -> str | None:
-    """Returns why a blessed model cannot be measured on the data; it may be older than a change of the domains."""
+    """Returns why a blessed model cannot be measured on the data: their domains or image sizes may have changed."""
     config = run_directory.load_config(run)
     assert config.domains is not None  # known since the run was started
     if config.domains != data.domains:

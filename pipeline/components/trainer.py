@@ -90,12 +90,12 @@ def run(arguments: Arguments) -> None:
     code = train.run(train.Arguments(data=arguments.examples, run=str(training), init_from=base, **to_train))
     if code:
         raise Stopped(code)
-    shutil.rmtree(work / "models", ignore_errors=True)  # Of an attempt that was killed after training.
+    shutil.rmtree(work / "models", ignore_errors=True)  # left by an attempt that was killed after training
     export.run(to_export)
     (version,) = [child for child in model.iterdir() if child.name.isdigit()]
     with whole_directory(arguments.output) as directory:
-        # Linked, so that `work` stays whole for another attempt without taking twice the room: nothing writes into
-        # the files of a run that is done.
+        # Linked, so that `work` stays complete for another attempt without a second copy on the disk: nothing changes
+        # the files of a finished run.
         for source, name in ((training, artifacts.RUN), (version, artifacts.SERVING_MODEL)):
             shutil.copytree(source, directory / name, copy_function=_link)
         if arguments.schema is not None:
@@ -111,7 +111,7 @@ def _refuse_blocked(anomalies: str) -> None:
 
 
 def _link(source: str, destination: str) -> None:
-    """Gives a file a second name; copies it where the file system has no such thing."""
+    """Makes a hard link to a file, or a copy where the file system has no hard links."""
     try:
         os.link(source, destination)
     except OSError:

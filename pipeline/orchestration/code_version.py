@@ -38,7 +38,10 @@ def code_version(module: str) -> str:
 
 
 def _reached(start: Path) -> set[Path]:
-    """Follows imports, those inside functions included."""
+    """Follows imports within this project, those inside functions included.
+
+    The standard library's modulefinder would follow them through TensorFlow and all other libraries too.
+    """
     found, pending = set(), [start]
     while pending:
         path = pending.pop()
