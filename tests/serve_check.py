@@ -231,6 +231,7 @@ def _bad_requests() -> list[tuple[str, str, Inputs]]:
     return [
         ("unknown domain", "translate_latent", {"domain": texts(["zebra"] * 3)}),
         ("no image", "encode_style", {"image_bytes": texts([b"no image at all"] * 3)}),
+        ("another format", "encode_style", {"image_bytes": texts([b"GIF89a"] * 3)}),
         ("empty image", "encode_style", {"image_bytes": texts([b""] * 3)}),
         ("psi out of range", "translate_latent", {"psi": np.float32([1.5] * 3)}),
         ("unknown format", "translate_style", {"format": texts(["bmp"] * 3)}),

@@ -1,10 +1,6 @@
 """The exported graph, loaded in three ways: as functions, as a session, and in a process without this package."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -289,98 +285,3 @@ def test_every_warm_up_request_is_answered(session, exported_model):
         assert not any(outputs.get("error", []))
         seen.add((signature, rows))
     assert seen == {(signature, rows) for signature in SIGNATURES for rows in (1, 2)}
-
-
-BARE = """
-import sys
-sys.modules["stargan_tf"] = sys.modules["keras"] = None  # neither can be imported
-import numpy as np, tensorflow as tf
-loaded = tf.saved_model.load(sys.argv[1])
-outputs = loaded.signatures["translate_latent"](
-    image_bytes=tf.constant([open(sys.argv[2], "rb").read()]), domain=tf.constant(["square"]),
-    seed=tf.constant([3], tf.int64), psi=tf.constant([0.5]), format=tf.constant(["png"]))
-open(sys.argv[3], "wb").write(outputs["image_bytes"].numpy()[0])
-"""
-
-
-def test_a_process_without_this_package(exported_model, model, images_path, tmp_path):
-    source, output = images_path / "val" / "circle" / "00000.png", tmp_path / "output.png"
-    command = [sys.executable, "-c", BARE, str(exported_model / "1"), str(source), str(output)]
-    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
-    assert output.read_bytes() == model.translate_latent(source.read_bytes(), "square", [3], psi=0.5)[0].image
-
-
-# Loads and runs the model by TensorFlow's C API alone: the Python package is not imported. In argv: the library, the
-# model, files of the inputs, the file of the output, and names of the tensors.
-C_API = """
-import ctypes, sys
-import numpy as np
-
-library, model, image_file, style_file, output_file, *names = sys.argv[1:]
-tf = ctypes.CDLL(library)
-for name in ("TF_NewStatus", "TF_NewGraph", "TF_NewSessionOptions", "TF_LoadSessionFromSavedModel", "TF_NewTensor",
-             "TF_GraphOperationByName", "TF_TensorData"):
-    getattr(tf, name).restype = ctypes.c_void_p
-tf.TF_Message.restype = ctypes.c_char_p
-tf.TF_TensorByteSize.restype = ctypes.c_size_t
-pointer = ctypes.c_void_p
-status, graph, options = pointer(tf.TF_NewStatus()), pointer(tf.TF_NewGraph()), pointer(tf.TF_NewSessionOptions())
-tags = (ctypes.c_char_p * 1)(b"serve")
-session = pointer(tf.TF_LoadSessionFromSavedModel(
-    options, None, model.encode(), tags, ctypes.c_int(1), graph, None, status))
-assert tf.TF_GetCode(status) == 0, tf.TF_Message(status)
-
-class Output(ctypes.Structure):
-    _fields_ = [("operation", pointer), ("index", ctypes.c_int)]
-
-def place(name):
-    operation, index = name.split(":")
-    return Output(tf.TF_GraphOperationByName(graph, operation.encode()), int(index))
-
-keep = ctypes.CFUNCTYPE(None, pointer, ctypes.c_size_t, pointer)(lambda *arguments: None)
-def tensor(array):
-    dims = (ctypes.c_int64 * array.ndim)(*array.shape)
-    content = array.ctypes.data_as(pointer)
-    return tf.TF_NewTensor(1, dims, array.ndim, content, ctypes.c_size_t(array.nbytes), keep, None)
-
-arrays = [np.load(image_file), np.load(style_file)]
-feeds = (pointer * 2)(*map(tensor, arrays))
-results = (pointer * 1)()
-tf.TF_SessionRun(session, None, (Output * 2)(*map(place, names[:2])), feeds, 2, (Output * 1)(place(names[2])), results,
-                 1, None, 0, None, status)
-assert tf.TF_GetCode(status) == 0, tf.TF_Message(status)
-result = pointer(results[0])
-content = ctypes.string_at(tf.TF_TensorData(result), tf.TF_TensorByteSize(result))
-np.save(output_file, np.frombuffer(content, np.float32).reshape(arrays[0].shape))
-assert "tensorflow" not in sys.modules
-"""
-
-
-def test_the_c_api(exported_model, session, model, tmp_path):
-    library = next(Path(tf.sysconfig.get_lib()).glob("libtensorflow_cc.so*"))
-    inputs = inputs_of("translate_style_float", 2, [b""])
-    for name, value in inputs.items():
-        np.save(tmp_path / f"{name}.npy", value)
-    definition = session.definitions["translate_style_float"]
-    names = [definition.inputs[name].name for name in ("image", "style")] + [definition.outputs["image"].name]
-    files = [str(tmp_path / f"{name}.npy") for name in ("image", "style", "output")]
-    command = [sys.executable, "-c", C_API, str(library), str(exported_model / "1"), *files, *names]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    expected = model.predict("translate_style_float", inputs)["image"]
-    np.testing.assert_allclose(np.load(files[-1]), expected, atol=1e-5)
-
-
-def test_saved_model_cli(exported_model, images_path, tmp_path):
-    np.savez(
-        tmp_path / "inputs.npz",
-        latent=np.zeros((2, 4), np.float32),
-        psi=np.ones(2, np.float32),
-        domain=np.array(["circle", "square"]),
-    )
-    command = [str(Path(sys.executable).parent / "saved_model_cli"), "run", "--dir", str(exported_model / "1")]
-    given = ";".join(f"{name}={tmp_path / 'inputs.npz'}[{name}]" for name in ("latent", "psi", "domain"))
-    command += ["--tag_set", "serve", "--signature_def", "map_latent", "--inputs", given, "--outdir", str(tmp_path)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
-    assert "error" in done.stdout
-    assert np.load(tmp_path / "style.npy").shape == (2, 8)
