@@ -252,7 +252,7 @@ def _write_records(files: Sequence[Sequence[str]], image_size: tuple[int, int], 
     """Makes a data directory of image files; returns its path."""
     import tensorflow as tf
 
-    from stargan_tf.data import records
+    from stargan_tf.data import records, tfds_metadata
 
     directory = parent / ("decoded" if decoded else "encoded")
     directory.mkdir()
@@ -268,8 +268,8 @@ def _write_records(files: Sequence[Sequence[str]], image_size: tuple[int, int], 
                     with Image.open(path) as opened:
                         image = np.asarray(opened.convert("RGB")).tobytes()
                 writer.write(records.serialize_example(image, label, Path(path).name))
-        splits[split] = records.SplitSummary((len(paths),), shard.stat().st_size)
-    records.write_metadata(directory, domains, image_size, splits, decoded=decoded)
+        splits[split] = tfds_metadata.SplitSummary((len(paths),), shard.stat().st_size)
+    tfds_metadata.write_metadata(directory, domains, image_size, splits, decoded=decoded)
     return directory
 
 

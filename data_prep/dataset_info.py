@@ -15,7 +15,8 @@ from data_prep.outcome import Outcome, work_folder, write_lists
 from data_prep.shards import Shard, write_shard
 from data_prep.sources import Source
 from stargan_tf.base import command_line, files
-from stargan_tf.data.records import SUBSETS, SplitSummary, shard_file, split_name, write_metadata
+from stargan_tf.data.records import SUBSETS, shard_file, split_name
+from stargan_tf.data.tfds_metadata import SplitSummary, write_metadata
 
 STATISTICS_FILE = "statistics.json"
 STATISTICS_PROTO_FILE = "statistics.binpb"  # A DatasetFeatureStatisticsList.

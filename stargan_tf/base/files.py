@@ -12,19 +12,12 @@ import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.stores import client_for
 
-# Extras of this package that bring what fsspec needs.
-_EXTRAS = {
-    **dict.fromkeys(("s3", "s3a"), "s3"),
-    **dict.fromkeys(("gs", "gcs"), "gcs"),
-    **dict.fromkeys(("abfs", "abfss", "adl", "az"), "azure"),
-    "hdfs": "hdfs",
-    "hf": "hub",
-}
 _PIECE = 1 << 16  # bytes that are read at a time
 
 
@@ -56,7 +49,7 @@ def is_folder(path: str) -> bool:
     """Returns whether a folder is there; in a store without folders, whether any file's name begins with this one's."""
     if not is_remote(path):
         return os.path.isdir(path)  # noqa: PTH112
-    with _client(path) as client:
+    with client_for(path) as client:
         return client.isdir(path)
 
 
@@ -64,7 +57,7 @@ def exists(path: str) -> bool:
     """Returns whether a file or a folder is there; a local link that leads nowhere is, too."""
     if not is_remote(path):
         return os.path.lexists(path)
-    with _client(path) as client:
+    with client_for(path) as client:
         return client.exists(path)
 
 
@@ -72,7 +65,7 @@ def size(path: str) -> int:
     """Returns the number of bytes of a file."""
     if not is_remote(path):
         return Path(path).stat().st_size
-    with _client(path) as client:
+    with client_for(path) as client:
         return client.size(path)
 
 
@@ -124,7 +117,7 @@ def _local_entries(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _remote_entries(folder: str) -> list[tuple[str, str]]:
-    with _client(folder) as client:
+    with client_for(folder) as client:
         try:
             found = client.ls(folder, detail=True)
         except FileNotFoundError:
@@ -147,7 +140,7 @@ def remote_states(place: str) -> dict[str, str]:
     Returns:
         By the path of each file, a hash of what the store says of it: size, time of change, its own checksum.
     """
-    with _client(place) as client:
+    with client_for(place) as client:
         found = client.find(place, detail=True)
     return {path: hashlib.sha256(repr(sorted(known.items())).encode()).hexdigest() for path, known in found.items()}
 
@@ -170,7 +163,7 @@ def open_file(path: str, buffered: bool = True) -> BinaryIO:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
             raise OSError("not an ordinary file")
         return open(path, "rb", buffering=-1 if buffered else 0)  # type: ignore[return-value]  # noqa: PTH123
-    with _client(path) as client:
+    with client_for(path) as client:
         return client.open(path, "rb")
 
 
@@ -215,7 +208,7 @@ def read_range(path: str, offset: int, count: int, memory: memoryview) -> memory
         UserError, OSError: as `open_file`.
     """
     if is_remote(path):
-        with _client(path) as client:
+        with client_for(path) as client:
             return memoryview(client.cat_file(path, start=offset, end=offset + count))
     # Opening costs 10 microseconds, and no number of files can then exceed what the system allows to be open.
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -252,7 +245,7 @@ def create(path: str) -> Iterator[BinaryIO]:
 
 def _open_new(path: str) -> BinaryIO:
     if is_remote(path):
-        with _client(path) as client:
+        with client_for(path) as client:
             return client.open(path, "wb")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     return Path(path).open("wb")
@@ -261,7 +254,7 @@ def _open_new(path: str) -> BinaryIO:
 def write(path: str, data: bytes) -> None:
     """Writes a file whole or not at all; folders are made, and a file that is there is replaced."""
     if is_remote(path):
-        with _client(path) as client:
+        with client_for(path) as client:
             client.pipe_file(path, data)  # of which a store shows no half
     else:
         writing.write_bytes(Path(path), data)
@@ -272,7 +265,7 @@ def rename(source: str, destination: str) -> None:
     if is_remote(source):
         from fsspec import AbstractFileSystem
 
-        with _client(source) as client:
+        with client_for(source) as client:
             if type(client).mv is AbstractFileSystem.mv:  # which asks what there is first, more often than it acts
                 client.cp_file(source, destination)
                 client.rm_file(source)
@@ -285,7 +278,7 @@ def rename(source: str, destination: str) -> None:
 def delete(paths: list[str]) -> None:
     """Deletes files, all local or all of one store."""
     if paths and is_remote(paths[0]):
-        with _client(paths[0]) as client:
+        with client_for(paths[0]) as client:
             client.rm(paths)  # in one request where the store can
     else:
         for path in paths:
@@ -295,49 +288,7 @@ def delete(paths: list[str]) -> None:
 def delete_folder(folder: str) -> None:
     """Deletes a folder and everything in it; a remote one may be missing."""
     if is_remote(folder):
-        with _client(folder) as client, contextlib.suppress(FileNotFoundError):
+        with client_for(folder) as client, contextlib.suppress(FileNotFoundError):
             client.rm(folder, recursive=True)
     else:
         shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def _client(path: str) -> Iterator[Any]:
-    """Gives the file system of fsspec that knows a remote path.
-
-    Raises:
-        UserError: there is none, its package is missing, or it cannot be reached. What its packages raise as an OSError
-            stays that: a file that is not there, or may not be read.
-    """
-    import fsspec
-    from fsspec.dircache import DirCache
-
-    scheme = path.partition("://")[0]
-    try:
-        client, _ = fsspec.url_to_fs(path)
-    except ImportError as error:
-        extra = _EXTRAS.get(scheme)
-        advice = f"pip install 'stargan-tf[{extra}]'" if extra else error
-        raise UserError(f"{path} needs a package that is not installed: {advice}") from error
-    except ValueError as error:
-        known = ", ".join(f"{name}://" for name in ("s3", "gs", "abfs", "hdfs", "hf"))
-        raise UserError(
-            f"{path} cannot be read or written: {error}; what fsspec knows can be used, {known} for example"
-        ) from error
-    except Exception as error:
-        raise _unreachable(path, error) from error
-    if isinstance(client.dircache, DirCache):
-        client.dircache.use_listings_cache = False  # other processes write, too
-    try:
-        yield client
-    except (OSError, UserError):
-        raise
-    except Exception as error:
-        raise _unreachable(path, error) from error
-
-
-def _unreachable(path: str, error: Exception) -> Exception:
-    """Returns a sentence for whatever a package says of missing credentials, a wrong address, a lost connection."""
-    if isinstance(error, OSError):
-        return error
-    return UserError(f"{path} cannot be reached: {str(error).partition(chr(10))[0] or type(error).__name__}")

@@ -9,6 +9,7 @@ import errno
 import glob
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -63,6 +64,12 @@ def _full(error: Exception) -> str | None:
     return None
 
 
+def check_local(path: Path) -> None:
+    """Raises UserError for the path of a store, of which a `Path` makes a local one: `s3://b/x` is `s3:/b/x` then."""
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
+        raise UserError(f"{str(path).replace(':/', '://', 1)} is on a store; it must be a local path")
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Gives a path to write a file to, which gets its name when the block ends without an exception.
@@ -74,9 +81,10 @@ def whole_file(path: Path) -> Iterator[Path]:
         A path beside it, with the same ending; after an exception nothing is there.
 
     Raises:
-        WriteError: the file cannot be written; every OSError in the block is taken for that.
+        UserError: the file cannot be written: every OSError in the block becomes a `WriteError`; or it is on a store.
     """
     # Threads may write the same file at the same time, too: the last one stays.
+    check_local(path)
     temporary = _beside(path, _PARTIAL, f"-{threading.get_ident()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +134,12 @@ def is_temporary(path: Path) -> bool:
 
 
 def is_occupied(path: Path) -> bool:
-    """Returns whether something is there that must not be written over: a file, or a directory with content."""
+    """Returns whether something is there that must not be written over: a file, or a directory with content.
+
+    Raises:
+        UserError: as `check_local`.
+    """
+    check_local(path)
     return path.exists() and (not path.is_dir() or any(path.iterdir()))
 
 
@@ -145,6 +158,7 @@ def whole_directory(path: str | os.PathLike[str], overwrite: bool = False) -> It
         UserError: `path` is a file, or a directory with content that must not be replaced; the directory cannot be
             made; or there is no room for what the block writes. Other errors of the block stay as they are.
     """
+    check_local(Path(path))
     path = Path(path).absolute()
     temporary = _beside(path, _PARTIAL)
     try:

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import encode_example
@@ -31,8 +29,7 @@ ATTRIBUTES = "attributes"  # What else is known of the image: a JSON object as t
 
 SUBSETS = ("train", "val")
 
-_DATASET_NAME = "images"
-_DATASET_VERSION = "1.0.0"
+DATASET_NAME = "images"
 
 # The files of metadata without which there is no data directory; those with names of labels are besides.
 _METADATA = ("dataset_info.json", "features.json")
@@ -85,7 +82,7 @@ def shard_file(split: str, index: int, num_shards: int) -> str:
     Returns:
         The file's name within the data directory.
     """
-    return f"{_DATASET_NAME}-{split}.tfrecord-{index:05d}-of-{num_shards:05d}"
+    return f"{DATASET_NAME}-{split}.tfrecord-{index:05d}-of-{num_shards:05d}"
 
 
 def serialize_example(image: bytes, label: int, key: str, attributes: str = "{}") -> bytes:
@@ -101,91 +98,6 @@ def serialize_example(image: bytes, label: int, key: str, attributes: str = "{}"
         A serialized `tf.train.Example`; the same arguments give the same bytes.
     """
     return encode_example({IMAGE: image, LABEL: label, KEY: key.encode(), ATTRIBUTES: attributes.encode()})
-
-
-def features_dict(
-    domains: Sequence[str], image_size: tuple[int, int], decoded: bool = False
-) -> "tfds.features.FeaturesDict":
-    """Describes an Example to TensorFlow Datasets.
-
-    Args:
-        domains: names of the domains, in the order of their labels.
-        image_size: height and width in pixels.
-        decoded: whether images are stored as pixels instead of JPEGs and PNGs.
-
-    Returns:
-        The features, by name.
-    """
-    import tensorflow_datasets as tfds
-
-    shape = (*image_size, 3)
-    # An image without encoding_format may be a JPEG or a PNG, and is read as what it is.
-    image = (
-        tfds.features.Tensor(shape=shape, dtype=np.uint8, encoding="bytes")
-        if decoded
-        else tfds.features.Image(shape=shape)
-    )
-
-    return tfds.features.FeaturesDict(
-        {
-            IMAGE: image,
-            LABEL: tfds.features.ClassLabel(names=list(domains)),
-            KEY: tfds.features.Text(),
-            ATTRIBUTES: tfds.features.Text(),
-        }
-    )
-
-
-@dataclass(frozen=True)
-class SplitSummary:
-    """What was written of one split.
-
-    Args:
-        shard_lengths: number of examples of each shard.
-        num_bytes: size of all shards together.
-    """
-
-    shard_lengths: tuple[int, ...]
-    num_bytes: int
-
-
-def write_metadata(
-    directory: str | os.PathLike[str],
-    domains: Sequence[str],
-    image_size: tuple[int, int],
-    splits: Mapping[str, SplitSummary],
-    decoded: bool = False,
-) -> None:
-    """Makes a directory of shards a TensorFlow Datasets directory.
-
-    Args:
-        directory: where the shards are, named by `shard_file`.
-        domains: names of the domains, in the order of their labels.
-        image_size: height and width in pixels.
-        splits: what was written, by name of the split.
-        decoded: whether images are stored as pixels instead of JPEGs and PNGs.
-    """
-    import tensorflow_datasets as tfds
-
-    template = tfds.core.ShardedFileTemplate(
-        data_dir=os.fspath(directory), dataset_name=_DATASET_NAME, filetype_suffix="tfrecord"
-    )
-    tfds.folder_dataset.write_metadata(
-        data_dir=os.fspath(directory),
-        features=features_dict(domains, image_size, decoded),
-        split_infos=[
-            tfds.core.SplitInfo(
-                name=name,
-                shard_lengths=list(summary.shard_lengths),
-                num_bytes=summary.num_bytes,
-                filename_template=template,
-            )
-            for name, summary in splits.items()
-        ],
-        version=_DATASET_VERSION,
-        check_data=False,
-        description="Images of several domains, one split a domain.",
-    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from stargan_tf import config as configuration
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.writing import is_occupied, reason, write_errors, write_text
+from stargan_tf.base.writing import check_local, is_occupied, reason, write_errors, write_text
 from stargan_tf.config import Config
 
 CONFIG_FILE = "config.yaml"
@@ -27,7 +27,8 @@ EVENTS_FILE = "events.jsonl"
 
 
 def is_run(run: Path) -> bool:
-    """Returns whether a directory is a run directory."""
+    """Returns whether a directory is a run directory; raises UserError for the path of a store."""
+    check_local(run)
     return (run / CONFIG_FILE).is_file()
 
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,6 +95,14 @@ def test_a_file_is_whole_or_not_there(tmp_path):
     path.write_bytes(path.read_bytes()[:-9])
     assert writing.read_arrays(path) is None
     assert writing.read_arrays(tmp_path / "nothing") is None
+
+
+@pytest.mark.parametrize("write", [whole_file, whole_directory])
+def test_a_store_is_not_taken_for_a_local_folder(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^s3://bucket/x is on a store; it must be a local path$"):
+        write(Path("s3://bucket/x")).__enter__()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_one_sentence(tmp_path):

@@ -8,13 +8,8 @@ import pytest
 from PIL import Image
 
 from data_prep.shards import Shard, write_shard
-from stargan_tf.data.records import (
-    SplitSummary,
-    open_data_directory,
-    serialize_example,
-    split_name,
-    write_metadata,
-)
+from stargan_tf.data.records import open_data_directory, serialize_example, split_name
+from stargan_tf.data.tfds_metadata import SplitSummary, write_metadata
 
 DOMAINS = ("cat", "t-shirt", "zebra")
 IMAGE_SIZE = (16, 24)

@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
-from stargan_tf.data import records
+from stargan_tf.data import records, tfds_metadata
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.images import to_array
 from stargan_tf.data.input_pipeline import read_images, training_dataset
@@ -155,8 +155,8 @@ def decoded_path(tmp_path_factory):
             for index in range(3):
                 pixels = np.asarray(make_image(label, index)).tobytes()
                 writer.write(serialize_example(pixels, label, f"{domain}/{index}"))
-        splits[split] = records.SplitSummary((3,), 1)
-    records.write_metadata(directory, DOMAINS, IMAGE_SIZE, splits, decoded=True)
+        splits[split] = tfds_metadata.SplitSummary((3,), 1)
+    tfds_metadata.write_metadata(directory, DOMAINS, IMAGE_SIZE, splits, decoded=True)
     return directory
 
 
@@ -175,7 +175,7 @@ def test_decoded_images_are_read_as_tensorflow_datasets_reads_them(decoded_path)
 
 def test_another_form_of_tensor_is_refused(decoded_path, tmp_path):
     shutil.copytree(decoded_path, tmp_path / "copy")
-    features = dict(records.features_dict(DOMAINS, IMAGE_SIZE))
+    features = dict(tfds_metadata.features_dict(DOMAINS, IMAGE_SIZE))
     features["image"] = tfds.features.Tensor(shape=(*IMAGE_SIZE, 3), dtype=np.uint8, encoding="zlib")
     tfds.features.FeaturesDict(features).save_config(str(tmp_path / "copy"))
     with pytest.raises(UserError, match="Tensor of uint8 with encoding 'zlib'; only uint8 with encoding 'bytes'"):

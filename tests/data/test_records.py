@@ -9,15 +9,14 @@ import tensorflow_datasets as tfds
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import (
-    SplitSummary,
     check_domains,
     fingerprint,
     open_data_directory,
     serialize_example,
     shard_file,
     split_name,
-    write_metadata,
 )
+from stargan_tf.data.tfds_metadata import SplitSummary, write_metadata
 
 
 @pytest.mark.parametrize(

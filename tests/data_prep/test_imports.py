@@ -18,6 +18,7 @@ ALLOWED = {
     "stargan_tf.data.example_format",
     "stargan_tf.data.images",
     "stargan_tf.data.records",
+    "stargan_tf.data.tfds_metadata",
     "stargan_tf.data.tfrecord",
 }
 

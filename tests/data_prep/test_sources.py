@@ -11,7 +11,8 @@ from pyarrow import parquet
 from data_prep.shards import Shard, write_shard
 from data_prep.sources import SourceOptions, find_examples, open_source, read_image
 from stargan_tf.base.errors import UserError
-from stargan_tf.data.records import SplitSummary, serialize_example, write_metadata
+from stargan_tf.data.records import serialize_example
+from stargan_tf.data.tfds_metadata import SplitSummary, write_metadata
 
 
 def touch(root, *paths):

@@ -8,7 +8,8 @@ from PIL import Image
 
 from data_prep import synthetic
 from data_prep.shards import Shard, write_shard
-from stargan_tf.data.records import SplitSummary, open_data_directory, serialize_example, split_name, write_metadata
+from stargan_tf.data.records import open_data_directory, serialize_example, split_name
+from stargan_tf.data.tfds_metadata import SplitSummary, write_metadata
 from stargan_tf.metrics import classifier
 from stargan_tf.metrics.classifier import Settings
 

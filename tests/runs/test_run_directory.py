@@ -1,3 +1,8 @@
+from pathlib import Path
+
+import pytest
+
+from stargan_tf.base.errors import UserError
 from stargan_tf.runs import run_directory
 
 
@@ -28,3 +33,8 @@ def test_an_occupied_path(tmp_path):
     assert not run_directory.is_occupied(tmp_path / "empty")
     assert run_directory.is_occupied(tmp_path / "file")
     assert run_directory.is_occupied(tmp_path)
+
+
+def test_a_store_is_not_taken_for_a_local_folder():
+    with pytest.raises(UserError, match=r"^gs://bucket/run is on a store; it must be a local path$"):
+        run_directory.load_config(Path("gs://bucket/run"))
