@@ -1,9 +1,24 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.config import RunConfig, preset, resolve
 from stargan_tf.runs import run_directory
+from tests.config.test_config import EARLIER
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path):
+    path = tmp_path / run_directory.CONFIG_FILE
+    path.write_text(EARLIER)
+    config = resolve(preset("quickstart"), ("circle", "square"), (32, 32))
+    longer = replace(config, training=replace(config.training, steps=9000))
+    run_directory.open_for_training(tmp_path, longer)
+    assert run_directory.load_config(tmp_path) == longer
+    assert path.read_text() == EARLIER.replace("  reader_processes: 0\n", "").replace("steps: 7000", "steps: 9000")
+    with pytest.raises(UserError, match=r"training\.seed is 0 there and 1 now"):
+        run_directory.open_for_training(tmp_path, replace(config, training=RunConfig(seed=1)))
 
 
 def test_data_is_noted_once(tmp_path):
