@@ -23,7 +23,7 @@ _ROLLBACK_OFFSET = 2**32
 class StepMetrics(tf.experimental.ExtensionType):
     """The metrics of consecutive steps: one tensor, since each one that leaves the graph costs time of its own.
 
-    Args:
+    Attributes:
         names: of the metrics.
         values: [number of steps, number of metrics].
     """

@@ -41,6 +41,8 @@ NOT_RUN = (
     ("*", "kubectl ", "needs Kubernetes"),
     ("*", "curl ", "needs a running TF Serving"),
     ("*", "export TF_CONFIG=", "is for several machines"),
+    ("*", "pytest", "is this"),
+    ("*", "pre-commit install", "changes the repository"),
     ("*", "uv pip ", "changes the environment"),
     ("*", "gs://", "needs a bucket"),
     ("*", "s3://", "needs a bucket"),
@@ -205,7 +207,7 @@ def _check(page: str, command: str) -> None:
 
 
 def _check_make(command: str) -> None:
-    targets = [word for word in shlex.split(command)[1:] if "=" not in word and not word.startswith("-")]
+    targets = [word for word in shlex.split(command, comments=True)[1:] if "=" not in word and not word.startswith("-")]
     makefile = (ROOT / "Makefile").read_text().replace("$(VENV)", ".venv")
     rules = re.findall(r"^([\w./-]+):(?!=)", makefile, re.MULTILINE)
     assert set(targets) <= set(rules), f"the Makefile has {', '.join(rules)}"

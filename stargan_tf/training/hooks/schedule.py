@@ -9,7 +9,7 @@ from stargan_tf.config import RunConfig
 class Due(NamedTuple):
     """What is due after a step.
 
-    Args:
+    Attributes:
         step: number of finished steps.
         last: no step follows in this process.
         recording: the metrics since the last record are closed and written; always so if anything else is due.
