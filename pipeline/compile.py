@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 
 from pipeline import configuration
-from pipeline.configuration import STAGES, Settings, StageSettings
+from pipeline.configuration import STAGES, Settings
+from pipeline.kubeflow_settings import StageSettings
 from pipeline.orchestration.input_fingerprint import fingerprint
 from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError

@@ -23,10 +23,11 @@ from pipeline.components.infra_validator import Settings as InfraValidatorSettin
 from pipeline.components.pusher import Settings as KeptVersions
 from pipeline.components.trainer import Settings as TrainerSettings
 from pipeline.decision import Limits
+from pipeline.kubeflow_settings import KubeflowSettings
 from stargan_tf import config, export
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.ranges import NonNegativeInt, Port, PositiveFloat
+from stargan_tf.base.ranges import Port
 from stargan_tf.base.writing import write_text
 from stargan_tf.config import flatten, preset
 from stargan_tf.serving import deployment
@@ -47,14 +48,14 @@ STAGES = (
 
 @dataclass(frozen=True)
 class MetadataSettings:
-    """Where ML Metadata keeps what was made of what.
+    """Where ML Metadata records which artifact was made from which.
 
     Args:
         kind: sqlite is a file in the root; mysql and postgresql are servers, which several machines can use.
         host: name of the server.
-        port: of the server; by default 3306 or 5432.
-        database: on the server.
-        user: of the database.
+        port: port of the server; by default 3306 or 5432.
+        database: name of the database on the server.
+        user: user of the database.
         password_variable: environment variable that holds the user's password.
     """
 
@@ -71,7 +72,7 @@ class EvaluatorSettings:
     """What a model must reach to be blessed.
 
     Args:
-        limits: absolute, and relative to the model that was blessed last.
+        limits: absolute limits, and limits relative to the model that was blessed last.
         measurement: how models are measured.
     """
 
@@ -84,76 +85,11 @@ class PusherSettings(KeptVersions):
     """Where models go.
 
     Args:
-        directory: what TF Serving watches: the directory of the model, in which versions are directories; its last part
-            is the name of the model.
+        directory: directory of the model, which TF Serving watches and whose versions are directories; its last part is
+            the name of the model.
     """
 
     directory: str | None = None
-
-
-@dataclass(frozen=True)
-class StageSettings:
-    """What a stage gets on Kubeflow or Vertex AI.
-
-    Args:
-        cpus: processors.
-        memory_gib: memory.
-        gpus: number of accelerators.
-        retries: how often a failed attempt is repeated.
-        cache: whether results of the same inputs and parameters are used again.
-    """
-
-    cpus: PositiveFloat = 2.0
-    memory_gib: PositiveFloat = 8.0
-    gpus: NonNegativeInt = 0
-    retries: NonNegativeInt = 2
-    cache: bool = True
-
-
-@dataclass(frozen=True)
-class StagesSettings:
-    """What each stage gets on Kubeflow or Vertex AI.
-
-    Args:
-        example_gen: what ExampleGen gets: of a Beam job that runs elsewhere, only its launcher is here.
-        statistics_gen: what StatisticsGen gets.
-        schema_gen: what SchemaGen gets.
-        example_validator: what ExampleValidator gets.
-        trainer: what Trainer gets.
-        evaluator: what Evaluator gets.
-        infra_validator: what InfraValidator gets.
-        pusher: what Pusher gets.
-    """
-
-    example_gen: StageSettings = field(default_factory=lambda: StageSettings(cpus=8.0, memory_gib=32.0))
-    statistics_gen: StageSettings = field(default_factory=StageSettings)
-    schema_gen: StageSettings = field(default_factory=StageSettings)
-    example_validator: StageSettings = field(default_factory=StageSettings)
-    trainer: StageSettings = field(default_factory=lambda: StageSettings(8.0, 52.0, gpus=1, retries=3))
-    evaluator: StageSettings = field(default_factory=lambda: StageSettings(8.0, 52.0, gpus=1))
-    infra_validator: StageSettings = field(default_factory=StageSettings)
-    # What it writes lies outside, and may have been removed by hand.
-    pusher: StageSettings = field(default_factory=lambda: StageSettings(cache=False))
-
-
-@dataclass(frozen=True)
-class KubeflowSettings:
-    """What only `python -m pipeline.compile` looks at.
-
-    Args:
-        image: container image of the stages, as the Dockerfile makes it.
-        root: where artifacts go, gs://bucket/pipeline for instance.
-        work: directory that outlives a stage's container, for training that goes on after an interruption:
-            /gcs/bucket/work on Vertex AI, or a mounted volume; without one, a retry starts anew.
-        accelerator: kind of the GPUs: NVIDIA_TESLA_T4 and the like on Vertex AI, nvidia.com/gpu on Kubeflow.
-        stages: resources, retries and caching of each stage.
-    """
-
-    image: str | None = None
-    root: str | None = None
-    work: str | None = None
-    accelerator: str = "NVIDIA_TESLA_T4"
-    stages: StagesSettings = field(default_factory=StagesSettings)
 
 
 @dataclass(frozen=True)
@@ -161,18 +97,18 @@ class Settings:
     """A pipeline.
 
     Args:
-        name: of the pipeline.
+        name: name of the pipeline.
         root: directory of artifacts, metadata, reports and unfinished work; one pipeline has one root.
         example_gen: the images, as data_prep.images_to_tfrecords takes them; `input` and `image_size` are needed.
         beam_flags: flags for Beam in ExampleGen, like ["--runner=FlinkRunner"].
-        example_validator: how far the data may be off.
-        trainer: what decides the model beside the data.
+        example_validator: how much the data may differ.
+        trainer: what decides the model besides the data.
         warm_start: whether training starts from the last blessed model that was trained on other data.
         evaluator: what a model must reach to be blessed.
         infra_validator: what a model must be able to do to be served.
         pusher: where models go; `directory` is needed.
-        metadata: where ML Metadata keeps what was made of what.
-        kubeflow: what only `python -m pipeline.compile` looks at.
+        metadata: where ML Metadata records which artifact was made from which.
+        kubeflow: what only `python -m pipeline.compile` needs.
     """
 
     name: str = "stargan"
@@ -208,7 +144,7 @@ class Settings:
 
 
 def defaults(settings: Settings) -> dict[str, Any]:
-    """Gives the values that the file and flags override, by dotted name: those of the preset."""
+    """Returns the values of the preset by dotted name; the file and flags override them."""
     name = settings.trainer.preset
     return {} if name is None else {f"trainer.{key}": value for key, value in flatten(preset(name)).items()}
 
@@ -246,7 +182,7 @@ def check(settings: Settings) -> None:
 
 
 def check_places(settings: Settings) -> None:
-    """Finds mistakes in where things are, of a pipeline that need not run.
+    """Finds mistakes in the places of a pipeline; enough for commands that do not run it.
 
     Raises:
         UserError: the first mistake found, with what would be right.
@@ -285,7 +221,7 @@ def _check_trainer(settings: Settings) -> None:
     wanted, size = settings.trainer.config, settings.example_gen.image_size
     assert size is not None and settings.root is not None  # checked before
     height, width = (size, size) if isinstance(size, int) else size
-    # How many domains the data has is known after ExampleGen; two stand for them here.
+    # The number of domains is known after ExampleGen; the check assumes two.
     count = wanted.model.num_domains or 2
     domains = wanted.domains or tuple(f"domain{index}" for index in range(count))
     with _prefixed("trainer"):
@@ -317,7 +253,7 @@ def _check_metadata(metadata: MetadataSettings) -> None:
 
 @contextlib.contextmanager
 def _prefixed(prefix: str) -> Iterator[None]:
-    """Says in errors of a stage's own checks where in the file a value stands: `--steps` becomes `trainer.steps`."""
+    """Turns flags in errors of a stage's own checks into fields of the file: `--steps` becomes `trainer.steps`."""
     try:
         yield
     except UserError as error:
