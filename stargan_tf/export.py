@@ -1,13 +1,12 @@
 """Exports a run for serving: `python -m stargan_tf.export --run DIR --output MODELS/stargan`."""
 
-import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import PositiveInt
 from stargan_tf.runs import run_directory
@@ -19,6 +18,13 @@ DESCRIPTION = (
     "Writes the averaged networks of a run as a version of a model: a SavedModel that TF Serving takes as it is, with "
     "warm-up requests, a model card, and the files to deploy it; or ONNX or LiteRT files."
 )
+
+# Of each format the extra, and its packages.
+NEEDS = {
+    "saved_model": ("serving", "tensorflow_serving"),  # for warm-up requests
+    "onnx": ("onnx", "onnx", "onnxruntime", "tf2onnx"),
+    "litert": ("litert", "ai_edge_litert"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +75,7 @@ def check(arguments: Arguments) -> None:
     deployment.check_model_name(model.name)
     if model.exists() and not model.is_dir():
         raise UserError(f"--output {arguments.output!r} is a file; it must be a directory")
-    if arguments.format == "saved_model" and importlib.util.find_spec("tensorflow_serving") is None:
-        raise UserError(
-            "warm-up requests need the package tensorflow-serving-api; install it with "
-            "`pip install stargan-tf[serving]`"
-        )
+    extras.require(*NEEDS[arguments.format])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

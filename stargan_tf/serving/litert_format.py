@@ -8,7 +8,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from stargan_tf.base import extras
 from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import portable
 
@@ -25,9 +24,8 @@ def write(translator: Translator, directory: Path, card: Mapping[str, Any]) -> d
         The largest difference from the networks by name of the function.
 
     Raises:
-        UserError: a package is missing, or a file differs from the networks.
+        UserError: a file differs from the networks.
     """
-    extras.require("litert", "ai_edge_litert")
     from ai_edge_litert.interpreter import Interpreter
 
     logging.getLogger("absl").setLevel(logging.ERROR)

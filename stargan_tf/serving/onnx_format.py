@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stargan_tf.base import extras
 from stargan_tf.inference.translator import Translator
 from stargan_tf.serving import portable
 
@@ -26,9 +25,8 @@ def write(translator: Translator, directory: Path, card: Mapping[str, Any]) -> d
         The largest difference from the networks by name of the function.
 
     Raises:
-        UserError: a package is missing, or a file differs from the networks.
+        UserError: a file differs from the networks.
     """
-    extras.require("onnx", "onnx", "onnxruntime", "tf2onnx")
     import onnx
     import onnxruntime
     import tf2onnx
