@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw
 
 from stargan_tf.base import command_line
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import ImageSide, NonNegativeInt, PositiveInt
 from stargan_tf.base.writing import whole_directory
 
 DOMAINS = ("circle", "square", "triangle")
@@ -186,10 +186,10 @@ class Arguments:
     """
 
     output: str
-    image_size: int = 32
-    train_per_domain: int = 1000
-    val_per_domain: int = 100
-    seed: int = 0
+    image_size: ImageSide = 32
+    train_per_domain: PositiveInt = 1000
+    val_per_domain: PositiveInt = 100
+    seed: NonNegativeInt = 0
 
 
 def write(arguments: Arguments) -> None:
@@ -203,9 +203,7 @@ def write(arguments: Arguments) -> None:
     """
     from tqdm import tqdm
 
-    for name, least in {"image_size": 16, "train_per_domain": 1, "val_per_domain": 1, "seed": 0}.items():
-        if getattr(arguments, name) < least:
-            raise UserError(f"--{name} {getattr(arguments, name)} is too small; the least is {least}")
+    command_line.check_ranges(arguments)
     with whole_directory(arguments.output) as directory:
         for split in ("train", "val"):
             for domain in DOMAINS:

@@ -17,6 +17,7 @@ from data_prep.manifest import read_manifest
 from data_prep.outcome import DUPLICATES_FILE, NEAR_DUPLICATES_FILE, REJECTED_FILE
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.ranges import PositiveInt
 from stargan_tf.data.records import SUBSETS
 
 PROGRAM = "python -m data_prep.report"
@@ -33,13 +34,13 @@ class Arguments:
     Args:
         data: data directory that data_prep.images_to_tfrecords wrote.
         output: file to write; by default DIR.report.html, outside of DIR, so that its manifest still lists all files.
-        samples: number of images shown of each domain, at least 1.
+        samples: number of images shown of each domain.
         overwrite: whether an existing file is replaced.
     """
 
     data: str
     output: str | None = None
-    samples: int = 24
+    samples: PositiveInt = 24
     overwrite: bool = False
 
 
@@ -52,8 +53,7 @@ def run(arguments: Arguments) -> None:
     Raises:
         UserError: not a data directory of the job, a damaged file, or a page that exists already.
     """
-    if arguments.samples < 1:
-        raise UserError(f"--samples {arguments.samples} is too small; the least is 1")
+    command_line.check_ranges(arguments)
     directory = arguments.data.rstrip("/")
     output = arguments.output or f"{directory}.{REPORT_FILE}"
     if files.exists(output) and not arguments.overwrite:

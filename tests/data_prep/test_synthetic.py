@@ -108,7 +108,7 @@ def test_another_seed_gives_other_images(tmp_path):
     ("field", "value"), [("image_size", 8), ("train_per_domain", 0), ("val_per_domain", -1), ("seed", -2)]
 )
 def test_numbers_out_of_range_are_named(tmp_path, field, value):
-    with pytest.raises(UserError, match=f"--{field} {value} is too small"):
+    with pytest.raises(UserError, match=f"--{field} is {value}; it must be at least "):
         write(Arguments(str(tmp_path / "out"), **{field: value}))
     assert not any(tmp_path.iterdir())
 
