@@ -1,4 +1,4 @@
-"""What stands beside the shards of a data directory: the lists, statistics, schema, metadata and the manifest."""
+"""The files of a data directory besides the shards: lists, statistics, schema, metadata and manifest."""
 
 import json
 import tempfile
@@ -19,26 +19,26 @@ from stargan_tf.data.records import SUBSETS, shard_file, split_name
 from stargan_tf.data.tfds_metadata import SplitSummary, write_metadata
 
 STATISTICS_FILE = "statistics.json"
-STATISTICS_PROTO_FILE = "statistics.binpb"  # A DatasetFeatureStatisticsList.
+STATISTICS_PROTO_FILE = "statistics.binpb"  # a DatasetFeatureStatisticsList
 SCHEMA_FILE = "schema.pbtxt"
-METADATA_FILES = ("features.json", "dataset_info.json")  # Without which nobody takes a directory for complete.
+METADATA_FILES = ("features.json", "dataset_info.json")  # without them no reader takes a directory for complete
 
 
 def describe(
     outcome: Outcome, source: Source, options: ImageOptions, settings: Mapping[str, Any], directory: str
 ) -> None:
-    """Makes a directory of shards a data directory: lists, statistics, schema, metadata and manifest.
+    """Turns a directory of shards into a data directory, with lists, statistics, schema, metadata and manifest.
 
     Args:
-        outcome: what came of all images; shards without examples are added to it.
-        source: where they came from.
+        outcome: results of all images; shards without examples are added to it.
+        source: where the images came from.
         options: how they were stored.
-        settings: what else decided what was written, for the manifest.
-        directory: the directory; what is no part of the data is removed from it.
+        settings: the other settings that determine what is written, for the manifest.
+        directory: the directory; everything that is not part of the data is removed from it.
     """
     splits, labels = _summarize_splits(source, outcome, directory)
     expected = {shard_file(*shard) for shard in outcome.shards}
-    # Lists for workers, and shards that a worker left behind when its runner gave it up.
+    # Remove lists for workers, and shards of workers that their runner gave up.
     files.delete_folder(work_folder(directory))
     files.delete([files.join(directory, name) for name in files.list_files(directory) if name not in expected])
     write_lists(outcome, directory)
@@ -79,7 +79,7 @@ def describe(
 def _summarize_splits(
     source: Source, outcome: Outcome, directory: str
 ) -> tuple[dict[str, SplitSummary], dict[str, tuple[int, str]]]:
-    """Describes every split that has examples, in the order of subsets and domains; gives labels and domains too."""
+    """Describes every split that has examples, by subset and domain; returns their labels and domains too."""
     splits, labels = {}, {}
     for subset in SUBSETS:
         for label, domain in enumerate(source.domains):
@@ -89,14 +89,14 @@ def _summarize_splits(
                 continue
             shards = [Shard(split, index, num_shards) for index in range(num_shards)]
             for shard in shards:
-                if shard not in outcome.shards:  # No key fell here; readers expect the file.
+                if shard not in outcome.shards:  # no key belongs to it, but readers expect the file
                     outcome.shards[shard] = write_shard(shard, [], directory)
             splits[split] = SplitSummary(
                 shard_lengths=tuple(outcome.shards[shard].num_examples for shard in shards),
                 num_bytes=sum(outcome.shards[shard].num_bytes for shard in shards),
             )
             labels[split] = (label, domain)
-    # Splits of which every image was rejected leave no file.
+    # A split whose images were all rejected has no files.
     for shard in [shard for shard in outcome.shards if shard.split not in splits]:
         del outcome.shards[shard]
     return splits, labels

@@ -1,4 +1,4 @@
-"""The manifest of a data directory: which files there must be, and that they are as they were written."""
+"""The manifest of a data directory: its files and their hashes."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ def write_manifest(directory: str, shards: Mapping[str, WrittenShard], settings:
 
     Args:
         directory: the data directory, otherwise complete.
-        shards: what was written, by name of the file.
-        settings: how images were prepared; the same input and the same settings give the same manifest.
+        shards: the shards that were written, by name of the file.
+        settings: how images were prepared; the same input and settings give the same manifest.
     """
     entries = {}
     for name in sorted(files.list_files(directory)):
@@ -44,7 +44,7 @@ def read_manifest(directory: str) -> dict[str, Any]:
         `settings` and `files`, as `write_manifest` wrote them.
 
     Raises:
-        UserError: there is no such directory, or no manifest in it.
+        UserError: the directory or its manifest does not exist, or the manifest is damaged.
     """
     path = files.join(directory, MANIFEST_FILE)
     if not files.exists(path):

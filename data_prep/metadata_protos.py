@@ -1,4 +1,4 @@
-"""Schema and statistics as tensorflow_metadata has them: what TensorFlow Data Validation and Facets read."""
+"""Schema and statistics in the formats of tensorflow_metadata, which TensorFlow Data Validation and Facets read."""
 
 from collections.abc import Mapping, Sequence
 
@@ -52,15 +52,15 @@ def schema(domains: Sequence[str], image_size: tuple[int, int], raw: bool) -> st
 
 
 def statistics(splits: Mapping[str, SplitStatistics], labels: Mapping[str, tuple[int, str]]) -> bytes:
-    """Gives the statistics of every split as a dataset of its own.
+    """Describes the statistics of every split as a dataset of its own.
 
     Args:
         splits: statistics by name of the split.
         labels: label and domain by name of the split.
 
     Returns:
-        A serialized DatasetFeatureStatisticsList. Numbers that are not features of an Example (the size of a source,
-        for instance) are there as custom features, so that a viewer shows their histograms.
+        A serialized DatasetFeatureStatisticsList. Numbers that no Example holds, like the size of a source,
+        are custom features, so that a viewer shows their histograms.
     """
     result = statistics_pb2.DatasetFeatureStatisticsList()
     for split, values in splits.items():

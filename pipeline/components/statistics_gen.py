@@ -15,7 +15,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from data_prep import dataset_info as description
+from data_prep import dataset_info
 from data_prep.manifest import hash_file, read_manifest
 from data_prep.outcome import DUPLICATES_FILE, NEAR_DUPLICATES_FILE, REJECTED_FILE
 from data_prep.verify import verify
@@ -55,11 +55,11 @@ def run(arguments: Arguments) -> None:
     manifest = read_manifest(examples)
     if arguments.verify:
         verify(examples)
-    for name in (description.STATISTICS_FILE, description.STATISTICS_PROTO_FILE, *_LISTS):
+    for name in (dataset_info.STATISTICS_FILE, dataset_info.STATISTICS_PROTO_FILE, *_LISTS):
         _check_file(Path(examples) / name, manifest)
     with whole_directory(arguments.output) as directory:
         artifacts.write_json(directory / artifacts.STATISTICS_FILE, _collect(Path(examples), manifest))
-        _write_protos(Path(examples) / description.STATISTICS_PROTO_FILE, directory)
+        _write_protos(Path(examples) / dataset_info.STATISTICS_PROTO_FILE, directory)
     print(f"statistics: {arguments.output}")
 
 
@@ -74,7 +74,7 @@ def _check_file(path: Path, manifest: dict[str, Any]) -> None:
 
 def _collect(examples: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """The statistics of the job, with its settings and with counts from its lists by domain."""
-    statistics = json.loads((examples / description.STATISTICS_FILE).read_text(encoding="utf-8"))
+    statistics = json.loads((examples / dataset_info.STATISTICS_FILE).read_text(encoding="utf-8"))
     in_shards = sum(entry.get("examples", 0) for entry in manifest["files"].values())
     if in_shards != statistics["num_written"]:
         raise UserError(
