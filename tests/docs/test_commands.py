@@ -60,7 +60,7 @@ NOT_RUN = (
         "needs a running TF Serving; test_client.py has a double",
     ),
     ("*", "python -m stargan_tf.demo", "serves a page until it is stopped; tests/test_demo.py opens it"),
-    ("docs/get_started.md", "stargan_tf.export", "takes half a minute; docs/serving.md has the same command"),
+    ("docs/get_started.md", "python -m", "has the commands of README.md and of the pages it leads to, where they run"),
     (
         "docs/published_checkpoints.md",
         "--training.steps 120000",
@@ -83,7 +83,6 @@ NOT_RUN_PYTHON = {
 # What a page takes for granted, besides images: made once by the commands of README.md and copied.
 NEEDS = {
     "README.md": ("checkpoints",),
-    "docs/get_started.md": ("work/quickstart", "data/pets", "runs/pets"),
     "docs/evaluation.md": ("data/pets", "runs/pets"),
     "docs/sampling.md": ("data/pets", "runs/pets"),
     "docs/serving.md": ("runs/pets",),
@@ -115,7 +114,7 @@ def things(tmp_path_factory):
     return root
 
 
-def _made(request, things: Path, name: str) -> Path:
+def _made(things: Path, name: str) -> Path:
     """Returns a directory whose content a page finds in its own."""
     path = things / name
     if path.exists():
@@ -123,11 +122,8 @@ def _made(request, things: Path, name: str) -> Path:
     path.mkdir(parents=True)
     if name == "checkpoints":
         _write_checkpoints(path)
-    elif name == "work/quickstart":
-        shutil.copytree(request.getfixturevalue("images_path"), path / name / "images")
-        shutil.copytree(request.getfixturevalue("trained_run"), path / name / "run")
     elif name == "runs/pets":
-        data = _made(request, things, "data/pets") / "data/pets"
+        data = _made(things, "data/pets") / "data/pets"
         preset = "--preset afhq_256 --model.num_domains 2"
         _run(f"python -m stargan_tf.train --data {data} --run {path}/{name} {preset}")
     else:
@@ -226,15 +222,16 @@ def _execute(page: str, block: Block) -> None:
 
 
 @pytest.mark.beyond
+@pytest.mark.beyond
 @pytest.mark.parametrize("page", [page for page in PAGES if any(b.language in ("sh", "python") for b in blocks(page))])
-def test_the_commands_of_a_page_run(page, request, things, tmp_path, monkeypatch, capsys):
+def test_the_commands_of_a_page_run(page, things, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STARGAN_TF_CACHE", str(things / "cache"))
     needs = NEEDS.get(page, ())
     if "checkpoints" in needs:
         pytest.importorskip("torch", reason="PyTorch is not installed; make .venv/pytorch does that")
     for name in ("images", *needs):
-        shutil.copytree(_made(request, things, name), tmp_path, dirs_exist_ok=True)
+        shutil.copytree(_made(things, name), tmp_path, dirs_exist_ok=True)
     (tmp_path / "tests").symlink_to(ROOT / "tests")
     (tmp_path / "pipeline").symlink_to(ROOT / "pipeline")
     for block in blocks(page):
