@@ -19,6 +19,7 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.base.stores import client_for
 
 _PIECE = 1 << 16  # bytes that are read at a time
+_BLOCK = 1 << 23  # bytes that a client may read ahead; by default some take 50 MB for each open file
 
 
 class TooLarge(OSError):
@@ -164,7 +165,7 @@ def open_file(path: str, buffered: bool = True) -> BinaryIO:
             raise OSError("not an ordinary file")
         return open(path, "rb", buffering=-1 if buffered else 0)  # type: ignore[return-value]  # noqa: PTH123
     with client_for(path) as client:
-        return client.open(path, "rb")
+        return client.open(path, "rb", block_size=_BLOCK)
 
 
 def read(path: str, max_bytes: int | None = None) -> bytes:

@@ -85,8 +85,7 @@ def record_data(run: Path, entry: Mapping[str, Any]) -> None:
     """
     past = recorded_data(run)
     if not past or past[-1]["fingerprint"] != entry["fingerprint"]:
-        with (run / DATA_FILE).open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        _append(run / DATA_FILE, entry)
 
 
 def cut_metrics(run: Path, step: int) -> None:
@@ -107,7 +106,16 @@ def cut_metrics(run: Path, step: int) -> None:
 
 def record_event(run: Path, entry: Mapping[str, Any]) -> None:
     """Records an event of a run, with its `event`, `step` and `time`."""
-    with (run / EVENTS_FILE).open("a") as file:
+    _append(run / EVENTS_FILE, entry)
+
+
+def append_metrics(run: Path, entry: Mapping[str, Any]) -> None:
+    """Appends the measurements of a step, with its `step`."""
+    _append(run / METRICS_FILE, entry)
+
+
+def _append(path: Path, entry: Mapping[str, Any]) -> None:
+    with writing(path.parent), path.open("a") as file:
         file.write(json.dumps(entry) + "\n")
 
 

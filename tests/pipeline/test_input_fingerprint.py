@@ -5,7 +5,9 @@ import os
 import pytest
 
 from pipeline.orchestration.input_fingerprint import fingerprint
+from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
+from tests.stores import s3_server, store  # noqa: F401  # fixtures
 
 
 @pytest.fixture
@@ -50,3 +52,14 @@ def test_a_single_file_counts_too_and_nothing_is_an_error(folder):
     assert fingerprint(str(folder / "cat" / "1.png")) != fingerprint(str(folder / "cat" / "2.png"))
     with pytest.raises(UserError, match="does not exist"):
         fingerprint(str(folder / "zebra"))
+
+
+def test_files_of_a_store_are_told_apart_without_being_read(store):  # noqa: F811
+    for name in ("cat/1.png", "dog/1.png"):
+        files.write(f"{store}/images/{name}", name.encode())
+    before = fingerprint(f"{store}/images")
+    assert fingerprint(f"{store}/images") == before
+    files.write(f"{store}/images/cat/1.png", b"another")
+    assert fingerprint(f"{store}/images") != before
+    with pytest.raises(UserError, match="does not exist, or is empty"):
+        fingerprint(f"{store}/none")

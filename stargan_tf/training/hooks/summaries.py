@@ -1,6 +1,5 @@
 """What a run writes down to be looked at: TensorBoard, metrics.jsonl and sample grids."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +49,7 @@ class Summaries:
         with writing(self._run), self._writer.as_default(step):
             for name, value in metrics.items():
                 tf.summary.scalar(name, value)
-        with writing(self._run), (self._run / run_directory.METRICS_FILE).open("a") as file:
-            file.write(json.dumps({"step": step, **metrics}) + "\n")
+        run_directory.append_metrics(self._run, {"step": step, **metrics})
 
     def write_samples(self, step: int) -> None:
         """Draws the sample grids, as PNG files in samples/ and on TensorBoard."""
