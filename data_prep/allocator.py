@@ -1,4 +1,4 @@
-"""Keeps what the C library holds back small: memory that is freed by one thread serves all others."""
+"""Limits the memory that the C library keeps after it is freed: what one thread frees, all others can use."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""What came of the images: the lines that workers wrote, checked, counted and put in order."""
+"""The results of the job: the lines that workers wrote, checked, counted and sorted."""
 
 import functools
 import json
@@ -52,7 +52,7 @@ class Outcome:
 
 
 def work_folder(directory: str) -> str:
-    """Returns the folder for what workers and the main process tell each other, which is there during a job only."""
+    """Returns the folder through which workers and the main process exchange files, which exists during a job only."""
     return files.join(directory, "work")
 
 

@@ -128,7 +128,7 @@ def write_lines(group: tuple[int, Iterable[str]], work: str) -> None:
 
 
 def find_images(line: str, example_format: ExampleFormat | None) -> Iterator[str]:
-    """Gives a line of a list again, or a line for each image in the file of records that it names."""
+    """Passes on a line of a list, or gives a line for each image in the file of records that it names."""
     image = SourceImage.from_json(line)
     if image.location.packing == "examples":
         assert example_format is not None

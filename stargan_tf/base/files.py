@@ -203,7 +203,7 @@ def read_range(path: str, offset: int, count: int, memory: memoryview) -> memory
         memory: at least as many bytes, in which they may be put.
 
     Returns:
-        A read-only view of them, which holds as long as `memory` is not used again; fewer if the file ends before.
+        A read-only view of them, valid until `memory` is used again; fewer if the file ends before.
 
     Raises:
         UserError, OSError: as `open_file`.

@@ -15,7 +15,7 @@ from stargan_tf.data.record_files import Place, RecordFiles
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.tfrecord import CorruptRecord
 
-# What is called with each record that has to be skipped, and why; it raises UserError if that is one too many.
+# Called with each record that has to be skipped and the reason; raises UserError if there are too many.
 Skip = Callable[[Place, str], None]
 
 

@@ -56,7 +56,7 @@ class CorruptRecords:
 
     @contextlib.contextmanager
     def kept_errors(self) -> Iterator[None]:
-        """To be put around what tf.data calls: keeps an error of the user for `user_errors`."""
+        """Wraps what tf.data calls, and keeps a UserError for `user_errors`."""
         try:
             yield
         except UserError as error:
@@ -65,10 +65,10 @@ class CorruptRecords:
 
     @contextlib.contextmanager
     def user_errors(self) -> Iterator[None]:
-        """To be put around what takes batches: raises the error that was kept, of which TensorFlow made one of its own.
+        """Wraps what takes batches: raises the error that was kept instead of the one that TensorFlow made of it.
 
         Raises:
-            UserError: as what reads raised it: there are too many corrupt records, for instance.
+            UserError: the reader's: there are too many corrupt records, for instance.
         """
         try:
             yield

@@ -12,8 +12,8 @@ from stargan_tf.data.tfrecord import CorruptRecord
 _RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _JPEG = b"\xff\xd8"  # how a file begins
 
-# One image is too little to be shared among threads; batches are read side by side. What OpenCV and its codecs have to
-# say about a damaged image is raised, so that it need not be printed too.
+# One image is too small to be split among threads; whole batches are read in parallel instead. What is wrong with a
+# damaged image is raised as an error, so that OpenCV need not print it.
 cv2.setNumThreads(1)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 

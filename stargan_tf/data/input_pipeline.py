@@ -20,7 +20,7 @@ from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
 
-# Bytes that tf.data may fill with batches that are being made or wait to be taken.
+# Limit of the bytes of batches that are being made or wait to be taken.
 _MEMORY = 2 * 2**30
 
 
@@ -45,8 +45,8 @@ def training_dataset(
     to `config.max_corrupt_records` of them. Then it is an error, which TensorFlow gives as one of its own; take batches
     under `corrupt.user_errors()` to have it as a UserError.
 
-    Batches are host tensors, made side by side and ahead of time as tf.data sees fit; a distribution strategy copies
-    them to its devices ahead of time too.
+    Batches are host tensors, made in parallel and ahead of time by tf.data, which tunes both; a distribution strategy
+    copies them to its devices ahead of time, too.
 
     Args:
         data: the data directory.

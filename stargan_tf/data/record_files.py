@@ -13,7 +13,7 @@ from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.tfrecord import HEADER_BYTES, CorruptRecord, check_data, read_length, record_bytes
 
-# In place of the size of a record: its header is damaged; or it cannot be found, because of a damage before it.
+# Stand for the size of a record whose header is damaged, or that cannot be found since the file is damaged before it.
 _DAMAGED, _HIDDEN = -1, -2
 
 
@@ -61,7 +61,7 @@ class RecordFiles:
         return int(self._first[-1])
 
     def damaged(self) -> list[int]:
-        """Returns the numbers of the records that are known to be lost, since lengths are wrong or a file is short."""
+        """Returns the numbers of the records known to be lost, since a length is wrong or a file is short."""
         return np.flatnonzero(self._sizes < 0).tolist()
 
     def place(self, number: int) -> Place:
@@ -87,12 +87,12 @@ class RecordFiles:
 
         Args:
             number: which record, from 0 on through all files.
-            memory: at least `largest` bytes to be used again: fresh memory for a large record takes longer than reading
-                it. By default memory of its own.
+            memory: at least `largest` bytes to read into, which saves the time that fresh memory takes; by default new
+                memory.
 
         Returns:
-            A read-only view of the data of the record, whose checksums are right. It holds as long as `memory` is not
-            used again.
+            A read-only view of the data of the record, whose checksums were verified; valid until `memory` is used
+            again.
 
         Raises:
             CorruptRecord: it is damaged.

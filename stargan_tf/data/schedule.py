@@ -1,9 +1,9 @@
-"""Which image is whose turn: functions of seed and counter alone, so that a run can go on anywhere without a history.
+"""The order of domains and images: functions of seed and counter alone, so that a run can go on without a history.
 
 Counters number the rows of all batches: row r of step s is s * batch size + r. Domains are dealt in rounds: a round of
-as many rows as there are domains has each domain once, in an order drawn for the round. So how often a domain has had
-its turn before a row is the number of the row's round, whatever came before. An epoch of a domain is one pass through a
-permutation of its images, drawn for the epoch.
+as many rows as there are domains has each domain once, in an order drawn for the round. So the number of turns that a
+domain has had before a row is the number of the row's round. An epoch of a domain is one pass through a permutation of
+its images, drawn for the epoch.
 
 What holds exactly: after every whole round all domains have had the same number of turns; no image is seen again before
 all images of its domain have been seen (as a source; as a reference, but for the last image of an odd number, which
@@ -15,11 +15,11 @@ import functools
 
 import numpy as np
 
-# What random numbers are for; keeps their streams apart.
+# Purposes of random numbers, which keep their streams apart.
 SOURCES, REFERENCES, AUGMENTATION = 0, 1, 2
 _DOMAINS, _RECORDS = 0, 1
 
-# Orders of domains are drawn for so many rounds at a time.
+# Number of rounds for which orders of domains are drawn at a time.
 _ROUNDS = 1024
 
 
@@ -49,7 +49,7 @@ def uniform(words: np.ndarray) -> np.ndarray:
 
 
 def turns(counters: np.ndarray, num_domains: int, seed: int, stream: int) -> tuple[np.ndarray, np.ndarray]:
-    """Tells whose turn it is.
+    """Gives the domain of each row.
 
     Args:
         counters: [N], rows.
