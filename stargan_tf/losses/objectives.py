@@ -42,6 +42,14 @@ class Translation(NamedTuple):
     image: tf.Tensor  # the translated images, [B, H, W, 3]
 
 
+class Styles(NamedTuple):
+    """Style codes that the objective needs besides those of a translation, each [B, style_dim]."""
+
+    other: tf.Tensor  # other styles of the target domains, for the diversity term
+    found: tf.Tensor  # what E finds in the translation
+    source: tf.Tensor  # what E finds in the sources
+
+
 def latent_guided_translation(networks: Networks, batch: Batch) -> Translation:
     """Translates the sources in the styles that F draws from the first latent codes."""
     style = networks.mapping_network(batch.latent, batch.target_domain)  # [B, style_dim]
@@ -92,12 +100,12 @@ def latent_guided_loss(
     networks: Networks, weights: LossConfig, batch: Batch, translation: Translation, lambda_ds: tf.Tensor
 ) -> tuple[tf.Tensor, Metrics]:
     """Computes the loss of G, F and E on `latent_guided_translation` (equation 5); see `_generator_loss`."""
-    other_style = networks.mapping_network(batch.latent_2, batch.target_domain)
-    # What E finds in the translation and in its source, in one batch.
+    other = networks.mapping_network(batch.latent_2, batch.target_domain)
+    # E sees the translation and its source in one batch.
     images = tf.concat([translation.image, batch.source], 0)  # [2 B, H, W, 3]
-    styles = networks.style_encoder(images, tf.concat([batch.target_domain, batch.source_domain], 0))
-    found_style, source_style = tf.split(styles, 2)
-    return _generator_loss(networks, weights, batch, translation, other_style, found_style, source_style, lambda_ds)
+    domains = tf.concat([batch.target_domain, batch.source_domain], 0)
+    found, source = tf.split(networks.style_encoder(images, domains), 2)
+    return _generator_loss(networks, weights, batch, translation, Styles(other, found, source), lambda_ds)
 
 
 def reference_guided_loss(
@@ -107,39 +115,30 @@ def reference_guided_loss(
     # E sees three images that need no gradient, in one batch.
     images = tf.concat([batch.reference, batch.reference_2, batch.source], 0)  # [3 B, H, W, 3]
     domains = tf.concat([batch.target_domain, batch.target_domain, batch.source_domain], 0)
-    style, other_style, source_style = tf.split(networks.style_encoder(images, domains), 3)
+    style, other, source = tf.split(networks.style_encoder(images, domains), 3)
     features = networks.generator.encode(batch.source)
     translation = Translation(features, style, networks.generator.decode(features, style, batch.source_masks))
-    found_style = networks.style_encoder(translation.image, batch.target_domain)
-    return _generator_loss(networks, weights, batch, translation, other_style, found_style, source_style, lambda_ds)
+    found = networks.style_encoder(translation.image, batch.target_domain)
+    return _generator_loss(networks, weights, batch, translation, Styles(other, found, source), lambda_ds)
 
 
 def _generator_loss(
-    networks: Networks,
-    weights: LossConfig,
-    batch: Batch,
-    translation: Translation,
-    other_style: tf.Tensor,
-    found_style: tf.Tensor,
-    source_style: tf.Tensor,
-    lambda_ds: tf.Tensor,
+    nets: Networks, weights: LossConfig, batch: Batch, translation: Translation, styles: Styles, lambda_ds: tf.Tensor
 ) -> tuple[tf.Tensor, Metrics]:
     """Computes the full objective (equation 5).
 
     Args:
-        networks: the networks.
+        nets: the networks.
         weights: the weights of the terms, but for that of the diversity term.
         batch: the data.
         translation: the sources in the styles to be learnt.
-        other_style: other styles, for the diversity term, [B, style_dim].
-        found_style: what E finds in the translation, [B, style_dim].
-        source_style: what E finds in the sources, [B, style_dim].
+        styles: the other styles that the terms need.
         lambda_ds: weight of the diversity term, which falls in the course of training.
 
     Returns:
         The loss, and its terms by name before weighting.
     """
-    generator, discriminator, fake = networks.generator, networks.discriminator, translation.image
+    generator, discriminator, fake = nets.generator, nets.discriminator, translation.image
     assert discriminator is not None
 
     # The translation must look like an image of the target domain ...
@@ -147,14 +146,14 @@ def _generator_loss(
     adv = terms.ADVERSARIAL[weights.adversarial].generator(logits)
 
     # ... show the style it was given ...
-    sty = terms.style_reconstruction(translation.style, found_style)
+    sty = terms.style_reconstruction(translation.style, styles.found)
 
     # ... differ from the translation in another style ...
-    other = generator.decode(translation.features, tf.stop_gradient(other_style), batch.source_masks)
+    other = generator.decode(translation.features, tf.stop_gradient(styles.other), batch.source_masks)
     ds = terms.style_diversification(fake, other)
 
     # ... and lead back to the source.
-    reconstructed = generator(fake, source_style, batch.find_masks(fake))
+    reconstructed = generator(fake, styles.source, batch.find_masks(fake))
     cyc = terms.cycle_consistency(batch.source, reconstructed)
 
     total = adv + weights.lambda_sty * sty - lambda_ds * ds + weights.lambda_cyc * cyc

@@ -50,9 +50,6 @@ class Conv2D(keras.layers.Conv2D):
     def _convolve(self, x, kernel):
         return tf.nn.conv2d(x, tf.cast(kernel, x.dtype), 1, self.padding.upper())
 
-    def get_config(self):
-        return super().get_config() | {"resampling": self.resampling, "fused": self.fused}
-
 
 def conv(in_channels: int, filters: int, size: int, dtype=None, kind: type[Conv2D] = Conv2D, **kwargs) -> Conv2D:
     """Returns a convolution of a kind, whose variables exist; padding is "same" unless given."""

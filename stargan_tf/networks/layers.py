@@ -13,10 +13,7 @@ LEAKY_RELU_SLOPE = 0.2
 class Network(keras.Model):
     """A network whose variables exist once it is constructed, and which Keras can save and build again.
 
-    Args:
-        arguments: those of the constructor of the subclass, but for name and dtype.
-        name: of the network.
-        dtype: Keras dtype policy.
+    `arguments` are those of the subclass's constructor, but for name and dtype policy.
     """
 
     def __init__(self, arguments: dict[str, Any], name: str, dtype=None):

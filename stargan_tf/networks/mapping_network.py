@@ -23,13 +23,7 @@ class MappingNetwork(Network):
     """
 
     def __init__(
-        self,
-        num_domains: int,
-        latent_dim: int,
-        style_dim: int,
-        hidden_dim: int,
-        dtype=None,
-        name: str = "mapping_network",
+        self, num_domains: int, latent_dim: int, style_dim: int, hidden_dim: int, dtype=None, name="mapping_network"
     ):
         arguments = {"num_domains": num_domains, "latent_dim": latent_dim, "style_dim": style_dim}
         super().__init__(arguments | {"hidden_dim": hidden_dim}, name, dtype)

@@ -1,11 +1,9 @@
 """The training program: train_and_evaluate(config, data, run)."""
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from stargan_tf.config import Config, check_replicas, resolve
 from stargan_tf.data.corrupt_records import CorruptRecords
@@ -64,18 +62,11 @@ def train_and_evaluate(
     workers = Workers(strategy)
     with workers.watched():
         init_from = initialization.open_run(config, run, face_network, init_from, read_face_network, workers)
-        return _train(config, data, run, init_from, strategy, workers)
+        return _train(config, data, run, init_from, workers)
 
 
-def _train(
-    config: Config,
-    data: DataDirectory,
-    run: Path,
-    init_from: Path | None,
-    strategy: tf.distribute.Strategy,
-    workers: Workers,
-) -> int:
-    settings, steps, say = config.training, config.training.steps, workers.say
+def _train(config: Config, data: DataDirectory, run: Path, init_from: Path | None, workers: Workers) -> int:
+    settings, steps, say, strategy = config.training, config.training.steps, workers.say, workers.strategy
 
     # ------------------------------------------------------------------ state
     with strategy.scope():
@@ -109,22 +100,17 @@ def _train(
 
     # ------------------------------------------------------------------ loop
     say("the first step compiles the graph, which takes a while", flush=True)
-    with contextlib.ExitStack() as entered:
-        contexts: list[contextlib.AbstractContextManager] = [corrupt.user_errors(), stop, *hooks]
-        for context in contexts:
-            entered.enter_context(context)
+    with corrupt.user_errors(), stop, hooks:
         while step < steps and stopping is None:
             try:
-                for hook in hooks:
-                    hook.before_call(step + 1)
+                hooks.before_call(step + 1)
                 count = schedule.steps_of_next_call(settings, step)
                 with measurements.phase("step"):
                     measurements.add(step + 1, iterate(batches, count))
                 step += count
                 stopping = workers.stop_signal(stop.received)
                 due = schedule.due(settings, step, stopping)
-                for hook in hooks:
-                    hook.after_call(due)
+                hooks.after_call(due)
                 if due.evaluating:  # takes long, and a signal may have cut it short
                     stopping = workers.stop_signal(stop.received)
             except NonFiniteError as error:

@@ -35,7 +35,7 @@ class Workers:
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):
-        self._strategy = strategy
+        self.strategy = strategy
         self.count = num_workers(strategy)
         resolver = strategy.cluster_resolver if self.count > 1 else None
         # A cluster without a job of that name has its first worker for a chief.
@@ -91,9 +91,9 @@ class Workers:
             ) from error
 
     def _traced_sum(self, values: tf.Tensor) -> tf.Tensor:
-        replicas = self._strategy.num_replicas_in_sync // self.count
-        each = self._strategy.run(tf.identity, args=(values,))
-        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None) // replicas
+        replicas = self.strategy.num_replicas_in_sync // self.count
+        each = self.strategy.run(tf.identity, args=(values,))
+        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, each, axis=None) // replicas
 
 
 def _reason(error: tf.errors.OpError) -> str:

@@ -12,7 +12,7 @@ from stargan_tf.runs.run_directory import LOGS
 from stargan_tf.runs.state import TrainingState
 from stargan_tf.training.hooks import evaluation
 from stargan_tf.training.hooks.evaluation import Evaluation
-from stargan_tf.training.hooks.hook import Hook
+from stargan_tf.training.hooks.hook import Hook, Hooks
 from stargan_tf.training.hooks.measurements import Measurements
 from stargan_tf.training.hooks.profiling import Profiler
 from stargan_tf.training.hooks.progress_bar import ProgressBar
@@ -32,7 +32,7 @@ def open_hooks(
     measurements: Measurements,
     stop: StopSignals,
     writes: bool = True,
-) -> list[Hook]:
+) -> Hooks:
     """Opens what happens beside training, in the order in which it happens after a step.
 
     Lines of metrics.jsonl after the step of `state` are cut off, and an evaluation of this very step that was
@@ -54,7 +54,7 @@ def open_hooks(
     """
     settings, step = config.training, int(state.step.numpy())
     if not writes:
-        return [Recording(state, measurements, None)]
+        return Hooks(Recording(state, measurements, None))
     run_directory.cut_metrics(run, step)
     data_hash = fingerprint(data)
     description = {"path": data.path, "fingerprint": data_hash, "num_examples": dict(data.num_examples)}
@@ -75,4 +75,4 @@ def open_hooks(
         if evaluation.is_pending(settings, run, step):
             evaluator.evaluate(step)
         hooks.append(evaluator)
-    return hooks
+    return Hooks(*hooks)
