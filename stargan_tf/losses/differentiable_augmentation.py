@@ -1,21 +1,21 @@
 """Differentiable augmentation for training with few images (Zhao et al. 2020, arXiv 2006.10738).
 
-All that the discriminator sees, real and generated, is augmented; gradients flow through to the generator, so that the
-augmentation does not end up in what it draws. The strengths are those of the paper (section 4, "DiffAugment"): images
-outside of which, or in the hole of a cutout, is zero, which is grey.
+Everything the discriminator sees is augmented, real images and translations alike, and gradients flow back through the
+augmentation, so that the generator does not learn to draw it. The strengths are those of the paper (section 4,
+"DiffAugment"). What lies outside of an image, or in the hole of a cutout, is zero, which is grey.
 """
 
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-# Shares of the side.
+# As fractions of the side.
 _LARGEST_TRANSLATION = 1 / 8
 _CUTOUT_SIDE = 1 / 2
 
 
 def augment(images: tf.Tensor, kinds: Sequence[str], seed: tf.Tensor) -> tf.Tensor:
-    """Augments every image of a batch by random choices of its own.
+    """Augments every image of a batch, each by its own random choices.
 
     Args:
         images: [N, H, W, 3] in [-1, 1].
@@ -33,7 +33,7 @@ def augment(images: tf.Tensor, kinds: Sequence[str], seed: tf.Tensor) -> tf.Tens
 
 
 def _color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Brightness -0.5 to 0.5 is added; saturation is multiplied by 0 to 2, then contrast by 0.5 to 1.5."""
+    """Adds a brightness of -0.5 to 0.5, multiplies the saturation by 0 to 2, then the contrast by 0.5 to 1.5."""
     numbers = tf.random.stateless_uniform([3, tf.shape(images)[0], 1, 1, 1], seed)
     brightness, saturation, contrast = tf.unstack(tf.cast(numbers, images.dtype))
     images += brightness - 0.5
@@ -44,7 +44,7 @@ def _color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _translation(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Moves by up to an eighth of the side, in whole pixels; what comes in is zero."""
+    """Shifts by up to an eighth of the side, in whole pixels, and fills with zero."""
     for axis, axis_seed in zip((1, 2), tf.unstack(tf.random.split(seed, num=2)), strict=True):
         side = images.shape[axis]
         most = round(side * _LARGEST_TRANSLATION)
@@ -57,7 +57,7 @@ def _translation(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Zero in a rectangle of half the sides, whose centre is anywhere in the image."""
+    """Fills a rectangle of half the sides, whose centre is anywhere in the image, with zero."""
     inside = []
     for axis, axis_seed in zip((1, 2), tf.unstack(tf.random.split(seed, num=2)), strict=True):
         side = images.shape[axis]

@@ -1,1 +1,1 @@
-"""Training: state, the four updates of an iteration, the loop, TensorBoard."""
+"""Training: the four updates of an iteration, the loop, and in `hooks/` what happens beside it."""

@@ -89,10 +89,10 @@ def open_run(
 
 
 def initialize(state: TrainingState, config: Config, source: Path) -> str:
-    """Takes over the weights of another run; optimizers and step counter start anew.
+    """Copies the weights of another run; optimizers and step counter start anew.
 
-    Branches of domains that the other run knows, by name, are kept; the others stay as they are. Where the other run
-    holds averaged networks only, those are trained on, and the discriminator stays as it is.
+    Branches of domains that the other run has, by name, are copied; the others stay as they are. If the other run holds
+    averaged networks only, training starts from those, and the discriminator stays as it is.
 
     Args:
         state: of the new run; changed in place.
@@ -123,7 +123,7 @@ def initialize(state: TrainingState, config: Config, source: Path) -> str:
 
 
 def _take(target: Networks, domains: Sequence[str], source: Networks, known: Sequence[str]) -> None:
-    """Copies all weights; those that belong to domains by the names of the domains."""
+    """Copies all weights; branches of domains are matched by the domains' names."""
     new_and_old = [(domains.index(domain), known.index(domain)) for domain in domains if domain in known]
     for name, network in target.items():
         other = getattr(source, name)

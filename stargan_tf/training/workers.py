@@ -1,4 +1,4 @@
-"""What the processes of a job tell each other, and what becomes of it when one is lost."""
+"""How the processes of a job agree with each other, and what happens when one is lost."""
 
 import contextlib
 import signal
@@ -12,7 +12,7 @@ from stargan_tf.training.distribution import num_workers
 # What sysexits.h calls a temporary failure: the same command, started again everywhere, goes on.
 WORKER_LOST_EXIT_CODE = 75
 
-# How TensorFlow reports that a peer does not answer any more; which of them depends on who notices first.
+# How TensorFlow reports that a peer no longer answers; which one depends on who notices first.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,

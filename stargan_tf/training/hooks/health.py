@@ -13,7 +13,7 @@ from stargan_tf.training.hooks.measurements import NonFiniteError
 
 
 def check_finite(state: TrainingState, step: int) -> None:
-    """Checks all weights and their averages, of which a loss only shows at the next step that one is not finite.
+    """Checks all weights and their averages; losses show a weight that is not finite only one step later.
 
     Raises:
         NonFiniteError: one is not.

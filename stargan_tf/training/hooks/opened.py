@@ -16,8 +16,7 @@ from stargan_tf.training.hooks.hook import Hook, Hooks
 from stargan_tf.training.hooks.measurements import Measurements
 from stargan_tf.training.hooks.profiling import Profiler
 from stargan_tf.training.hooks.progress_bar import ProgressBar
-from stargan_tf.training.hooks.recording import Recording
-from stargan_tf.training.hooks.saving import Sampling, Saving
+from stargan_tf.training.hooks.recording import Recording, Sampling, Saving
 from stargan_tf.training.hooks.stop_signals import StopSignals
 from stargan_tf.training.hooks.summaries import Summaries
 

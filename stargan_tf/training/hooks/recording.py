@@ -1,5 +1,6 @@
-"""Metrics checked and written down."""
+"""Metrics, checkpoints and sample grids, each when it is due."""
 
+from stargan_tf.runs.checkpoints import Checkpoints
 from stargan_tf.runs.state import TrainingState
 from stargan_tf.training.hooks import health
 from stargan_tf.training.hooks.hook import Hook
@@ -37,3 +38,27 @@ class Recording(Hook):
             with self._measurements.phase("summaries"):
                 more = health.update_ratios(self._state) | health.memory()
                 self._summaries.write_metrics(due.step, self.metrics | more)
+
+
+class Saving(Hook):
+    """Saves checkpoints."""
+
+    def __init__(self, checkpoints: Checkpoints, measurements: Measurements):
+        self._checkpoints, self._measurements = checkpoints, measurements
+
+    def after_call(self, due: Due) -> None:
+        if due.saving:
+            with self._measurements.phase("checkpoint"):
+                self._checkpoints.save()
+
+
+class Sampling(Hook):
+    """Draws sample grids."""
+
+    def __init__(self, summaries: Summaries, measurements: Measurements):
+        self._summaries, self._measurements = summaries, measurements
+
+    def after_call(self, due: Due) -> None:
+        if due.sampling:
+            with self._measurements.phase("summaries"):
+                self._summaries.write_samples(due.step)
