@@ -118,7 +118,10 @@ def test_the_wheel_alone_goes_from_images_to_samples(programs, tmp_path):
         ("litert", ("stargan-export", "--run", "run", "--output", "model", "--format", "litert")),
         ("video", ("stargan-sample", "interpolate", "--run", "run", "--source", "images", "--output", "video.mp4")),
         ("convert", ("stargan-convert", "--run", "run", "--to_pytorch", "nets.ckpt")),
-        ("pipeline", ("stargan-pipeline", "--config", ROOT / "pipeline" / "quickstart.yaml")),
+        (
+            "pipeline",
+            ("stargan-pipeline", "--config", ROOT / "pipeline" / "quickstart.yaml", "--example_gen.input=images"),
+        ),
     ):
         result = run(programs / command[0], *command[1:], cwd=tmp_path)
         assert (result.returncode, result.stderr.count("\n")) == (2, 1), (command, result.stderr)
