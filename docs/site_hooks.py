@@ -20,6 +20,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Leads links from pages of docs/ to files of the root to the pages that these became."""
+    for source, page in PAGES.items():
+        markdown = markdown.replace(f"](../{source}", f"]({page}")
+    return markdown
+
+
 def _link(link: re.Match[str], config: MkDocsConfig) -> str:
     """Returns the beginning of a link: a page of the site, or a file of the repository at its public address."""
     path = link[1]
