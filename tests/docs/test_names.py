@@ -39,7 +39,14 @@ COMMANDS = [
 # Flags of other programs.
 FOREIGN_FLAGS = {
     *("--setup_file", "--runner", "--environment_type", "--environment_config", "--environment_cache_millis"),  # Beam
-    *("--flink_master", "--spark_master_url", "--sdk_container_image", "--direct_num_workers"),
+    *(
+        "--requirements_file",
+        "--s3_endpoint_url",
+        "--flink_master",
+        "--spark_master_url",
+        "--sdk_container_image",
+        "--direct_num_workers",
+    ),
     *("--model_config_file_poll_wait_seconds", "--ssl_config_file", "--rest_api_timeout_in_ms"),  # TF Serving
     *("--allow_version_labels_for_unavailable_models", "--grpc_channel_arguments"),
     *(
