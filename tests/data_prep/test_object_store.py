@@ -4,7 +4,7 @@ import pytest
 from data_prep.images_to_tfrecords import main
 from stargan_tf.base import files
 from tests.data_prep.jobs import noise, run
-from tests.stores import objects, s3_server, store, upload  # noqa: F401  # fixtures
+from tests.stores import new_store, objects, s3_server, store, upload  # noqa: F401  # fixtures
 
 pytestmark = pytest.mark.slow
 
@@ -36,9 +36,9 @@ def test_from_store_to_store(address, images, tmp_path):
     assert main(["--output", f"{address}/data", "--verify"]) == 0
 
 
-def test_workers_that_are_processes_have_clients_of_their_own(address, images, tmp_path):
-    if address.startswith("memory"):
-        pytest.skip("other processes do not see it")
+def test_workers_that_are_processes_have_clients_of_their_own(images, tmp_path, request):
+    address = new_store("s3", request)  # other processes do not see that in memory
+    upload(images, f"{address}/images")
     flags = ("--", "--direct_num_workers=2", "--direct_running_mode=multi_processing")
     assert run(f"{address}/images", f"{address}/by_two", *flags) == 0
     assert run(images, tmp_path / "data") == 0
