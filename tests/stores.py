@@ -16,7 +16,7 @@ def s3_server():
     """A server that stands for S3, which clients of this process and its children find by the environment."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        pytest.skip(f"{', '.join(missing)} not installed; pip install 'moto[server]' s3fs")
+        pytest.skip(f"{', '.join(missing)} not installed; pip install '.[dev,s3]' does that")
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(port=0, verbose=False)

@@ -150,7 +150,7 @@ def test_a_missing_package_is_told_with_the_extra_that_brings_it(path, package, 
 
 
 def test_a_store_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch):
-    s3fs = pytest.importorskip("s3fs")
+    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed; pip install '.[s3]' does that")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     s3fs.S3FileSystem.clear_instance_cache()
