@@ -51,6 +51,7 @@ def run(arguments: Arguments) -> None:
         UserError: a mistake in the arguments, no checkpoint, or an exported model that differs from the run's.
     """
     check(arguments)
+    extras.require(*NEEDS[arguments.format])
     run_directory.load_config(Path(arguments.run))
     model = Path(arguments.output).resolve()
     versions = [int(child.name) for child in model.iterdir() if child.name.isdigit()] if model.is_dir() else []
@@ -75,7 +76,6 @@ def check(arguments: Arguments) -> None:
     deployment.check_model_name(model.name)
     if model.exists() and not model.is_dir():
         raise UserError(f"--output {arguments.output!r} is a file; it must be a directory")
-    extras.require(*NEEDS[arguments.format])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline import artifacts
 from stargan_tf import export, train
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_directory
 from stargan_tf.config import flatten, preset
@@ -85,6 +85,7 @@ def run(arguments: Arguments) -> None:
     model, training = work / "models" / arguments.name, work / "run"
     to_export = export.Arguments(run=str(training), output=str(model), **vars(settings.export))
     export.check(to_export)
+    extras.require(*export.NEEDS[to_export.format])  # before it trains for days
     base = None if arguments.base_model is None else str(Path(arguments.base_model) / artifacts.RUN)
     to_train = {name: value for name, value in vars(settings).items() if name != "export"}
     code = train.run(train.Arguments(data=arguments.examples, run=str(training), init_from=base, **to_train))
