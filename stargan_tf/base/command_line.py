@@ -79,6 +79,7 @@ def main_of_modes(
     description: str,
     argv: Sequence[str] | None = None,
     default: str | None = None,
+    noun: str = "mode",
 ) -> int:
     """Runs a command that does one of several things, each with flags of its own.
 
@@ -88,6 +89,7 @@ def main_of_modes(
         description: the text shown in the help; `default` shows it after its own.
         argv: the arguments without the program's name; by default those of the process.
         default: the mode whose name may be left out.
+        noun: what the modes are called in errors.
 
     Returns:
         The exit code, as that of `main`.
@@ -102,7 +104,7 @@ def main_of_modes(
 
     def run() -> int | None:
         parser = ArgumentParser(prog=program, description=description, exit_on_error=False)
-        subcommands = parser.add_subcommands(dest="mode")
+        subcommands = parser.add_subcommands(dest=noun)
         parsers = {}
         for name, mode in modes.items():
             parsers[name] = _parser(mode.arguments_type, "", descriptions[name], config_files=True)
@@ -112,10 +114,9 @@ def main_of_modes(
             known = modes.get(argv[0]) if argv else None
             words = argv if known is None else [argv[0], *completed(argv[1:], known.arguments_type)]
             values = parser.parse_args(words)
-        mode = modes[values.mode]
-        return mode.run(
-            _instance(mode.arguments_type, parsers[values.mode], values[values.mode], ", ".join(config_files(argv)))
-        )
+        name = values[noun]
+        source = ", ".join(config_files(argv))
+        return modes[name].run(_instance(modes[name].arguments_type, parsers[name], values[name], source))
 
     return _exit_code(run, programs.get(argv[0], program) if argv else program)
 

@@ -42,6 +42,7 @@ def in_words(types: str, value: str) -> str:
         `types` with the ranges of this module in words; for a value that is not even a number also that it must be one.
     """
     for name, (base, meaning) in _MEANINGS.items():
+        types = re.sub(rf"\blist\[{name}\]", f"{'whole numbers' if base is int else 'numbers'}, each {meaning}", types)
         try:
             base(value)
         except ValueError:

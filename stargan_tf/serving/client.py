@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv = [word for word in argv if word in ("-h", "--help")]
     else:
         argv.insert(0, argv.pop(index))
-    return command_line.main_of_modes(ACTIONS, PROGRAM, DESCRIPTION, argv)
+    return command_line.main_of_modes(ACTIONS, PROGRAM, DESCRIPTION, argv, noun="action")
 
 
 if __name__ == "__main__":

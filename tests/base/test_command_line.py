@@ -341,6 +341,8 @@ class Ranges:
         devices: or all.
         psi: some.
         limits: more.
+        seeds: several.
+        order: of rows and columns.
     """
 
     steps: PositiveInt = 1
@@ -349,6 +351,8 @@ class Ranges:
     devices: PositiveInt | None = None
     psi: list[Share] = field(default_factory=lambda: [1.0])
     limits: Limits = field(default_factory=Limits)
+    seeds: list[Seed] | None = None
+    order: Literal["rows", "columns"] | None = None
 
 
 @pytest.mark.parametrize(
@@ -361,7 +365,22 @@ class Ranges:
         (["--seed", "2147483648"], "--seed is 2147483648; it must be at least 0 and below 2^31; "),
         (["--weight", "nan"], "--weight is nan; it must be at least 0; "),
         (["--weight", "heavy"], "--weight is 'heavy'; it must be a number, at least 0; "),
-        (["--devices", "0"], "--devices is 0; it must be at least 1 or null; "),
+        (["--devices", "0"], "--devices is 0; it must be at least 1; "),
+        (["--devices", "1.5"], "--devices is 1.5; it must be a whole number, at least 1; "),
+        (["--devices", "all"], "--devices is 'all'; it must be a whole number, at least 1, or null; "),
+        (
+            ["--seeds", "1", "-2"],
+            "--seeds is [1, -2]; it must be whole numbers, each at least 0 and below 2^31, or null; ",
+        ),
+        (
+            ["--seeds", "1.5", "2"],
+            "--seeds is [1.5, 2]; it must be whole numbers, each at least 0 and below 2^31, or null; ",
+        ),
+        (
+            ["--seeds", "a", "b"],
+            "--seeds is ['a', 'b']; it must be whole numbers, each at least 0 and below 2^31, or null; ",
+        ),
+        (["--order", "none"], "--order is 'none'; it must be one of rows, columns or null; "),
         (["--psi", "0.5", "1.5"], "--psi is 1.5; it must be between 0 and 1; "),
         (["--limits.decay", "1"], "--limits.decay is 1; it must be at least 0 and below 1; "),
     ],
@@ -417,13 +436,13 @@ def test_values_by_name_are_checked_like_flags(values, sentence):
 # ---------------------------------------------------------------------- modes
 
 
-def run_mode(*argv: str, default: str | None = "count") -> tuple[int, list]:
+def run_mode(*argv: str, default: str | None = "count", noun: str = "mode") -> tuple[int, list]:
     seen: list = []
     modes = {
         "count": Mode(Ranges, seen.append, "Counts all."),
         "copy": Mode(Arguments, seen.append, "Copies it."),
     }
-    return command_line.main_of_modes(modes, "program", "There is copy, too.", argv, default), seen
+    return command_line.main_of_modes(modes, "program", "There is copy, too.", argv, default, noun), seen
 
 
 @pytest.mark.parametrize(
@@ -455,9 +474,28 @@ def test_a_mistake_in_a_mode_is_one_line(argv, sentence, capsys):
 
 
 def test_a_mode_must_be_named_without_a_default(capsys):
-    assert run_mode("--steps", "3", default=None) == (2, [])
-    assert run_mode(default=None) == (2, [])
-    assert capsys.readouterr().err.count("\n") == 2
+    for argv, sentence in (
+        (
+            ["--steps", "3"],
+            "program: error: there is no mode '3'; choose count, copy; `program --help` lists the flags\n",
+        ),
+        ([], "program: error: no mode is named; it must be one of count, copy; `program --help` lists the flags\n"),
+    ):
+        assert run_mode(*argv, default=None) == (2, [])
+        assert capsys.readouterr().err == sentence
+
+
+def test_modes_can_have_another_name(capsys):
+    assert run_mode("count", default=None, noun="action") == (0, [Ranges()])
+    assert run_mode("fly", default=None, noun="action") == (2, [])
+    assert "there is no action 'fly'; choose count, copy; " in capsys.readouterr().err
+
+
+def test_an_unknown_key_in_the_file_of_a_mode_is_named(tmp_path, capsys):
+    (tmp_path / "wrong.yaml").write_text("colour: red")
+    for argv in ([], ["count"]):
+        assert run_mode(*argv, "--config", str(tmp_path / "wrong.yaml")) == (2, [])
+        assert "error: Option 'colour' is not accepted; " in capsys.readouterr().err
 
 
 def test_modes_have_a_help_each_and_that_of_the_default_names_the_others(capsys):

@@ -258,7 +258,7 @@ def test_other_unknown_fields_stay_errors_beside_an_old_one(tmp_path):
         ("training: {steps: many}", "--training.steps is 'many'; it must be a whole number, at least 1"),
         ("training: {steps: true}", "--training.steps is 'True'; it must be"),
         ("training: {steps: 7.5}", "--training.steps is 7.5; it must be"),
-        ("training: {devices: 0}", "--training.devices is 0; it must be at least 1 or null"),
+        ("training: {devices: 0}", "--training.devices is 0; it must be at least 1"),
         ("optimizers: {ema_decay: 1}", "--optimizers.ema_decay is 1; it must be at least 0 and below 1"),
         ("losses: {adversarial: wgan}", "--losses.adversarial is 'wgan'; it must be one of logistic, least_squares, "),
     ],
