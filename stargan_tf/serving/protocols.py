@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from stargan_tf.base import command_line
@@ -19,9 +19,11 @@ class ServerFlags(Connection):
     """The flags of commands that ask a server.
 
     Args:
+        server: host and port of TF Serving, like localhost:8500.
         protocol: grpc (port 8500 as a rule) or rest (8501).
     """
 
+    server: str = field()  # required here: without `field()` the default is inherited
     protocol: Literal["grpc", "rest"] = "grpc"
 
 

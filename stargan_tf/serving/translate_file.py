@@ -76,6 +76,8 @@ def _check_guides(arguments: Translate) -> None:
         raise UserError(f"{' and '.join(given)} are given; a style can be taken from only one of them")
     if arguments.style is not None and arguments.domain is not None:
         raise UserError(f"--domain is {arguments.domain!r}, but the style codes of --style belong to a domain already")
+    if arguments.style is None and arguments.domain is None:
+        raise UserError("--domain is not given; `domains` lists those that the model knows")
     last = (arguments.seed or 0) + arguments.styles - 1
     if not -(2**63) <= last < 2**63 or (arguments.seed or 0) < -(2**63):
         raise UserError(f"--seed is {arguments.seed}; seeds must be whole numbers of 64 bits")
@@ -88,8 +90,7 @@ def _guide(arguments: Translate) -> tuple[list[str], Ask]:
         names = [f"{Path(arguments.style).stem}_{row}" for row in range(len(codes))]
         return names, lambda client, image, format: client.translate_styles(image, codes, format)
     domain = arguments.domain
-    if domain is None:
-        raise UserError("--domain is not given; `domains` lists those that the model knows")
+    assert domain is not None  # as checked
     if arguments.reference is not None:
         reference = _read(arguments.reference, "--reference")
         names = [f"{domain}_{Path(arguments.reference).stem}"]

@@ -115,6 +115,7 @@ def test_nothing_is_overwritten_and_nothing_asked(suffix, command, tmp_path, mon
         (["--style", "long.npy", "--domain", "circle"], "--domain is 'circle', but the style codes"),
         (["--style", "long.npy", "--seed", "3"], "--seed and --style are given"),
         ([], "--domain is not given"),
+        (["--image", "nowhere.png"], "--domain is not given"),
         (["--domain", "circle", "--styles", "0"], "--styles is 0; it must be at least 1"),
         (["--domain", "circle", "--seed", str(2**63)], f"--seed is {2**63}; seeds must be whole numbers of 64 bits"),
         (["--domain", "circle", "--styles", "2", "--output", "one.png"], "one file, but 2 images"),
@@ -143,8 +144,8 @@ def test_a_mistake_gets_one_sentence(words, sentence, command, tmp_path, capfd):
 
 def test_an_action_must_be_named(capsys):
     for words, sentence in (
-        (["--server", "somewhere"], "one of {translate,domains,status}, but it was not provided"),
-        (["conquer", "--server", "somewhere"], "there is no mode 'conquer'; choose translate, domains, status"),
+        (["--server", "somewhere"], "no action is named; it must be one of translate, domains, status"),
+        (["conquer", "--server", "somewhere"], "there is no action 'conquer'; choose translate, domains, status"),
     ):
         assert main(words) == 2
         err = capsys.readouterr().err
@@ -153,6 +154,12 @@ def test_an_action_must_be_named(capsys):
         with pytest.raises(SystemExit, match="0"):
             main(words)
         assert shown in capsys.readouterr().out
+
+
+def test_a_server_must_be_named(capsys):
+    for action in ("domains", "status"):
+        assert main([action]) == 2
+        assert f"{action}: error: missing: --server; " in capsys.readouterr().err
 
 
 def test_version_and_label_do_not_go_together(command, capsys):
