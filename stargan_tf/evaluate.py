@@ -4,12 +4,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from stargan_tf.base import cache_directory, command_line
 from stargan_tf.base.errors import UserError
-from stargan_tf.evaluation.settings import Measurement
+from stargan_tf.evaluation.settings import ALL_MODES, Measurement
 from stargan_tf.runs import run_directory
+from stargan_tf.runs.checkpoint_choice import CheckpointChoice
 
 PROGRAM = "python -m stargan_tf.evaluate"
 DESCRIPTION = (
@@ -19,11 +19,9 @@ DESCRIPTION = (
     "are measured in the pictures."
 )
 
-MODES = ("latent", "reference", "known_factors")
-
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(Measurement):
+class Arguments(Measurement, CheckpointChoice):
     """The command line.
 
     Args:
@@ -31,7 +29,6 @@ class Arguments(Measurement):
         data: data directory, as data_prep.images_to_tfrecords writes it, with validation images.
         mode: what is done, separated by commas: latent and reference by the published protocol, known_factors on the
             generated data set; by default everything that the data allows.
-        checkpoint: `latest`, or `best` by the evaluations during training.
         cache: directory for trained classifiers, downloaded weights and features of real images; by default the one
             that the environment variable STARGAN_TF_CACHE names, else ~/.cache/stargan_tf.
     """
@@ -39,7 +36,6 @@ class Arguments(Measurement):
     run: str
     data: str
     mode: str | None = None
-    checkpoint: Literal["latest", "best"] = "latest"
     cache: str | None = None
 
 
@@ -51,8 +47,8 @@ def run(arguments: Arguments) -> None:
     """
     command_line.check_ranges(arguments)
     modes = None if arguments.mode is None else tuple(arguments.mode.replace(" ", "").split(","))
-    if modes is not None and (len(set(modes)) < len(modes) or not set(modes) <= set(MODES)):
-        raise UserError(f"--mode is {arguments.mode!r}; it must be different ones of {','.join(MODES)}")
+    if modes is not None and (len(set(modes)) < len(modes) or not set(modes) <= set(ALL_MODES)):
+        raise UserError(f"--mode is {arguments.mode!r}; it must be different ones of {','.join(ALL_MODES)}")
     run_directory.load_config(Path(arguments.run))  # before TensorFlow is imported, which takes seconds
     cache = cache_directory.default() if arguments.cache is None else Path(arguments.cache)
     with command_line.quiet_start():

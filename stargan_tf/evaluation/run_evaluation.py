@@ -11,7 +11,7 @@ from stargan_tf.base.writing import write_json
 from stargan_tf.data.records import DataDirectory, fingerprint, open_data_directory
 from stargan_tf.evaluation import results
 from stargan_tf.evaluation.protocol import Evaluator
-from stargan_tf.evaluation.settings import MODES, Measurement
+from stargan_tf.evaluation.settings import ALL_MODES, MODES, Measurement
 from stargan_tf.inference.translator import Translator
 from stargan_tf.metrics import known_factors
 from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
@@ -52,7 +52,7 @@ def evaluate_run(
         sizes = ["x".join(map(str, size)) for size in (translator.image_size, data.image_size)]
         raise UserError(f"the run's images are {sizes[0]} px but the data's are {sizes[1]} px; prepare it at that size")
     if modes is None:
-        modes = (*MODES, "known_factors") if known_factors.has_known_factors(data) else MODES
+        modes = ALL_MODES if known_factors.has_known_factors(data) else MODES
     published = tuple(mode for mode in MODES if mode in modes)
     evaluator = open_evaluator(measurement, published, data, cache) if published else None  # first, to find mistakes
     if "known_factors" in modes:

@@ -6,7 +6,9 @@ from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share, TenOrMore, TwoOrMore
 
+# Of the published protocol, and with that of the generated data set.
 MODES = ("latent", "reference")
+ALL_MODES = (*MODES, "known_factors")
 
 # The fewest images among which nearest neighbours can be found; the second is also the least of `neighbours`.
 FEWEST_REAL, FEWEST_GENERATED = 6, 10

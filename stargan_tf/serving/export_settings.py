@@ -6,10 +6,11 @@ from typing import Literal
 from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import PositiveInt
+from stargan_tf.runs.checkpoint_choice import CheckpointChoice
 
 
 @dataclass(frozen=True)
-class ExportSettings:
+class ExportSettings(CheckpointChoice):
     """How a trained model is served.
 
     Args:
@@ -18,7 +19,6 @@ class ExportSettings:
         max_rows: requests with more rows are refused; at least the largest batch size.
         max_pixels: images whose header announces more pixels are refused before they are decoded.
         licence: of the weights, for the model card.
-        checkpoint: `latest`, or `best` by the evaluations during training.
     """
 
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -26,7 +26,6 @@ class ExportSettings:
     max_rows: PositiveInt = 32
     max_pixels: PositiveInt = 50_000_000
     licence: str = "not stated"
-    checkpoint: Literal["latest", "best"] = "latest"
 
     def check(self) -> None:
         """Checks every value, and the batch sizes against the limit of rows.

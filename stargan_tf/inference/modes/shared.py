@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import PositiveInt
 from stargan_tf.runs import run_directory
+from stargan_tf.runs.checkpoint_choice import CheckpointChoice
 
 if TYPE_CHECKING:
     from stargan_tf.inference.translator import Translator
 
 
 @dataclass(frozen=True)
-class SharedArguments:
+class SharedArguments(CheckpointChoice):
     """Flags of every mode.
 
     Args:
@@ -24,7 +25,6 @@ class SharedArguments:
         output: directory to write, which must not exist or be empty.
         references: references used of each domain, at most, evenly spread over its images.
         batch_size: images translated at once; fewer need less memory.
-        checkpoint: `latest`, or `best` by the evaluations during training.
     """
 
     run: str
@@ -32,7 +32,6 @@ class SharedArguments:
     output: str
     references: PositiveInt = 4
     batch_size: PositiveInt = 16
-    checkpoint: Literal["latest", "best"] = "latest"
 
 
 def check_output(output: str) -> None:
