@@ -1,4 +1,6 @@
-"""The face (alignment) network: from an image of a face to heatmaps of 98 landmarks (adaptive wing loss, 1904.07399).
+"""The face network: from an image of a face to heatmaps of 98 landmarks.
+
+It is the face alignment network published with the adaptive wing loss (arXiv 1904.07399).
 
 The high-pass skip of the face generator needs it (StarGAN v2, appendix F). It is never trained here: normalizations use
 their stored statistics.
@@ -10,9 +12,7 @@ import tensorflow as tf
 from stargan_tf.networks.convolution import conv
 from stargan_tf.networks.layers import downsample, upsample, widen
 
-# Side in pixels of the images it sees, and of the heatmaps it gives.
-IMAGE_SIDE = 256
-HEATMAP_SIDE = 64
+IMAGE_SIDE = 256  # pixels of the images it sees
 NUM_LANDMARKS = 98
 NUM_HEATMAPS = NUM_LANDMARKS + 1  # the last one is the boundary of the face
 DEPTH = 4

@@ -16,9 +16,6 @@ from stargan_tf.data.images import to_png
 # Where TF Serving looks for them in the directory of a version.
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 
-# TF Serving runs no more than this.
-MAX_RECORDS = 1000
-
 
 def write(
     signatures: Mapping[str, Mapping[str, tf.TensorSpec]],

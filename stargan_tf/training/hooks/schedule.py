@@ -11,7 +11,6 @@ class Due(NamedTuple):
 
     Attributes:
         step: number of finished steps.
-        last: no step follows in this process.
         recording: the metrics since the last record are closed and written; always so if anything else is due.
         saving: a checkpoint is written.
         sampling: sample grids are drawn.
@@ -19,7 +18,6 @@ class Due(NamedTuple):
     """
 
     step: int
-    last: bool
     recording: bool
     saving: bool
     sampling: bool
@@ -33,7 +31,7 @@ def due(settings: RunConfig, step: int, stopping: signal.Signals | None = None) 
     saving = last or evaluating or step % settings.checkpoint_every == 0
     sampling = stopping is None and (last or step % settings.sample_every == 0)
     recording = saving or sampling or step % settings.log_every == 0
-    return Due(step, last, recording, saving, sampling, evaluating)
+    return Due(step, recording, saving, sampling, evaluating)
 
 
 def is_evaluated(settings: RunConfig, step: int) -> bool:
