@@ -1,4 +1,4 @@
-"""What the face alignment network costs: time and memory of training and translation with and without it.
+"""What the face network costs: time and memory of training and translation with and without it.
 
     python -m benchmarks.face_masks [--image_size 256] [--base_channels N] [--steps 20]
 

@@ -231,8 +231,8 @@ def _check_trainer(settings: Settings) -> None:
     network = settings.trainer.face_network
     if wanted.model.needs_face_network and not settings.warm_start and network is None:
         raise UserError(
-            "trainer.face_network is missing: the high-pass skip (trainer.model.w_hpf) needs a face alignment "
-            "network, or trainer.model.face_masks false"
+            "trainer.face_network is missing: the high-pass skip (trainer.model.w_hpf) needs a face network, "
+            "or trainer.model.face_masks false"
         )
     if network is not None and not Path(network).exists():
         raise UserError(f"trainer.face_network {network} does not exist")

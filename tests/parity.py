@@ -174,7 +174,7 @@ class Reference:
         )
         if self.config.model.w_hpf > 0:
             masks = tuple(tf.abs(self.images(name, channels=1)) for name in ("mask0", "mask1"))
-            # The file has no face alignment network: the same masks serve the translated images.
+            # The file has no face network: the same masks serve the translated images.
             batch = replace(batch, source_masks=masks, find_masks=lambda images: masks)
         return batch
 

@@ -95,7 +95,7 @@ def draw_face(size: tuple[int, int], transform: np.ndarray) -> Image.Image:
 
 
 def stand_in_detector(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Stands in for the face alignment network: finds the three colours and puts the known landmarks there.
+    """Stands in for the face network: finds the three colours and puts the known landmarks there.
 
     Args:
         images: [N, 256, 256, 3] float32 in [-1, 1].

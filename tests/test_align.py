@@ -188,7 +188,7 @@ def test_a_face_at_the_border_is_padded(stand_in, tmp_path):
         ({"--min_confidence": "nan"}, "--min_confidence is nan; it must be between 0 and 1"),
         ({"--format": "gif"}, "--format is 'gif'; it must be one of png, jpeg"),
         ({"--mean_landmarks": "nowhere.npy"}, "there is no file 'nowhere.npy' (--mean_landmarks)"),
-        ({"--fan": "nowhere.npz"}, "there is no face alignment network at 'nowhere.npz'"),
+        ({"--fan": "nowhere.npz"}, "there is no face network at 'nowhere.npz'"),
     ],
 )
 def test_a_mistake_gets_one_sentence(changes, sentence, tmp_path, monkeypatch, capsys):

@@ -85,7 +85,7 @@ def test_bfloat16_is_smaller_and_nearly_the_same(trained_run, local_model, tmp_p
 
 
 def test_a_face_model(tmp_path):
-    """With the high-pass skip, whose masks a face alignment network finds in the graph."""
+    """With the high-pass skip, whose masks a face network finds in the graph."""
     keras.utils.set_random_seed(0)
     config = Config(domains=("female", "male"), model=FACES)
     run = tmp_path / "run"

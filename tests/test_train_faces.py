@@ -1,4 +1,4 @@
-"""Training with the high-pass skip and its face alignment network, by the commands that users run."""
+"""Training with the high-pass skip and its face network, by the commands that users run."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def data(images_path, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory) -> Path:
-    """The file of a face alignment network with random weights."""
+    """The file of a face network with random weights."""
     run = tmp_path_factory.mktemp("faces")
     keras.utils.set_random_seed(0)
     tensors = published_names.extract({"fan": FaceNetwork()})["fan"]
@@ -83,7 +83,7 @@ def test_a_published_file_of_another_network(data, tmp_path, capsys):
     file, run = tmp_path / "wing.ckpt", tmp_path / "run"
     torch.save({"state_dict": {"l0.bias": torch.zeros(99)}}, file)
     assert train.main(arguments(data, run, "--face_network", str(file))) == 2
-    assert f"{str(file)!r} holds no face alignment network: the weights do not fit the networks; missing: fan/" in (
+    assert f"{str(file)!r} holds no face network: the weights do not fit the networks; missing: fan/" in (
         capsys.readouterr().err
     )
     assert not run.exists()

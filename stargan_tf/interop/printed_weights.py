@@ -1,26 +1,13 @@
 """What a conversion tells about the networks that it read or wrote."""
 
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stargan_tf.base import command_line
 from stargan_tf.config import Config
 
 if TYPE_CHECKING:
     from stargan_tf.interop.conversion import Weights
-
-
-def start_tensorflow() -> ModuleType:
-    """Imports what needs TensorFlow; errors of its users must not bring up what it prints when it starts."""
-    with command_line.quiet_start():
-        import tensorflow as tf
-
-        from stargan_tf.interop import conversion
-
-        tf.config.list_logical_devices()
-    return conversion
 
 
 def print_weights(weights: "Weights", config: Config, title: str) -> None:
@@ -39,7 +26,7 @@ def print_weights(weights: "Weights", config: Config, title: str) -> None:
     ]
     networks = dict(weights.trained or weights.averaged)
     if weights.face_network is not None:
-        networks["face alignment network"] = weights.face_network
+        networks["face network"] = weights.face_network
     rows += [
         (name, f"{sum(np.size(tensor) for tensor in tensors.values()):,} parameters")
         for name, tensors in networks.items()

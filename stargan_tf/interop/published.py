@@ -81,7 +81,7 @@ def face_network(tree: Any) -> dict[str, np.ndarray]:
     for name in (FACE_NETWORK, "state_dict"):
         if isinstance(tree, Mapping) and isinstance(tree.get(name), Mapping):
             return _state(tree[name], name)
-    return _state(tree, "the face alignment network")
+    return _state(tree, "the face network")
 
 
 def _state(tensors: Any, network: str) -> dict[str, np.ndarray]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.interop import published, pytorch_adam, torch_files
-from stargan_tf.interop.printed_weights import print_weights, start_tensorflow
+from stargan_tf.interop.printed_weights import print_weights
+from stargan_tf.interop.quiet_tensorflow import start_tensorflow
 from stargan_tf.runs import run_directory
 
 

@@ -12,7 +12,8 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import NonNegativeInt
 from stargan_tf.config import ModelConfig, check, preset
 from stargan_tf.interop import architecture, published, pytorch_adam, torch_files
-from stargan_tf.interop.printed_weights import print_weights, start_tensorflow
+from stargan_tf.interop.printed_weights import print_weights
+from stargan_tf.interop.quiet_tensorflow import start_tensorflow
 from stargan_tf.runs import run_directory
 
 # How the published training names its files.
@@ -137,7 +138,7 @@ def _domains(names: str | None, count: int) -> tuple[str, ...]:
 def _face_network(
     given: PublishedFiles, model: ModelConfig, found: dict[str, Mapping[str, np.ndarray]]
 ) -> tuple[Mapping[str, np.ndarray] | None, str]:
-    """Returns the face alignment network that the run is to have, if any, and its file; `found` is by file."""
+    """Returns the face network that the run is to have, if any, and its file; `found` is by file."""
     if given.fan is not None and (model.w_hpf == 0 or not given.face_masks):
         reason = "the networks have no high-pass skip" if model.w_hpf == 0 else "--face_masks is false"
         raise UserError(f"--fan {given.fan!r} is of no use, since {reason}; leave it out")
@@ -149,7 +150,7 @@ def _face_network(
             return published.face_network(tree), given.fan
     if not found:
         raise UserError(
-            "these networks have the high-pass skip, which needs a face alignment network to find where the source "
+            "these networks have the high-pass skip, which needs a face network to find where the source "
             "shows through, and the checkpoint holds none; give one with --fan wing.ckpt, or go without by "
             "--face_masks false, so that nothing of the source is carried over"
         )

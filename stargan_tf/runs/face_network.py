@@ -30,12 +30,12 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """
     file = path / FACE_NETWORK_FILE if path.is_dir() else path
     if not file.is_file():
-        raise UserError(f"there is no face alignment network at {str(file)!r}")
+        raise UserError(f"there is no face network at {str(file)!r}")
     try:
         with np.load(file) as arrays:  # refuses pickled objects
             return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"the face alignment network {str(file)!r} cannot be read: {error}") from error
+        raise UserError(f"the face network {str(file)!r} cannot be read: {error}") from error
 
 
 def build(tensors: Mapping[str, np.ndarray], path: Path, precision: str = "float32") -> FaceNetwork:
@@ -56,7 +56,7 @@ def build(tensors: Mapping[str, np.ndarray], path: Path, precision: str = "float
     try:
         published_names.assign({_PUBLISHED_NAME: network}, {_PUBLISHED_NAME: tensors})
     except UserError as error:
-        raise UserError(f"{str(path)!r} holds no face alignment network: {error}") from error
+        raise UserError(f"{str(path)!r} holds no face network: {error}") from error
     return network
 
 
@@ -100,7 +100,7 @@ def choose(
         return None
     if path is None and not held.is_file():
         raise UserError(
-            f"the high-pass skip (model.w_hpf {model.w_hpf}) needs a face alignment network to find where a source "
+            f"the high-pass skip (model.w_hpf {model.w_hpf}) needs a face network to find where a source "
             "shows through: give one with --face_network FILE, or train without masks by --model.face_masks false "
             "(then nothing is carried over, and the decoder has no shortcuts either; --model.w_hpf 0 has them)"
         )

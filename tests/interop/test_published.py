@@ -72,7 +72,7 @@ def test_a_face_network_is_read_from_a_pytorch_file_a_run_or_its_file(tmp_path):
         assert list(found) == list(TENSORS)
         assert all(np.array_equal(found[name], tensor) for name, tensor in TENSORS.items())
     for path in (tmp_path, tmp_path / "missing.ckpt", tmp_path / "missing.npz"):
-        with pytest.raises(UserError, match="there is no face alignment network at"):
+        with pytest.raises(UserError, match="there is no face network at"):
             published.read_face_network(path)
 
 

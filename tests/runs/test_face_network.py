@@ -46,7 +46,7 @@ def test_saved_and_loaded_again(tensors, run):
 def test_what_does_not_fit_is_not_saved(tensors, run):
     wrong = {**tensors, "l0.bias": np.zeros(98)}
     del wrong["bn1.running_var"]
-    with pytest.raises(UserError, match=r"no face alignment network.*missing: fan/bn1.running_var.*l0.bias is \(98,\)"):
+    with pytest.raises(UserError, match=r"no face network.*missing: fan/bn1.running_var.*l0.bias is \(98,\)"):
         face_network.save(wrong, run)
     assert list(run.iterdir()) == []
 
@@ -65,7 +65,7 @@ def test_a_pickle_is_not_run(run):
 
 
 def test_a_missing_file(run):
-    with pytest.raises(UserError, match="there is no face alignment network at"):
+    with pytest.raises(UserError, match="there is no face network at"):
         face_network.load(run)
     with pytest.raises(UserError, match=r"has a high-pass skip but no face_network.npz"):
         face_network.load_for(CONFIG, run)
