@@ -15,6 +15,7 @@ from typing import Literal
 
 from PIL import ImageColor
 
+from data_prep.allocator import share_one_arena
 from data_prep.dataset_info import METADATA_FILES, describe
 from data_prep.images import MOST_PIXELS, ImageOptions, StorageSettings
 from data_prep.manifest import MANIFEST_FILE
@@ -266,10 +267,14 @@ def _complete_flags(beam_flags: Sequence[str], processes: int | None, num_images
     return flags, processes == 1
 
 
+def command() -> int:
+    """Runs the job as a program of its own, whose memory is set up for it."""
+    share_one_arena()
+    return main()
+
+
 if __name__ == "__main__":
     # Workers find a function by the name of its module, which must therefore not be __main__.
-    from data_prep.allocator import share_one_arena
-    from data_prep.images_to_tfrecords import main as command
+    from data_prep import images_to_tfrecords
 
-    share_one_arena()
-    raise SystemExit(command())
+    raise SystemExit(images_to_tfrecords.command())

@@ -30,6 +30,8 @@ def locked(file: Path, refusal: str) -> Iterator[None]:
         except BlockingIOError:
             opened.seek(0)
             raise UserError(f"{refusal} (locked by {opened.read().strip() or 'a process that just starts'})") from None
+        except OSError as error:
+            raise UserError(f"{str(file)!r} cannot be locked: {error.strerror}; use a local disk") from error
         opened.truncate(0)
         opened.write(f"process {os.getpid()} on {socket.gethostname()}")
         opened.flush()

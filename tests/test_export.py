@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -134,3 +137,10 @@ def test_a_model_that_differs_is_not_published(trained_run, tmp_path, monkeypatc
     assert export.main(["--run", str(trained_run), "--output", str(tmp_path / "model"), "--batch_sizes", "[1]"]) == 2
     assert "otherwise than the run's networks" in capsys.readouterr().err
     assert not list((tmp_path / "model").iterdir())
+
+
+def test_portable_formats_need_nothing_of_tf_serving():
+    code = "import sys; sys.modules['tensorflow_serving'] = None; import stargan_tf.serving.export"
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )

@@ -90,13 +90,8 @@ def _read_lines(directory: str, name: str) -> list[dict[str, Any]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(level=logging.ERROR)  # Beam warns of missing parts that are not needed here.
     if argv and not argv[0].startswith("-"):
         argv[:1] = ["--data", argv[0]]
     return command_line.main(
         Arguments, run, PROGRAM, "Writes one HTML page about a data directory: report DIR, or report --data DIR.", argv
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

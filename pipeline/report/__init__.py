@@ -123,7 +123,3 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
     return command_line.main(Arguments, run, PROGRAM, DESCRIPTION, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,10 +12,11 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast, get_args
 
+import yaml
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.flags import completed, config_files, dotted_fields
+from stargan_tf.base.flags import completed, config_files, dotted_fields, without_removed_fields
 from stargan_tf.base.parser_errors import one_sentence
 
 Arguments = TypeVar("Arguments")
@@ -131,6 +132,13 @@ def _exit_code(run: Callable[[], int | None], program: str) -> int:
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
+    except Exception as error:
+        from stargan_tf.base.writing import unwritable  # brings NumPy, which --help does without
+
+        if (problem := unwritable(error)) is None:
+            raise
+        print(f"{program}: error: {problem}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
 
 
 def parse(
@@ -186,7 +194,7 @@ def from_values(arguments_type: type[Arguments], values: Any, source: str) -> Ar
         raise UserError(f"{source} has {values!r}; it must have values by name")
     parser = _parser(arguments_type)
     try:
-        parsed = parser.parse_object(values)
+        parsed = parser.parse_object(without_removed_fields(values, arguments_type))
     except ArgumentError as error:
         raise UserError(f"{one_sentence(str(error))} (in {source})") from error
     return _instance(arguments_type, parser, parsed, source)
@@ -214,10 +222,26 @@ def check_ranges(arguments: Any, prefix: str = "") -> None:
     _refuse_nulls(type(arguments), parsed, prefix)
 
 
+class _FileParser(ArgumentParser):
+    """A parser of flags, and of files that earlier versions may have written."""
+
+    arguments_type: type
+
+    def parse_string(self, content: str, *args: Any, **kwargs: Any) -> Namespace:
+        """Parses what a file holds, but for fields that are gone."""
+        with contextlib.suppress(yaml.YAMLError):  # for jsonargparse to tell
+            values = yaml.safe_load(content)
+            kept = without_removed_fields(values, self.arguments_type)
+            if kept != values:
+                content = yaml.safe_dump(kept, sort_keys=False)
+        return super().parse_string(content, *args, **kwargs)
+
+
 def _parser(
     arguments_type: type, program: str = "", description: str | None = None, config_files: bool = False
 ) -> ArgumentParser:
-    parser = ArgumentParser(prog=program, description=description, exit_on_error=False)
+    parser = _FileParser(prog=program, description=description, exit_on_error=False)
+    parser.arguments_type = arguments_type
     if config_files:
         parser.add_argument("--config", action=ActionConfigFile, help="YAML file with values for any of the flags.")
     parser.add_class_arguments(arguments_type)

@@ -183,7 +183,8 @@ def read(path: str, max_bytes: int | None = None) -> bytes:
         UserError, OSError: as `open_file`.
     """
     pieces, count = [], 0
-    with open_file(path) as file:
+    # A store's client may fail at every piece.
+    with client_for(path) if is_remote(path) else contextlib.nullcontext(), open_file(path) as file:
         # In pieces, since a file that is asked for `max_bytes` may make room for as many before it reads any.
         while piece := file.read(_PIECE):
             pieces.append(piece)

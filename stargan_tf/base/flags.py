@@ -76,6 +76,17 @@ def dotted_fields(arguments_type: Any, prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + field.name, field.type
 
 
+def without_removed_fields(values: Any, arguments_type: Any) -> Any:
+    """Returns what a file holds without the fields that its dataclass, or one in it, lists in `REMOVED`."""
+    if not isinstance(values, dict):
+        return values
+    kept = {name: value for name, value in values.items() if name not in getattr(arguments_type, "REMOVED", ())}
+    for field in dataclasses.fields(arguments_type):
+        if dataclasses.is_dataclass(field.type) and field.name in kept:
+            kept[field.name] = without_removed_fields(kept[field.name], field.type)
+    return kept
+
+
 def config_files(argv: Sequence[str]) -> list[str]:
     """Returns the files that `--config` names."""
     apart = [value for flag, value in itertools.pairwise(argv) if flag == "--config"]

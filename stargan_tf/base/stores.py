@@ -30,6 +30,8 @@ def client_for(path: str) -> Iterator[Any]:
 
     scheme = path.partition("://")[0]
     if scheme.rpartition("::")[2] not in fsspec.available_protocols():
+        if scheme in _EXTRAS:  # some are known only to their package
+            require(*_EXTRAS[scheme])
         known = ", ".join(f"{name}://" for name in ("s3", "gs", "abfs", "hdfs", "hf"))
         raise UserError(f"{path} begins with no scheme that fsspec knows; it knows {known} and others")
     try:

@@ -24,6 +24,7 @@ import numpy as np
 from stargan_tf.base.errors import UserError
 
 _FULL = {errno.ENOSPC: "no space left on the device", errno.EDQUOT: "the disk quota is used up"}
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _PARTIAL, _REPLACED = "partial", "replaced"
 
 # Numbers of the Linux kernel's interface (fcntl.h, stdio.h).
@@ -56,6 +57,15 @@ def reason(error: Exception) -> str:
     return _full(error) or getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__
 
 
+def unwritable(error: Exception) -> str | None:
+    """Returns a sentence if an error means that the disk is full or that a place may not be written, else None."""
+    if words := _full(error):
+        return f"{words}; make room, then give the same command again"
+    if isinstance(error, OSError) and error.errno in _FORBIDDEN and error.filename is not None:
+        return f"{str(error.filename)!r}: {error.strerror}"
+    return None
+
+
 def _full(error: Exception) -> str | None:
     """Returns what is full if an error says so, itself or, as those of TensorFlow and Beam, somewhere in its text."""
     for number, words in _FULL.items():
@@ -85,6 +95,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     # Threads may write the same file at the same time, too: the last one stays.
     check_local(path)
+    path = Path(os.path.realpath(path))  # what a link leads to is replaced, not the link
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{str(path)!r} is no ordinary file; name another")
     temporary = _beside(path, _PARTIAL, f"-{threading.get_ident()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +172,7 @@ def whole_directory(path: str | os.PathLike[str], overwrite: bool = False) -> It
             made; or there is no room for what the block writes. Other errors of the block stay as they are.
     """
     check_local(Path(path))
-    path = Path(path).absolute()
+    path = Path(path).resolve()
     temporary = _beside(path, _PARTIAL)
     try:
         _remove_what_killed_processes_left(path)
@@ -198,12 +211,24 @@ def _remove_what_killed_processes_left(path: Path) -> None:
     """Removes temporary directories of processes of this machine that are no more; puts back what they moved away."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*-{socket.gethostname()}-*"):
         kind, process = left.name.removeprefix(f".{path.name}.").partition("-")[0], left.name.rpartition("-")[2]
-        if kind not in (_PARTIAL, _REPLACED) or not process.isdigit() or Path(f"/proc/{process}").exists():
+        if kind not in (_PARTIAL, _REPLACED) or not process.isdigit() or _is_another_that_lives(int(process)):
             continue
         if kind == _REPLACED and not path.exists():
             left.rename(path)
         else:
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_another_that_lives(process: int) -> bool:
+    if process == os.getpid():  # of a container that was started again, where every process has the number it had
+        return False
+    try:
+        os.kill(process, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it lives, and is another user's
+        return True
+    return True
 
 
 def _put_in_place(new: Path, path: Path) -> None:

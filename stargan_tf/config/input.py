@@ -1,6 +1,8 @@
 """The settings of batches and of augmentation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.config.fields import MAY_CHANGE
@@ -18,6 +20,9 @@ class DataConfig:
         crop_ratio: smallest and largest width / height of a random crop, relative to that of the image.
         flip_probability: share of images that are mirrored.
     """
+
+    # Earlier versions wrote these into every config.yaml; leaving them out changes nothing, for the reason given.
+    REMOVED: ClassVar[Mapping[str, str]] = {"reader_processes": "threads read the same batches"}
 
     batch_size: PositiveInt = 8
     max_corrupt_records: NonNegativeInt = field(default=0, metadata=MAY_CHANGE)

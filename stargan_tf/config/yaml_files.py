@@ -11,9 +11,6 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_text
 from stargan_tf.config.whole import Config
 
-# Fields that earlier versions wrote into every config.yaml, with the reason why leaving them out changes nothing.
-_REMOVED = {"input.reader_processes": "threads read the same batches"}
-
 
 def save(config: Config, path: Path) -> None:
     """Writes a configuration as YAML."""
@@ -46,8 +43,4 @@ def load(path: Path) -> Config:
         values = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{str(path)!r} is no YAML file ({' '.join(str(error).split())})") from error
-    for name in _REMOVED:
-        group, field = name.split(".")
-        if isinstance(values, dict) and isinstance(values.get(group), dict):
-            values[group].pop(field, None)
     return from_values(Config, values, str(path))

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -42,7 +42,7 @@ class BatchReader:
         self._domains = [RecordFiles(data.shards(split), data.shard_lengths[split]) for split in splits]
         # Of each domain the orders of this epoch and of the next, as sources and as references: 16 bytes an image.
         self._epoch_order = functools.lru_cache(maxsize=4 * len(self._domains))(schedule.epoch_order)
-        self._thread = threading.local()
+        self._record_memory: deque[memoryview] = deque()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -82,7 +82,10 @@ class BatchReader:
         words = words.reshape(shape)[self._rows.start : self._rows.stop].reshape(-1, augment.WORDS_PER_IMAGE)
         views = iter(augment.random_views(words, self._data.image_size, self._config))
         images = np.empty(self.shape, np.uint8)
-        memory = self._record_memory()
+        try:  # memory for one record, used again: fresh pages take longer than reading a large one
+            memory = self._record_memory.pop()
+        except IndexError:
+            memory = memoryview(bytearray(max(files.largest for files in self._domains)))
         for row in range(len(self._rows)):
             drawn = itertools.chain(
                 self._draw(schedule.SOURCES, int(source_domain[row]), int(source_turns[row]), 1, memory, skip),
@@ -90,13 +93,8 @@ class BatchReader:
             )
             for pixels, output in zip(drawn, images[:, row], strict=True):
                 augment.show(pixels, next(views), output)
+        self._record_memory.append(memory)
         return images, source_domain, target_domain
-
-    def _record_memory(self) -> memoryview:
-        """Returns this thread's memory for one record, used again: fresh pages take longer than reading a large one."""
-        if not hasattr(self._thread, "memory"):
-            self._thread.memory = memoryview(bytearray(max(files.largest for files in self._domains)))
-        return self._thread.memory
 
     def _draw(
         self, stream: int, domain: int, turn: int, count: int, memory: memoryview, skip: Skip

@@ -202,7 +202,7 @@ class Translator:
         """Hashes all weights as they are now, which training goes on to change; returns 12 hexadecimal digits."""
         digest = hashlib.sha256()
         for variable in self.variables:
-            digest.update(np.ascontiguousarray(variable.numpy()).data)
+            digest.update(variable.numpy().tobytes())
         return digest.hexdigest()[:12]
 
     @cached_property

@@ -1,5 +1,6 @@
 """PyTorch files read into NumPy arrays, and written from them."""
 
+import errno
 import re
 import warnings
 from pathlib import Path
@@ -45,6 +46,12 @@ def _reason(error: Exception) -> str:
         return str(error)
     if refused := _REFUSED.search(str(error)):
         return f"holds something else than tensors ({refused[1]!r}), which might run code; it is not read"
+    if isinstance(error, OSError) and error.errno in (
+        errno.EACCES,
+        errno.EPERM,
+        errno.EIO,
+    ):  # not of the file's content
+        return f"cannot be read: {error.strerror}"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "announces more data than there is memory for; it is damaged, or needs a machine with more memory"
     return "is no PyTorch checkpoint, or is damaged or cut off; choose another file, or download or copy it again"

@@ -8,6 +8,7 @@ face_network.npz (with the high-pass skip)  known_factors.json (of a run on gene
 import contextlib
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,13 @@ def append_metrics(run: Path, entry: Mapping[str, Any]) -> None:
 
 
 def _append(path: Path, entry: Mapping[str, Any]) -> None:
-    with writing(path.parent), path.open("a") as file:
-        file.write(json.dumps(entry) + "\n")
+    with writing(path.parent), path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read() != b"\n":  # a full disk or a killed process left part of a line
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(json.dumps(entry).encode() + b"\n")
 
 
 def _step_of(line: str) -> float:
@@ -130,4 +136,5 @@ def _step_of(line: str) -> float:
 def recorded_data(run: Path) -> list[dict[str, Any]]:
     """Returns what `record_data` recorded, oldest first; nothing for a converted run, whose data are unknown."""
     path = run / DATA_FILE
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be incomplete

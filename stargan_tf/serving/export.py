@@ -17,7 +17,7 @@ from stargan_tf.data.images import to_image, to_png
 from stargan_tf.inference.translator import Translator
 from stargan_tf.runs import face_network, run_directory
 from stargan_tf.runs.checkpoints import load_ema
-from stargan_tf.serving import deployment, litert_format, model_card, onnx_format, warmup
+from stargan_tf.serving import deployment, litert_format, model_card, onnx_format
 from stargan_tf.serving.export_settings import ExportSettings
 from stargan_tf.serving.served_model import LocalModel
 from stargan_tf.serving.signatures import Signatures
@@ -99,6 +99,8 @@ def load_translator(run: Path, precision: str, fused: bool | None = None, checkp
 
 
 def _write_saved_model(translator: Translator, card: dict[str, Any], settings: ExportSettings, version: Path) -> None:
+    from stargan_tf.serving import warmup  # needs an extra that the other formats do without
+
     signatures = Signatures(translator, card, settings.max_pixels, settings.max_rows)
     with tempfile.TemporaryDirectory() as directory:
         # Copied into the SavedModel's assets.

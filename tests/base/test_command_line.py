@@ -1,3 +1,4 @@
+import errno
 import os
 from dataclasses import dataclass, field
 from typing import Literal
@@ -503,3 +504,23 @@ def test_modes_have_a_help_each_and_that_of_the_default_names_the_others(capsys)
         with pytest.raises(SystemExit):
             run_mode(*argv)
         assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "no space left on the device; make room"),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "a.png"), "the disk quota is used up; make room"),
+        (RuntimeError(f"while saving: {os.strerror(errno.ENOSPC)}"), "no space left on the device; make room"),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "out/a.png"), "'out/a.png': Permission denied"),
+        (OSError(errno.EROFS, os.strerror(errno.EROFS), "out"), "'out': Read-only file system"),
+    ],
+)
+def test_what_cannot_be_written_is_one_line_wherever_it_is_noticed(error, sentence, capsys):
+    def fail(arguments):
+        raise error
+
+    assert command_line.main(Arguments, fail, "tool", argv=["--path", "x"]) == 2
+    captured = capsys.readouterr().err
+    assert captured.startswith(f"tool: error: {sentence}")
+    assert captured.count("\n") == 1

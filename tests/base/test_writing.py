@@ -154,3 +154,26 @@ def test_errors_of_tensorflow_are_known_without_importing_it():
     assert issubclass(tf.errors.ResourceExhaustedError, writing.write_errors())
     error = tf.errors.ResourceExhaustedError(None, None, "runs/1/x; No space left on device")
     assert writing.reason(error) == "no space left on the device"
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "kept").write_text("old")
+    (tmp_path / "link").symlink_to("kept")
+    writing.write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "kept").read_text() == "new"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "folder").symlink_to("empty")
+    with whole_directory(tmp_path / "folder") as directory:
+        (directory / "a").touch()
+    assert (tmp_path / "folder").is_symlink() and [path.name for path in (tmp_path / "empty").iterdir()] == ["a"]
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe' is no ordinary file"):
+        writing.write_text(tmp_path / "pipe", "new")
+
+
+def test_what_a_killed_process_of_the_same_number_left_is_removed(tmp_path):
+    left = writing._beside(tmp_path / "output", "partial")
+    left.mkdir()
+    with whole_directory(tmp_path / "output") as directory:
+        assert list(directory.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["output"]

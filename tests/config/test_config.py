@@ -1,10 +1,12 @@
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from stargan_tf import train
+from stargan_tf.base.command_line import parse
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import (
     PRESETS,
@@ -234,6 +236,28 @@ def test_the_configuration_of_an_earlier_version_is_read_in_silence(tmp_path, ca
     # What is written now lacks nothing but the field that is gone.
     save(config, path)
     assert path.read_text() == EARLIER.replace("  reader_processes: 0\n", "")
+
+
+def test_a_file_of_an_earlier_version_may_be_given_to_commands(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(EARLIER)
+    settings = train.Arguments(data="data", run="run", **vars(load(path)))
+    assert parse(train.Arguments, ["--config", str(path), "--data=data", "--run=run"], "train") == settings
+    path.write_text("trainer: {input: {reader_processes: 2, batch_size: 3}}\n")
+    assert parse(Nested, ["--config", str(path)], "pipeline").trainer.input.batch_size == 3
+    with pytest.raises(UserError, match="reader_processes"):
+        parse(train.Arguments, ["--data=data", "--run=run", "--input.reader_processes=2"], "train")
+
+
+@dataclass(frozen=True)
+class Nested:
+    """Settings with those of a run in a section, as the pipeline has them.
+
+    Args:
+        trainer: the section.
+    """
+
+    trainer: Config = field(default_factory=Config)
 
 
 def test_other_unknown_fields_stay_errors_beside_an_old_one(tmp_path):

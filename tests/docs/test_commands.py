@@ -222,7 +222,6 @@ def _execute(page: str, block: Block) -> None:
 
 
 @pytest.mark.beyond
-@pytest.mark.beyond
 @pytest.mark.parametrize("page", [page for page in PAGES if any(b.language in ("sh", "python") for b in blocks(page))])
 def test_the_commands_of_a_page_run(page, things, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -265,3 +265,14 @@ def test_without_torch_the_user_is_told_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UserError, match=r"pip install 'stargan-tf\[convert\]'"):
         torch_files.read(path)
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "nets.ckpt"
+    path.write_bytes(b"anything")
+    monkeypatch.setattr(torch, "load", refuse)
+    with pytest.raises(UserError, match=r"nets\.ckpt' cannot be read: Permission denied$"):
+        torch_files.read(path)

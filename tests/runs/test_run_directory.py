@@ -53,3 +53,16 @@ def test_an_occupied_path(tmp_path):
 def test_a_store_is_not_taken_for_a_local_folder():
     with pytest.raises(UserError, match=r"^gs://bucket/run is on a store; it must be a local path$"):
         run_directory.load_config(Path("gs://bucket/run"))
+
+
+@pytest.mark.parametrize(
+    "record", [run_directory.record_event, run_directory.append_metrics, run_directory.record_data]
+)
+def test_part_of_a_line_that_a_full_disk_left_is_replaced(record, tmp_path):
+    record(tmp_path, {"step": 1, "fingerprint": "a"})
+    (path,) = tmp_path.iterdir()
+    whole = path.read_text()
+    path.write_text(whole + '{"step": 2, "finger')
+    assert [entry["step"] for entry in run_directory.recorded_data(tmp_path)] in ([1], [])  # only data.jsonl is read
+    record(tmp_path, {"step": 3, "fingerprint": "b"})
+    assert path.read_text() == whole + '{"step": 3, "fingerprint": "b"}\n'
