@@ -267,10 +267,10 @@ def _complete_flags(beam_flags: Sequence[str], processes: int | None, num_images
     return flags, processes == 1
 
 
-def command() -> int:
-    """Runs the job as a program of its own, whose memory is set up for it."""
+def command(argv: Sequence[str] | None = None) -> int:
+    """Runs `main` as a program of its own, whose memory is set up for it."""
     share_one_arena()
-    return main()
+    return main(argv)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ with their reasons, duplicates, and pairs across training and validation that lo
 """
 
 import json
-import logging
 import sys
 from collections import Counter
 from collections.abc import Sequence

@@ -6,7 +6,6 @@ the one blessed before, what was published or why not. Where a run did not get t
 
 import contextlib
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

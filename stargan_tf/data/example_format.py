@@ -2,11 +2,11 @@
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-_Field = descriptor_pb2.FieldDescriptorProto
+_Field: TypeAlias = descriptor_pb2.FieldDescriptorProto
 
 
 @functools.cache
@@ -17,9 +17,7 @@ def _example_class() -> Any:
     def message(name: str, *fields: _Field) -> descriptor_pb2.DescriptorProto:
         return file.message_type.add(name=name, field=fields)
 
-    def field(
-        name: str, number: int, kind: "_Field.Type.ValueType", type_name: str | None = None, repeated: bool = False
-    ) -> _Field:
+    def field(name: str, number: int, kind: Any, type_name: str | None = None, repeated: bool = False) -> _Field:
         label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
         return _Field(name=name, number=number, type=kind, type_name=type_name, label=label)
 
