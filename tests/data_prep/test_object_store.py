@@ -4,7 +4,7 @@ import pytest
 from data_prep.images_to_tfrecords import main
 from stargan_tf.base import files
 from tests.data_prep.jobs import noise, run
-from tests.stores import new_store, objects, s3_server, store, upload  # noqa: F401  # fixtures
+from tests.stores import KINDS, new_store, objects, s3_server, upload  # noqa: F401  # a fixture
 
 pytestmark = pytest.mark.slow
 
@@ -20,11 +20,12 @@ def images(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def address(store, images):  # noqa: F811
-    """The address of a store with these images."""
-    upload(images, f"{store}/images")
-    return store
+@pytest.fixture(params=KINDS)
+def address(images, request):
+    """The address of a store, of each kind, with nothing but these images."""
+    address = new_store(request.param, request)
+    upload(images, f"{address}/images")
+    return address
 
 
 def test_from_store_to_store(address, images, tmp_path):

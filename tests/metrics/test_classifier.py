@@ -65,12 +65,15 @@ def test_the_same_seed_gives_the_same_classifier(trained_classifier, striped_dat
     assert [path.name for path in tmp_path.iterdir()] == [kept.name]
 
 
-def test_other_settings_give_another_and_a_poor_one_is_warned_of(trained_classifier, striped_data, classifier_cache):
+def test_other_settings_give_another_and_a_poor_one_is_warned_of(
+    trained_classifier, striped_data, classifier_cache, tmp_path
+):
+    cache = shutil.copytree(classifier_cache, tmp_path / "cache")
     with pytest.warns(UserWarning, match=r"only \d+\.\d% of the validation images \(by chance: 50.0%\)"):
-        poor = classifier.load_or_train(striped_data, classifier_cache, replace(SETTINGS, seed=1, steps=1))
+        poor = classifier.load_or_train(striped_data, cache, replace(SETTINGS, seed=1, steps=1))
     assert poor.hash != trained_classifier.hash
-    assert len(list(classifier_cache.iterdir())) == 2
-    assert classifier.load_or_train(striped_data, classifier_cache, SETTINGS).hash == trained_classifier.hash
+    assert len(list(cache.iterdir())) == 2
+    assert classifier.load_or_train(striped_data, cache, SETTINGS).hash == trained_classifier.hash
 
 
 def test_features(extractor, trained_classifier, images):
