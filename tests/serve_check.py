@@ -24,6 +24,7 @@ from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
 from stargan_tf.serving.client import Client, GrpcClient, RestClient
 from stargan_tf.serving.served_model import InvalidRequest, LocalModel, ServedModel, texts
+from tests.serving.good_requests import SIGNATURES
 
 PROGRAM = "python -m tests.serve_check"
 DESCRIPTION = "Starts TF Serving with an exported model and checks what it answers."
@@ -211,19 +212,7 @@ def _cases(local: LocalModel) -> dict[str, Inputs]:
         "image": pixels.astype(np.float32) / 127.5 - 1,
         "request": texts([""] * 3),
     }
-    signatures = {
-        "serving_default": ("image_bytes", "domain", "seed"),
-        "translate_latent": ("image_bytes", "domain", "seed", "psi", "format"),
-        "translate_latent_code": ("image_bytes", "domain", "latent", "psi", "format"),
-        "translate_reference": ("image_bytes", "reference_bytes", "domain", "format"),
-        "translate_style": ("image_bytes", "style", "format"),
-        "encode_style": ("image_bytes", "domain"),
-        "map_latent": ("latent", "domain", "psi"),
-        "translate_style_float": ("image", "style"),
-        "encode_style_float": ("image", "domain"),
-        "domains": ("request",),
-    }
-    return {name: {key: values[key] for key in keys} for name, keys in signatures.items()}
+    return {name: {key: values[key] for key in keys} for name, keys in SIGNATURES.items()}
 
 
 def _bad_requests() -> list[tuple[str, str, Inputs]]:
