@@ -6,6 +6,8 @@ import pytest
 from stargan_tf.base.errors import UserError
 from stargan_tf.inference import style_file
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def styles(translator):

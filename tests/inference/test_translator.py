@@ -4,6 +4,8 @@ import pytest
 from stargan_tf.base.errors import UserError
 from stargan_tf.inference.translator import Translator
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def translator(trained_run):

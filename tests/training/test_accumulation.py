@@ -11,6 +11,8 @@ from stargan_tf.training.accumulation import masks_in_parts, part_of
 from stargan_tf.training.distribution import create_strategy
 from tests.training.fixed_batches import CONFIG, RATE, run_steps, weights
 
+pytestmark = pytest.mark.slow
+
 LAZY = replace(CONFIG, losses=replace(CONFIG.losses, reg_every=2))
 
 

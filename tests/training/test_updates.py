@@ -275,6 +275,7 @@ def test_lazy_regularization_has_the_same_gradient_in_the_mean(state, config, ba
         np.testing.assert_allclose(a, b / 4 + c * 3 / 4, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_lazy_regularization_is_computed_in_every_nth_step(state, config, batch):
     lazy = replace(config, losses=replace(config.losses, reg_every=3))
     step = tf.function(lambda step: updates.train_step(state, lazy, batch, step), autograph=False)
