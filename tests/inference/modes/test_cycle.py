@@ -9,6 +9,8 @@ from stargan_tf.data.images import to_array
 from stargan_tf.inference.inputs import find_sources
 from stargan_tf.inference.modes.cycle import Arguments, there_and_back
 
+pytestmark = pytest.mark.slow  # for the trained run
+
 
 @pytest.fixture
 def go(translator, trained_run, tmp_path):

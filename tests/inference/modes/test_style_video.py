@@ -10,6 +10,8 @@ from stargan_tf.inference import grids, style_file
 from stargan_tf.inference.inputs import find_sources
 from stargan_tf.inference.modes.style_video import Arguments, make_video
 
+pytestmark = pytest.mark.slow  # for the trained run
+
 
 @pytest.fixture
 def go(translator, trained_run, images_path, tmp_path):

@@ -9,6 +9,8 @@ from stargan_tf.data.images import decode_image, fit_image, to_array
 from stargan_tf.inference.inputs import find_sources
 from stargan_tf.inference.modes.translate import Arguments, translate
 
+pytestmark = pytest.mark.slow  # for the trained run
+
 DOMAINS = {"circle", "square", "triangle"}
 
 
