@@ -59,16 +59,15 @@ def record(result: Mapping[str, Any], run: Path) -> None:
     """
     import tensorflow as tf
 
-    line = json.dumps({"step": result["step"], **scalars(result)}) + "\n"
+    entry = {"step": result["step"], **scalars(result)}
     path = run / run_directory.METRICS_FILE
     try:
-        if path.is_file() and line in path.read_text().splitlines(keepends=True):
+        if path.is_file() and json.dumps(entry) + "\n" in path.read_text().splitlines(keepends=True):
             return
         with tf.summary.create_file_writer(str(run / run_directory.LOGS)).as_default(result["step"]):
             for name, value in scalars(result).items():
                 tf.summary.scalar(name, value)
-        with path.open("a") as file:
-            file.write(line)
+        run_directory.append_metrics(run, entry)
     except (OSError, tf.errors.OpError) as error:
         raise UserError(
             f"the results cannot be recorded in {str(run)!r} ({error}); the file with them is there"
