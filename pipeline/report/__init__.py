@@ -4,8 +4,6 @@ The page is one HTML file that needs no others: the data and what is wrong with 
 the one blessed before, what was published or why not. Where a run did not get that far, the page says so.
 """
 
-import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,8 +93,8 @@ def read(arguments: Arguments) -> Run:
         stages=list(arguments.stages),
         statistics=_json(arguments.statistics, artifacts.STATISTICS_FILE, "statistics"),
         anomalies=_json(arguments.anomalies, artifacts.ANOMALIES_FILE, "anomalies"),
-        metrics=[] if run_path is None else _lines(run_path / run_directory.METRICS_FILE),
-        events=[] if run_path is None else _lines(run_path / run_directory.EVENTS_FILE),
+        metrics=[] if run_path is None else run_directory.recorded_metrics(run_path),
+        events=[] if run_path is None else run_directory.recorded_events(run_path),
         evaluation=evaluation,
         grids=grids,
         blessing=_json(arguments.blessing, artifacts.REASONS_FILE, "blessing"),
@@ -108,15 +106,6 @@ def read(arguments: Arguments) -> Run:
 
 def _json(directory: str | None, name: str, flag: str) -> dict[str, Any] | None:
     return None if directory is None else artifacts.read_json(directory, name, flag)
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """JSON lines; the last may be incomplete if training was killed."""
-    entries = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        with contextlib.suppress(ValueError):
-            entries.append(json.loads(line))
-    return entries
 
 
 def main(argv: Sequence[str] | None = None) -> int:

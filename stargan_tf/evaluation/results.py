@@ -14,6 +14,9 @@ from stargan_tf.runs import run_directory
 
 DIRECTORY = "evaluation"
 
+# Of the names that evaluations have in metrics.jsonl and TensorBoard.
+PREFIX = "evaluation/"
+
 # By name: title and format in a table, and whether higher is better.
 MEASURES = {
     "fid": ("FID", "{:.2f}", False),
@@ -60,9 +63,8 @@ def record(result: Mapping[str, Any], run: Path) -> None:
     import tensorflow as tf
 
     entry = {"step": result["step"], **scalars(result)}
-    path = run / run_directory.METRICS_FILE
     try:
-        if path.is_file() and json.dumps(entry) + "\n" in path.read_text().splitlines(keepends=True):
+        if json.dumps(entry) in map(json.dumps, run_directory.recorded_metrics(run)):
             return
         with tf.summary.create_file_writer(str(run / run_directory.LOGS)).as_default(result["step"]):
             for name, value in scalars(result).items():
@@ -72,6 +74,44 @@ def record(result: Mapping[str, Any], run: Path) -> None:
         raise UserError(
             f"the results cannot be recorded in {str(run)!r} ({error}); the file with them is there"
         ) from error
+
+
+def of_step(run: Path, step: int) -> list[dict[str, Any]]:
+    """Reads the results of a step that `write` wrote into a run directory.
+
+    Of a run that went back and came by the same step again, with other weights, these are the newest weights' results.
+
+    Args:
+        run: the run directory.
+        step: number of steps that the evaluated networks were trained for.
+
+    Returns:
+        The results, as `Evaluator.evaluate` returns them, in the order of their files' names.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    paths = sorted((run / DIRECTORY / f"step_{step}").glob("[!.]*.json"))
+    found = {path: read(path) for path in paths}
+    if not found:
+        return []
+    newest = found[max(paths, key=lambda path: path.stat().st_mtime_ns)]
+    return [result for result in found.values() if result.get("weights") == newest.get("weights")]
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Reads a file with a result.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{str(path)!r} is damaged ({error}); evaluate once more, or remove it") from error
+    if not isinstance(result, dict):
+        raise UserError(f"{str(path)!r} holds no result of an evaluation; evaluate once more, or remove it")
+    return result
 
 
 def remove_work(run: Path, result: Mapping[str, Any]) -> None:
@@ -85,7 +125,7 @@ def remove_work(run: Path, result: Mapping[str, Any]) -> None:
 def scalars(result: Mapping[str, Any]) -> dict[str, float]:
     """Returns the means under names that say what they were measured with, so no curve mixes incomparable numbers."""
     return {
-        f"evaluation/{mode}/{measure}/{label(result, measure)}": result[mode]["mean"][measure]
+        f"{PREFIX}{mode}/{measure}/{label(result, measure)}": result[mode]["mean"][measure]
         for mode in result["settings"]["modes"]
         for measure in MEASURES
     }

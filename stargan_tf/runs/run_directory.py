@@ -15,7 +15,7 @@ from typing import Any
 
 from stargan_tf import config as configuration
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.writing import check_local, is_occupied, reason, write_errors, write_text
+from stargan_tf.base.writing import check_local, is_occupied, reason, write_bytes, write_errors
 from stargan_tf.config import Config
 
 CONFIG_FILE = "config.yaml"
@@ -97,12 +97,10 @@ def cut_metrics(run: Path, step: int) -> None:
         step: number of finished steps.
     """
     path = run / METRICS_FILE
-    if not path.is_file():
-        return
-    lines = path.read_text().splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("\n") and _step_of(line) <= step]
+    lines = _lines(path)
+    kept = [line for line in lines if (entry := _entry(line)) is not None and _step_of(entry) <= step]
     if len(kept) < len(lines):
-        write_text(path, "".join(kept))
+        write_bytes(path, b"".join(kept))
 
 
 def record_event(run: Path, entry: Mapping[str, Any]) -> None:
@@ -125,16 +123,40 @@ def _append(path: Path, entry: Mapping[str, Any]) -> None:
         file.write(json.dumps(entry).encode() + b"\n")
 
 
-def _step_of(line: str) -> float:
-    """Returns the step of a line of measurements, or infinity for an incomplete line."""
-    try:
-        return json.loads(line)["step"]
-    except ValueError:
-        return math.inf
-
-
 def recorded_data(run: Path) -> list[dict[str, Any]]:
     """Returns what `record_data` recorded, oldest first; nothing for a converted run, whose data are unknown."""
-    path = run / DATA_FILE
-    lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be incomplete
+    return _entries(run / DATA_FILE)
+
+
+def recorded_events(run: Path) -> list[dict[str, Any]]:
+    """Returns what `record_event` recorded, oldest first."""
+    return _entries(run / EVENTS_FILE)
+
+
+def recorded_metrics(run: Path) -> list[dict[str, Any]]:
+    """Returns the measurements of training and of evaluations, each with its `step`, in the order they were made."""
+    return [entry for entry in _entries(run / METRICS_FILE) if math.isfinite(_step_of(entry))]
+
+
+def _entries(path: Path) -> list[dict[str, Any]]:
+    """Reads a file of entries, one a line; part of a line, which a kill or a full disk leaves, is none."""
+    return [entry for line in _lines(path) if (entry := _entry(line)) is not None]
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """Returns what a line holds; None where it is not whole."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and line.endswith(b"\n") else None
+
+
+def _step_of(entry: Mapping[str, Any]) -> float:
+    """Returns the step of measurements, or infinity if they have none."""
+    step = entry.get("step")
+    return step if isinstance(step, int | float) else math.inf

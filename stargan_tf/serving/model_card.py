@@ -2,12 +2,13 @@
 
 import importlib.metadata
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stargan_tf.config import Config, flatten
+from stargan_tf.evaluation import results
 from stargan_tf.runs import run_directory
 
 CARD_FILE = "model_card.json"
@@ -38,11 +39,17 @@ def create(
 
     Returns:
         Values that JSON knows.
+
+    Raises:
+        UserError: a file with what was measured of the run is damaged.
     """
     assert config.domains is not None, "a run's configuration has its domains"
-    measurements = run / run_directory.METRICS_FILE
-    lines = measurements.read_text().splitlines() if measurements.is_file() else []
-    evaluation = run / run_directory.KNOWN_FACTORS_FILE
+    trained = [
+        entry
+        for entry in run_directory.recorded_metrics(run)
+        if entry["step"] <= step and any(name != "step" and not name.startswith(results.PREFIX) for name in entry)
+    ]
+    known_factors = run / run_directory.KNOWN_FACTORS_FILE
     return {
         "name": name,
         "version": version,
@@ -56,8 +63,9 @@ def create(
         "step": step,
         "data": run_directory.recorded_data(run),
         "metrics": {
-            "known_factors": json.loads(evaluation.read_text()) if evaluation.is_file() else None,
-            "last_training_step": json.loads(lines[-1]) if lines else None,
+            "known_factors": results.read(known_factors) if known_factors.is_file() else None,
+            "evaluations": [_means(result) for result in results.of_step(run, step)],
+            "last_training_step": trained[-1] if trained else None,
         },
         "limits": limits,
         "configuration": json.loads(json.dumps(flatten(config))),
@@ -100,7 +108,7 @@ def _page(card: dict[str, Any]) -> str:
             "",
             "## Measured",
             "",
-            *_measured(card["metrics"]["known_factors"]),
+            *_measured(card),
             "",
             f"`{CARD_FILE}` holds all of this and the whole configuration for programs.",
             "",
@@ -108,9 +116,42 @@ def _page(card: dict[str, Any]) -> str:
     )
 
 
-def _measured(result: dict[str, Any] | None) -> list[str]:
-    if result is None:
-        return ["Nothing was measured of this model before it was exported."]
+def _means(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what an evaluation by the published protocol found on average, and what it was found with."""
+    facts = ("step", "weights", "data", "extractor", "distance", "settings", "key")
+    return {name: result[name] for name in facts if name in result} | {
+        mode: result[mode]["mean"] for mode in result["settings"]["modes"]
+    }
+
+
+def _measured(card: Mapping[str, Any]) -> list[str]:
+    known_factors, evaluations = card["metrics"]["known_factors"], card["metrics"]["evaluations"]
+    lines: list[str] = []
+    for evaluation in evaluations:
+        lines += [*_protocol(evaluation), ""]
+    if known_factors is not None:
+        lines += [*_known_factors(known_factors, card["step"]), ""]
+    return lines[:-1] or ["Nothing was measured of this model before it was exported."]
+
+
+def _protocol(evaluation: Mapping[str, Any]) -> list[str]:
+    settings, extractor, distance = (evaluation[name] for name in ("settings", "extractor", "distance"))
+    modes = settings["modes"]
+    sources = "all" if settings["sources"] is None else settings["sources"]
+    rows = [
+        (title, *(form.format(evaluation[mode][measure] * (1000 if measure == "kid" else 1)) for mode in modes))
+        for measure, (title, form, _) in results.MEASURES.items()
+    ]
+    return [
+        f"By the published protocol (`stargan_tf.evaluate`), step {evaluation['step']}: {sources} validation images of",
+        f"each domain, {settings['outputs']} outputs of each in every other domain; LPIPS by {distance['name']}",
+        f"{distance['hash']}, everything else by features of {extractor['name']} {extractor['hash']}. Means:",
+        "",
+        *_table(("", *(f"{mode}-guided" for mode in modes)), rows),
+    ]
+
+
+def _known_factors(result: Mapping[str, Any], exported: int) -> list[str]:
     step = result.get("step", "not recorded")
     guides = [name for name, values in result.items() if isinstance(values, dict)]
     measures = sorted({measure for guide in guides for measure in result[guide]})
@@ -118,8 +159,9 @@ def _measured(result: dict[str, Any] | None) -> list[str]:
         (measure, *(f"{result[guide][measure]:.4g}" if measure in result[guide] else "" for guide in guides))
         for measure in measures
     ]
+    of_another = "" if step == exported else f", while the exported model is of step {exported}"
     return [
-        f"Known factors of the generated data (`stargan_tf.evaluate`), step {step}:",
+        f"Known factors of the generated data (`stargan_tf.evaluate`), step {step}{of_another}:",
         "",
         *_table(("", *guides), rows),
     ]

@@ -1,5 +1,6 @@
 import copy
 import json
+import os
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_names_of_numbers_tell_extractor_and_subset():
 
 
 def test_recorded_once(tmp_path):
-    (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n')
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2, "lo')
     for _ in range(2):
         results.record(RESULT, tmp_path)
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
@@ -82,3 +83,18 @@ def test_how_well_the_classifier_knows_the_domains_stands_beside_its_numbers():
     result["extractor"]["accuracy"] = 0.987
     assert "which recognizes 98.7% of the validation images" in results.table(result).splitlines()[0]
     assert "recognizes" not in results.table(RESULT)
+
+
+def test_results_of_a_step_are_those_of_its_newest_weights(tmp_path):
+    """A run that went back comes by the same step twice."""
+    assert results.of_step(tmp_path, 7) == []
+    for seconds, key, weights in ((1, "c", "old"), (2, "a", "new"), (3, "b", "new")):
+        path = results.write(copy.deepcopy(RESULT) | {"key": key, "weights": weights}, tmp_path)
+        os.utime(path, (seconds, seconds))
+    assert [result["key"] for result in results.of_step(tmp_path, 7)] == ["a", "b"]
+    assert results.of_step(tmp_path, 8) == []
+    path.write_text('{"step": 7, "ke')
+    with pytest.raises(
+        UserError, match=r"latent_classifier_b\.json' is damaged \(.*\); evaluate once more, or remove it"
+    ):
+        results.of_step(tmp_path, 7)

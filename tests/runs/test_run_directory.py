@@ -1,3 +1,5 @@
+import resource
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +65,60 @@ def test_part_of_a_line_that_a_full_disk_left_is_replaced(record, tmp_path):
     (path,) = tmp_path.iterdir()
     whole = path.read_text()
     path.write_text(whole + '{"step": 2, "finger')
-    assert [entry["step"] for entry in run_directory.recorded_data(tmp_path)] in ([1], [])  # only data.jsonl is read
     record(tmp_path, {"step": 3, "fingerprint": "b"})
     assert path.read_text() == whole + '{"step": 3, "fingerprint": "b"}\n'
+
+
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [
+        (run_directory.METRICS_FILE, run_directory.recorded_metrics),
+        (run_directory.EVENTS_FILE, run_directory.recorded_events),
+        (run_directory.DATA_FILE, run_directory.recorded_data),
+    ],
+)
+@pytest.mark.parametrize(
+    "torn", [b'{"step": 3, "lo', b'{"step": 3}', b'{"step": 2, "l{"step": 3}\n', b"\0\0\0", b"3\n"]
+)
+def test_what_is_no_whole_line_is_not_read(file, read, torn, tmp_path):
+    assert read(tmp_path) == []
+    (tmp_path / file).write_bytes(b'{"step": 1}\n{"step": 2}\n' + torn)
+    assert read(tmp_path) == [{"step": 1}, {"step": 2}]
+
+
+def test_measurements_without_a_step_are_cut_off(tmp_path):
+    path = tmp_path / run_directory.METRICS_FILE
+    path.write_text('{"step": 1}\n{"loss": 1}\n[2]\n{"step": "x"}\n')
+    assert run_directory.recorded_metrics(tmp_path) == [{"step": 1}]
+    run_directory.cut_metrics(tmp_path, 3)
+    assert path.read_text() == '{"step": 1}\n'
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize(
+    ("file", "record"),
+    [
+        (run_directory.METRICS_FILE, run_directory.append_metrics),
+        (run_directory.EVENTS_FILE, run_directory.record_event),
+        (run_directory.DATA_FILE, run_directory.record_data),
+    ],
+)
+def test_a_full_disk_is_one_sentence(file, record, tmp_path):
+    (tmp_path / file).symlink_to("/dev/full")
+    with pytest.raises(
+        UserError, match=r"cannot be written \(no space left on the device\); its checkpoints are as they"
+    ):
+        record(tmp_path, {"step": 1, "fingerprint": "a"})
+
+
+def test_a_configuration_that_does_not_fit_on_the_disk_is_one_sentence(tmp_path):
+    config = resolve(preset("quickstart"), ("circle", "square"), (32, 32))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[0][1]))
+    try:
+        with pytest.raises(UserError, match=r"config\.yaml' cannot be written: File too large"):
+            run_directory.open_for_training(tmp_path / "run", config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before[0])
+        signal.signal(signal.SIGXFSZ, before[1])
+    assert list((tmp_path / "run").iterdir()) == []

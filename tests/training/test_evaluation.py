@@ -120,6 +120,14 @@ def test_what_a_kill_cut_short_is_finished(evaluated_run, config, data_path, tmp
     assert find_latest(run) == path_of(run, 2)
 
 
+def test_part_of_a_line_is_no_evaluation(tmp_path):
+    settings = RunConfig(steps=2, eval_every=1, eval_metric="fid")
+    whole = '{"step": 1, "evaluation/fid/x": 3.5}\n'
+    (tmp_path / "metrics.jsonl").write_text(whole + '{"step": 2, "evaluation/fid/x": 2.')
+    assert not evaluation.is_pending(settings, tmp_path, 1)
+    assert evaluation.is_pending(settings, tmp_path, 2)
+
+
 class StopsLater:
     """A signal that is there when it is asked for the n-th time."""
 

@@ -5,7 +5,6 @@ same with and without it. A step is saved before it is evaluated, so a kill duri
 resumed run begins by finishing it.
 """
 
-import json
 from pathlib import Path
 
 from stargan_tf.base import cache_directory
@@ -98,12 +97,9 @@ class Evaluation(Hook):
 
 
 def _name(metric: str) -> str:
-    return f"evaluation/{metric}/"
+    return f"{results.PREFIX}{metric}/"
 
 
 def _is_recorded(run: Path, step: int, metric: str) -> bool:
-    path = run / run_directory.METRICS_FILE
-    if not path.is_file():
-        return False
-    lines = (json.loads(line) for line in path.read_text().splitlines() if _name(metric) in line)
-    return any(line["step"] == step for line in lines if any(name.startswith(_name(metric)) for name in line))
+    entries = run_directory.recorded_metrics(run)
+    return any(entry["step"] == step and any(name.startswith(_name(metric)) for name in entry) for entry in entries)
