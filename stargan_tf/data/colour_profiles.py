@@ -3,14 +3,26 @@
 import functools
 import io
 
+import numpy as np
 from PIL import Image, ImageCms
 
 # The colour spaces of profiles, as ICC.1:2022 (7.2.6) names them, and the mode of images that have them.
 _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
+# Of 255. The many files that hold sRGB differ by 1 or 2, as their curves have 26 to 4096 points; the nearest others,
+# Rec. 709 and gamma 2.2 with the primaries of sRGB, by more than 10.
+SRGB_TOLERANCE = 2
+
+# Looked at to tell what a profile does: all greys, and a cube of colours.
+_GREYS = np.arange(256, dtype=np.uint8)
+_LEVELS = np.linspace(0, 255, 16).astype(np.uint8)
+SAMPLE_COLOURS = np.concatenate(
+    [np.stack([_GREYS] * 3, axis=-1), np.stack(np.meshgrid(*[_LEVELS] * 3), axis=-1).reshape(-1, 3)]
+)
+
 
 def is_srgb(profile: bytes | None) -> bool:
-    """Tells whether pixels can be taken as they are.
+    """Tells whether pixels can be taken as they are, by what a profile does to colours, whatever its name is.
 
     Args:
         profile: an ICC profile, or None.
@@ -45,16 +57,27 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _open(profile: bytes) -> tuple[str, bool]:
     """Returns the mode of a profile's images, "" if it cannot be read, and whether pixels can be taken as they are."""
     try:
-        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        described = ImageCms.getProfileDescription(opened)
-        mode = _MODES[opened.profile.xcolor_space]
+        mode = _MODES[ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space]
         _transform(profile, mode)
     except (ImageCms.PyCMSError, OSError, KeyError):
         return "", True
-    return mode, "srgb" in described.lower()
+    return mode, mode != "CMYK" and _keeps_colours(profile, mode)
+
+
+def _keeps_colours(profile: bytes, mode: str) -> bool:
+    colours = SAMPLE_COLOURS if mode == "RGB" else SAMPLE_COLOURS[:256]
+    samples = Image.fromarray(colours[np.newaxis]).convert(mode)
+    # ICC's own profile of sRGB with tables is exact in its colorimetric one, and moves colours in its perceptual one.
+    for intent in (ImageCms.Intent.PERCEPTUAL, ImageCms.Intent.RELATIVE_COLORIMETRIC):
+        converted = np.asarray(_transform(profile, mode, intent).apply(samples))[0]
+        if np.abs(converted.astype(np.int16) - colours).max() <= SRGB_TOLERANCE:
+            return True
+    return False
 
 
 @functools.lru_cache(maxsize=16)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
+def _transform(
+    profile: bytes, mode: str, intent: ImageCms.Intent = ImageCms.Intent.PERCEPTUAL
+) -> ImageCms.ImageCmsTransform:
     opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    return ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB")
+    return ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB", renderingIntent=intent)

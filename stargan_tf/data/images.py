@@ -101,8 +101,10 @@ def decode_opened(image: Image.Image, background: tuple[int, int, int] = (255, 2
             image = _to_8_bits(image)
         alpha = None
         if image.has_transparency_data:
-            image = image.convert("RGBA")
-            alpha = image.getchannel("A")
+            mixed = image.convert("RGBA")
+            alpha = mixed.getchannel("A")
+            # Grey stays grey, which its profile is made for.
+            image = image.convert("L") if image.mode in ("1", "L", "LA", "La") else mixed
         image = to_srgb(image, profile)
         if alpha is None:
             return image
