@@ -206,7 +206,7 @@ def _names(folder: Path) -> list[str]:
     """Names in a folder, which may just have been renamed."""
     try:
         return [child.name for child in folder.iterdir()]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the latter: a lock
         return []
 
 

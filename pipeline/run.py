@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from pipeline import configuration, report
 from pipeline.components.trainer import Stopped
 from pipeline.configuration import Settings
-from pipeline.file_lock import locked
 from pipeline.orchestration.input_fingerprint import fingerprint
 from stargan_tf.base import command_line, extras
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.file_lock import locked
 
 if TYPE_CHECKING:
     from ml_metadata.proto import metadata_store_pb2 as proto

@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.file_lock import locked
 from pipeline.model_fingerprint import fingerprint
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.writing import is_temporary, whole_directory, write_text
+from stargan_tf.base.file_lock import locked
+from stargan_tf.base.writing import remove_what_killed_processes_left, whole_directory, write_text
 
 RECORD_FILE = "pushed.json"
 _LOCK_FILE = ".push.lock"
@@ -54,9 +54,9 @@ class ServingDirectory:
         self.path.mkdir(parents=True, exist_ok=True)
         refusal = f"another process is publishing in {str(self.path)!r}; try again later"
         with locked(self.path / _LOCK_FILE, refusal):
-            for child in list(self.path.iterdir()):
-                if child.name.startswith(_OLD) or is_temporary(child):
-                    shutil.rmtree(child)
+            remove_what_killed_processes_left(self.path)
+            for child in self.path.glob(f"{_OLD}*"):
+                shutil.rmtree(child)
             yield
 
     def publish(self, model: Path) -> tuple[int, bool]:

@@ -1,6 +1,7 @@
 """Writes files and directories whole or not at all, whenever the process is killed; a full disk is one sentence.
 
-Everything is written beside its place under a temporary name, `.NAME.partial-HOST-PID`, and renamed when complete.
+Everything is written beside its place under a temporary name of its own, `.NAME.partial-ID`, and renamed when complete.
+While a directory is filled, its writer holds a lock beside it, `.NAME.partial-ID.lock`: where nobody does, it is dead.
 """
 
 import contextlib
@@ -11,9 +12,9 @@ import json
 import os
 import re
 import shutil
-import socket
 import sys
-import threading
+import time
+import uuid
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,14 +22,19 @@ from typing import Any
 
 import numpy as np
 
+from stargan_tf.base import file_lock
 from stargan_tf.base.errors import UserError
 
 _FULL = {errno.ENOSPC: "no space left on the device", errno.EDQUOT: "the disk quota is used up"}
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-_PARTIAL, _REPLACED = "partial", "replaced"
+_PARTIAL, _REPLACED, _LOCK = "partial", "replaced", ".lock"
 
 # Numbers of the Linux kernel's interface (fcntl.h, stdio.h).
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+class OccupiedError(UserError):
+    """Something is there that must not be replaced."""
 
 
 class WriteError(UserError):
@@ -93,12 +99,12 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the file cannot be written: every OSError in the block becomes a `WriteError`; or it is on a store.
     """
-    # Threads may write the same file at the same time, too: the last one stays.
+    # Several may write the same file at the same time: the last one stays.
     check_local(path)
     path = Path(os.path.realpath(path))  # what a link leads to is replaced, not the link
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise UserError(f"{str(path)!r} is no ordinary file; name another")
-    temporary = _beside(path, _PARTIAL, f"-{threading.get_ident()}{path.suffix}")
+    temporary = _beside(path, _PARTIAL, uuid.uuid4().hex[:8] + path.suffix)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -168,76 +174,95 @@ def whole_directory(path: str | os.PathLike[str], overwrite: bool = False) -> It
         An empty directory beside it. After an exception it is removed; after a killed process, by the next one.
 
     Raises:
-        UserError: `path` is a file, or a directory with content that must not be replaced; the directory cannot be
-            made; or there is no room for what the block writes. Other errors of the block stay as they are.
+        OccupiedError: `path` is a file, or a directory with content that must not be replaced.
+        UserError: the directory cannot be made, or there is no room for what the block writes. Other errors of the
+            block stay as they are.
     """
     check_local(Path(path))
     path = Path(path).resolve()
-    temporary = _beside(path, _PARTIAL)
-    try:
-        _remove_what_killed_processes_left(path)
-        _check_free(path, overwrite)
-        temporary.mkdir(parents=True)
-    except OSError as error:
-        raise WriteError(path, error) from error
-    try:
-        yield temporary
-        _check_free(path, overwrite)  # again: the work between may have taken hours
+    name = uuid.uuid4().hex[:8]
+    temporary = _beside(path, _PARTIAL, name)
+    with contextlib.ExitStack() as stack:
         try:
-            _put_in_place(temporary, path)
+            remove_what_killed_processes_left(path.parent, path.name)
+            _check_free(path, overwrite)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_lock_of_the_living(temporary.with_name(temporary.name + _LOCK)))
+            temporary.mkdir()
         except OSError as error:
             raise WriteError(path, error) from error
-    except UserError:
-        raise
-    except Exception as error:
-        if _full(error):
-            raise WriteError(path, error) from error
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)  # after an exchange, this is what was replaced
+        stack.callback(shutil.rmtree, temporary, ignore_errors=True)  # after an exchange, this is what was replaced
+        try:
+            yield temporary
+            _check_free(path, overwrite)  # again: the work between may have taken hours
+            try:
+                _put_in_place(temporary, path, _beside(path, _REPLACED, name))
+            except OSError as error:
+                _check_free(path, overwrite)  # and again: another may have been sooner by a moment
+                raise WriteError(path, error) from error
+        except UserError:
+            raise
+        except Exception as error:
+            if _full(error):
+                raise WriteError(path, error) from error
+            raise
 
 
-def _beside(path: Path, kind: str, suffix: str = "") -> Path:
-    return path.with_name(f".{path.name}.{kind}-{socket.gethostname()}-{os.getpid()}{suffix}")
+def _beside(path: Path, kind: str, name: str) -> Path:
+    return path.with_name(f".{path.name}.{kind}-{name}")
 
 
 def _check_free(path: Path, overwrite: bool) -> None:
     if is_occupied(path) and not (overwrite and path.is_dir()):
         problem = "exists and is not empty" if path.is_dir() else "is a file"
-        raise UserError(f"{str(path)!r} {problem}; remove it or name another directory")
+        raise OccupiedError(f"{str(path)!r} {problem}; remove it or name another directory")
 
 
-def _remove_what_killed_processes_left(path: Path) -> None:
-    """Removes temporary directories of processes of this machine that are no more; puts back what they moved away."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*-{socket.gethostname()}-*"):
-        kind, process = left.name.removeprefix(f".{path.name}.").partition("-")[0], left.name.rpartition("-")[2]
-        if kind not in (_PARTIAL, _REPLACED) or not process.isdigit() or _is_another_that_lives(int(process)):
-            continue
-        if kind == _REPLACED and not path.exists():
-            left.rename(path)
-        else:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _is_another_that_lives(process: int) -> bool:
-    if process == os.getpid():  # of a container that was started again, where every process has the number it had
-        return False
+@contextlib.contextmanager
+def _lock_of_the_living(file: Path) -> Iterator[None]:
+    """Says by a lock that this process lives; where there are none, nobody removes what has none."""
     try:
-        os.kill(process, 0)  # sends nothing
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it lives, and is another user's
-        return True
-    return True
+        while (lock := file_lock.acquire(file)) is None:
+            time.sleep(0.01)  # of one that looks for what killed processes left
+    except file_lock.NoLocksError:
+        file.unlink(missing_ok=True)
+        yield
+        return
+    with lock:
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
 
 
-def _put_in_place(new: Path, path: Path) -> None:
-    """Makes one directory the other, which may be there already."""
+def remove_what_killed_processes_left(folder: Path, name: str | None = None) -> None:
+    """Removes what `whole_directory` could not finish; puts back what it moved away.
+
+    Args:
+        folder: where to look; it may be missing.
+        name: of the directory that was to be written; by default of any.
+    """
+    for file in folder.glob(f".{'*' if name is None else glob.escape(name)}.{_PARTIAL}-*{_LOCK}"):
+        with contextlib.suppress(OSError):
+            if (lock := file_lock.acquire(file)) is None:
+                continue  # its writer lives
+            with lock:
+                of, _, number = file.name.removesuffix(_LOCK)[1:].rpartition(f".{_PARTIAL}-")
+                path = folder / of
+                replaced = _beside(path, _REPLACED, number)
+                if replaced.exists() and not path.exists():
+                    replaced.rename(path)
+                for left in (_beside(path, _PARTIAL, number), replaced):
+                    shutil.rmtree(left, ignore_errors=True)
+                file.unlink(missing_ok=True)
+
+
+def _put_in_place(new: Path, path: Path, replaced: Path) -> None:
+    """Makes one directory the other, which may be there already, and is then moved to a third place for a moment."""
     if not is_occupied(path):
         new.rename(path)  # replaces an empty directory
     elif not _exchange(new, path):
         # For a moment there is neither; whoever is killed in it leaves the old one to the next process.
-        replaced = _beside(path, _REPLACED)
         path.rename(replaced)
         try:
             new.rename(path)

@@ -4,6 +4,7 @@ It needs nothing that the user does not have, no published weights and no connec
 same data, and nothing else.
 """
 
+import contextlib
 import json
 import warnings
 from collections.abc import Iterator, Sequence
@@ -182,12 +183,12 @@ def load_or_train(data: DataDirectory, cache: Path, settings: Settings = Setting
 
 
 def _train_into(directory: Path, data: DataDirectory, settings: Settings) -> None:
-    """Trains a classifier and writes it, complete or not at all."""
+    """Trains a classifier and writes it, complete or not at all, unless another evaluation was sooner."""
     network = build(data.image_size, len(data.domains), settings)
     _fit(network, data, settings)
     facts = {"accuracies": _accuracies(network, data), "settings": asdict(settings), "domains": list(data.domains)}
     weights = {f"{index:03}": weight for index, weight in enumerate(network.get_weights())}
-    with writing.whole_directory(directory) as new:
+    with contextlib.suppress(writing.OccupiedError), writing.whole_directory(directory) as new:
         writing.write_arrays(new / _WEIGHTS_FILE, weights)
         writing.write_json(new / _FACTS_FILE, facts)
 

@@ -5,12 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stargan_tf.base import writing
+from stargan_tf.base import file_lock, writing
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_directory, whole_file
 
@@ -63,19 +64,102 @@ def test_a_file_is_refused(tmp_path):
 @pytest.mark.parametrize("exchanging", [True, False])
 def test_what_killed_processes_left_is_removed_or_put_back(tmp_path, monkeypatch, exchanging):
     """A process that replaces a directory may be killed at any moment: the old or the new one is there afterwards."""
-    output, dead = tmp_path / "[output]", f"{socket.gethostname()}-{2**30}"
-    (tmp_path / f".[output].partial-{dead}").mkdir()
-    (tmp_path / f".[output].replaced-{dead}").mkdir()
-    (tmp_path / f".[output].replaced-{dead}" / "old").touch()
-    others = tmp_path / ".[output].partial-elsewhere-1"  # may still be at work
-    others.mkdir()
+    output = tmp_path / "[output]"
+    (tmp_path / ".[output].partial-dead.lock").touch()
+    (tmp_path / ".[output].partial-dead").mkdir()
+    (tmp_path / ".[output].replaced-dead").mkdir()
+    (tmp_path / ".[output].replaced-dead" / "old").touch()
+    unknown = tmp_path / ".[output].partial-elsewhere-1"  # of a file system without locks: it may be at work
+    unknown.mkdir()
     if not exchanging:
         monkeypatch.setattr(writing, "_exchange", lambda one, other: False)
     with whole_directory(output, overwrite=True) as directory:
         assert (output / "old").exists()
         (directory / "new").touch()
     assert [child.name for child in output.iterdir()] == ["new"]
-    assert set(tmp_path.iterdir()) == {output, others}
+    assert set(tmp_path.iterdir()) == {output, unknown}
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from stargan_tf.base.writing import whole_directory
+with whole_directory(sys.argv[1], overwrite=True) as directory:
+    (directory / "first").touch()
+    print("begun", flush=True)
+    sys.stdin.readline()
+    (directory / "second").touch()
+"""
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """Another process that has begun to write `tmp_path / "output"`, and ends when it reads a line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WRITER, str(tmp_path / "output")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    with process:
+        assert process.stdout.readline() == "begun\n"
+        yield process
+        process.kill()
+
+
+def test_a_living_process_keeps_its_directory_wherever_it_runs(writer, tmp_path, monkeypatch):
+    """In another container with the same host name, no process seems to have its number."""
+
+    def no_such_process(process, signal):
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "kill", no_such_process)
+    with whole_directory(tmp_path / "output") as directory:
+        (directory / "other").touch()
+    assert writer.communicate("\n") and writer.returncode == 0
+    assert {child.name for child in (tmp_path / "output").iterdir()} == {"first", "second"}
+    assert [child.name for child in tmp_path.iterdir()] == ["output"]
+
+
+def test_a_killed_process_leaves_nothing_wherever_it_ran(writer, tmp_path, monkeypatch):
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    assert len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setattr(socket, "gethostname", lambda: "another container")
+    with whole_directory(tmp_path / "output") as directory:
+        assert list(directory.iterdir()) == []
+    assert [child.name for child in tmp_path.iterdir()] == ["output"]
+
+
+def test_two_threads_write_the_same_directory(tmp_path):
+    with whole_directory(tmp_path / "output", overwrite=True) as one:
+        (one / "one").touch()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(_write_other, tmp_path / "output").result()
+        assert (tmp_path / "output" / "other").exists()
+    assert [child.name for child in (tmp_path / "output").iterdir()] == ["one"]
+    assert [child.name for child in tmp_path.iterdir()] == ["output"]
+
+
+def _write_other(path):
+    with whole_directory(path) as directory:
+        (directory / "other").touch()
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    """Work goes on; what is there without a lock is nobody's to remove."""
+
+    def refuse(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(file_lock.fcntl, "flock", refuse)
+    (tmp_path / ".output.partial-other").mkdir()
+    with whole_directory(tmp_path / "output") as directory:
+        (directory / "file").touch()
+    assert {child.name for child in tmp_path.iterdir()} == {"output", ".output.partial-other"}
+    with pytest.raises(UserError, match="cannot be locked: No locks available; use a local disk"):
+        file_lock.locked(tmp_path / "lock", "").__enter__()
 
 
 def test_a_file_is_whole_or_not_there(tmp_path):
@@ -169,11 +253,3 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="pipe' is no ordinary file"):
         writing.write_text(tmp_path / "pipe", "new")
-
-
-def test_what_a_killed_process_of_the_same_number_left_is_removed(tmp_path):
-    left = writing._beside(tmp_path / "output", "partial")
-    left.mkdir()
-    with whole_directory(tmp_path / "output") as directory:
-        assert list(directory.iterdir()) == []
-    assert [path.name for path in tmp_path.iterdir()] == ["output"]

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 from dataclasses import replace
 
 import numpy as np
@@ -57,12 +56,30 @@ def test_it_is_kept_for_the_same_data_wherever_it_lies(trained_classifier, strip
 def test_the_same_seed_gives_the_same_classifier(trained_classifier, striped_data, classifier_cache, tmp_path):
     """Even where an attempt before was interrupted."""
     (kept,) = classifier_cache.iterdir()
-    torn = tmp_path / f".{kept.name}.partial-{socket.gethostname()}-{2**30}"  # of a process that is no more
+    torn = tmp_path / f".{kept.name}.partial-dead"
     torn.mkdir()
+    torn.with_name(torn.name + ".lock").touch()
     (torn / "weights.npz").write_bytes(b"half")
     again = classifier.load_or_train(striped_data, tmp_path, SETTINGS)
     assert again.hash == trained_classifier.hash
     assert [path.name for path in tmp_path.iterdir()] == [kept.name]
+
+
+def test_two_evaluations_at_once_train_the_same_and_the_sooner_ones_stays(
+    trained_classifier, striped_data, tmp_path, monkeypatch
+):
+    fit, sooner = classifier._fit, []
+
+    def fit_while_another_is_sooner(*arguments):
+        monkeypatch.setattr(classifier, "_fit", fit)
+        sooner.append(classifier.load_or_train(striped_data, tmp_path, SETTINGS))
+        sooner.append({path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")})
+        fit(*arguments)
+
+    monkeypatch.setattr(classifier, "_fit", fit_while_another_is_sooner)
+    later = classifier.load_or_train(striped_data, tmp_path, SETTINGS)
+    assert sooner[0].hash == later.hash == trained_classifier.hash
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")} == sooner[1]
 
 
 def test_other_settings_give_another_and_a_poor_one_is_warned_of(

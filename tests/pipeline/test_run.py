@@ -11,9 +11,9 @@ pytest.importorskip("tfx", reason="TFX is not installed; make .venv/tfx does tha
 
 from pipeline import compile, configuration, lineage, run
 from pipeline.configuration import STAGES
-from pipeline.file_lock import locked
 from pipeline.orchestration.metadata_store import connection_config, open_history
 from pipeline.orchestration.summary import Summary, summarize
+from stargan_tf.base.file_lock import locked
 from tests.pipeline import tiny_pipeline
 
 ALL_RAN = dict.fromkeys(STAGES, "ran")
