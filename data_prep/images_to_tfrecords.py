@@ -207,6 +207,8 @@ def _write_lists_of_images(source: Source, work: str) -> int:
     flush()
     num_images = getattr(source, "num_images", num_images)
     print(f"{num_images} images of {', '.join(source.domains)}", flush=True)
+    for note in source.notes:
+        print(note, flush=True)
     for kind, count in sorted(source.ignored.items()):
         print(f"ignored: {count} {kind}", flush=True)
     return num_images

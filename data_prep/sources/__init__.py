@@ -118,7 +118,7 @@ def read_image(location: Location, max_bytes: int, example_format: ExampleFormat
     """
     if location.packing == "file":
         return files.read(location.path, max_bytes)
-    if location.packing in ("stored", "deflated"):
+    if location.packing in ("stored", "zipped"):
         return read_member(location, max_bytes)
     assert example_format is not None  # only a source of Examples has such locations
     if location.size > max_bytes:

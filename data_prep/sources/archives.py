@@ -1,19 +1,25 @@
-"""Archives that are read without unpacking: their directory tells where each image begins, which is then read there.
+"""Archives that are read without unpacking: their directory tells where each file begins, which is then read there.
 
 A tar that is compressed as a whole can only be read from its start, so it is decompressed once beside the output.
 """
 
+import bz2
+import gzip
+import lzma
+import posixpath
 import shutil
+import stat
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
-from data_prep.sources.folders import ATTRIBUTES_FILE, Layout, place_image, read_attributes
+from data_prep.sources.folders import ATTRIBUTES_FILE, Layout, hidden_kind, place_image, read_attributes
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 
@@ -22,7 +28,13 @@ _TAR_SUFFIXES = (".tar",)
 _COMPRESSED_TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 SUFFIXES = (*_ZIP_SUFFIXES, *_TAR_SUFFIXES, *_COMPRESSED_TAR_SUFFIXES)
 
-_LOCAL_HEADER = struct.Struct("<4s22xHH")  # Signature, lengths of the name and of an extra field.
+_LOCAL_HEADER = struct.Struct("<4s2xHH16xHH")  # Signature, flags, method, lengths of the name and of an extra field.
+_ENCRYPTED = 1  # A flag.
+# Methods of section 4.4.5 of the format's description (APPNOTE.TXT) that are met, and not read here.
+_OTHER_METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "xz", 98: "PPMd"}
+_MOST_DICTIONARY = 1 << 28  # bytes of memory that a member compressed by LZMA may ask for
+_LONGEST_TARGET = 4096  # bytes of a link's target, as Linux has it
+_MS_DOS = 0  # the system of archives whose names may have backslashes
 _BUFFER = 1 << 20
 
 
@@ -30,6 +42,7 @@ class ArchiveSource:
     """The images in a zip or tar archive, which holds folders of domains."""
 
     example_format: ExampleFormat | None = None
+    notes: Sequence[str] = ()
 
     def __init__(self, archive: str, work: str):
         """Reads the archive's directory.
@@ -39,17 +52,10 @@ class ArchiveSource:
             work: a folder for the decompressed copy of a compressed tar.
 
         Raises:
-            UserError: it is damaged or encrypted; else as `FolderSource`.
+            UserError: as `list_members` and `FolderSource`.
         """
-        self._archive = archive
-        try:
-            if archive.lower().endswith(_COMPRESSED_TAR_SUFFIXES):
-                self._archive = files.join(work, "archive.tar")
-                _decompress(archive, self._archive)
-            members = _zip_members if archive.lower().endswith(_ZIP_SUFFIXES) else _tar_members
-            self._members = dict(members(self._archive))
-        except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error) as error:
-            raise UserError(f"--input {archive} cannot be read as an archive: {error}") from error
+        self._left_out: Counter[str] = Counter()
+        self._members = dict(list_members(archive, work, self._left_out))
         self.ignored: Counter[str] = Counter()
         self._attributes = {}
         if location := self._members.pop(ATTRIBUTES_FILE, None):
@@ -60,11 +66,53 @@ class ArchiveSource:
     def images(self) -> Iterator[SourceImage]:
         """Lists the images."""
         self.ignored.clear()
+        self.ignored.update(self._left_out)
         for name, location in self._members.items():
-            if any(part.startswith(".") for part in name.split("/")):
-                self.ignored["hidden files"] += 1
-            elif image := place_image(name, self._layout, location, self._attributes, self.ignored):
+            if image := place_image(name, self._layout, location, self._attributes, self.ignored):
                 yield image
+
+
+def list_members(archive: str, work: str, ignored: Counter[str]) -> Mapping[str, Location]:
+    """Lists the files in an archive, as they would lie on a disk if it were unpacked.
+
+    A link to another file of the archive is a file with the same content. Of several files of one name the last counts.
+
+    Args:
+        archive: a file that ends in one of `SUFFIXES`.
+        work: a folder for the decompressed copy of a compressed tar.
+        ignored: counts what is left out, by a description of it: hidden files, links that lead nowhere ...
+
+    Returns:
+        By its path, where each file is; `read_member` reads it.
+
+    Raises:
+        UserError: the archive cannot be read, or every file in it is encrypted or compressed by an unknown method.
+    """
+    place, lower = archive, archive.lower()
+    members, links = dict[str, Location](), dict[str, str]()
+    try:
+        if lower.endswith(_COMPRESSED_TAR_SUFFIXES):
+            place = files.join(work, f"archive-{zlib.crc32(archive.encode('utf-8', 'surrogateescape')):08x}.tar")
+            _decompress(archive, place)
+        for name, found in (_zip_members if lower.endswith(_ZIP_SUFFIXES) else _tar_members)(place, ignored):
+            path = _normalize(name)
+            if path is None:
+                ignored["files whose names lead out of the archive"] += 1
+            elif kind := hidden_kind(path):
+                ignored[kind] += 1
+            else:
+                if members.pop(path, None) or links.pop(path, None):
+                    ignored["files that a later one of the same name replaces"] += 1
+                if isinstance(found, str):
+                    links[path] = found
+                else:
+                    members[path] = found
+    except (
+        *(OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+        *(NotImplementedError, ValueError, struct.error),  # which zipfile lets through
+    ) as error:
+        raise UserError(f"--input {archive} cannot be read as an archive: {error}") from error
+    return members | _follow(links, members, ignored)
 
 
 def read_member(location: Location, max_bytes: int | None = None) -> bytes:
@@ -72,75 +120,144 @@ def read_member(location: Location, max_bytes: int | None = None) -> bytes:
 
     Args:
         location: where it is.
-        max_bytes: the most that is read or inflated.
+        max_bytes: the most that is read or decompressed.
 
     Returns:
         Its content.
 
     Raises:
         TooLarge: it has more than `max_bytes`.
-        OSError: it cannot be read, or is damaged.
+        OSError: it cannot be read, is damaged, encrypted, or compressed by a method that is not read here.
     """
+    limit = sys.maxsize - 1 if max_bytes is None else max_bytes
     with files.open_file(location.path) as file:
-        if location.packing == "stored":
-            if max_bytes is not None and location.size > max_bytes:
-                raise files.TooLarge(f"more than {max_bytes:,} bytes")
-            file.seek(location.offset)
-            return file.read(location.size)
-        file.seek(_skip_local_header(file, location.offset))
-        packed = file.read(location.size if max_bytes is None else min(location.size, max_bytes + 1))
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        data = inflater.decompress(packed, 0 if max_bytes is None else max_bytes + 1)
-    except zlib.error as error:
-        raise OSError(f"damaged in the archive: {error}") from error
-    if max_bytes is not None and len(data) > max_bytes:
-        raise files.TooLarge(f"more than {max_bytes:,} bytes")
+        file.seek(location.offset)
+        if location.packing == "zipped":
+            data = _read_zipped(file, location, limit)
+        elif location.size > limit:
+            raise files.TooLarge(f"more than {limit:,} bytes")
+        else:
+            data = file.read(location.size)
+            if len(data) < location.size:
+                raise OSError("the archive ends before the file does")
+    if len(data) > limit:
+        raise files.TooLarge(f"more than {limit:,} bytes")
+    if location.checksum is not None and zlib.crc32(data) != location.checksum:
+        raise OSError("damaged in the archive: its checksum is another than the archive's directory says")
     return data
 
 
-def _zip_members(archive: str) -> Iterator[tuple[str, Location]]:
-    """Name and place of every file in a zip archive."""
-    with files.open_file(archive) as file, zipfile.ZipFile(file) as opened:
-        for member in opened.infolist():
-            if member.is_dir():
-                continue
-            if member.flag_bits & 1:
-                raise zipfile.BadZipFile(f"{member.filename!r} is encrypted")
-            if member.compress_type == zipfile.ZIP_STORED:
-                offset = _skip_local_header(file, member.header_offset)
-                yield member.filename, Location(archive, "stored", offset, member.file_size)
-            elif member.compress_type == zipfile.ZIP_DEFLATED:
-                yield member.filename, Location(archive, "deflated", member.header_offset, member.compress_size)
-            else:
-                raise zipfile.BadZipFile(f"{member.filename!r} is compressed by another method than deflate")
-
-
-def _skip_local_header(file: BinaryIO, offset: int) -> int:
-    """Where the data of a zip member begins: its header there has lengths of its own, unlike the directory's."""
-    file.seek(offset)
+def _read_zipped(file: BinaryIO, location: Location, limit: int) -> bytes:
+    """Decompresses a member of a zip, whose header is next in the file; at most a byte more than the limit."""
     header = file.read(_LOCAL_HEADER.size)
     if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):
         raise OSError("the archive is damaged: a file in it has no header")
-    _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-    return offset + _LOCAL_HEADER.size + name_length + extra_length
+    _, flags, method, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+    if problem := _unreadable(flags, method):
+        raise OSError(problem)
+    file.seek(name_length + extra_length, 1)  # Lengths of its own, unlike the directory's.
+    # What cannot be compressed grows, by less than this.
+    packed = file.read(min(location.size, limit + limit // 50 + 1000))
+    if method == zipfile.ZIP_STORED:
+        return packed[: limit + 1]
+    try:
+        if method == zipfile.ZIP_LZMA:
+            # As in a file of LZMA alone, but for the length, of which all ones mean that an end is marked.
+            properties = packed[4 : 4 + int.from_bytes(packed[2:4], "little")]
+            packed = properties + b"\xff" * 8 + packed[4 + len(properties) :]
+        return _decompressor(method).decompress(packed, limit + 1)
+    except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
+        raise OSError(f"damaged in the archive: {error}") from error
 
 
-def _tar_members(archive: str) -> Iterator[tuple[str, Location]]:
-    """Name and place of every file in a tar archive without compression."""
+def _decompressor(method: int) -> Any:
+    if method == zipfile.ZIP_DEFLATED:
+        return zlib.decompressobj(-zlib.MAX_WBITS)
+    if method == zipfile.ZIP_BZIP2:
+        return bz2.BZ2Decompressor()
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_MOST_DICTIONARY)
+
+
+def _unreadable(flags: int, method: int) -> str | None:
+    """Why a member of a zip cannot be read, if so."""
+    if flags & _ENCRYPTED:
+        return "encrypted; unpack the archive with its password, and name the folder"
+    if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        name = _OTHER_METHODS.get(method, f"method {method}")
+        return f"compressed by {name}, which is not read here; unpack the archive, and name the folder"
+    return None
+
+
+def _zip_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Location | str]]:
+    """Name and place of every file in a zip archive, or the target of a link."""
+    with files.open_file(archive) as file, zipfile.ZipFile(file) as opened:
+        members = [member for member in opened.infolist() if not member.is_dir()]
+        _check_readable([member for member in members if member.file_size])
+        for member in members:
+            # Unlike all others, some programs on Windows write backslashes.
+            name = member.filename.replace("\\", "/") if member.create_system == _MS_DOS else member.filename
+            location = Location(archive, "zipped", member.header_offset, member.compress_size, member.CRC)
+            if stat.S_ISLNK(member.external_attr >> 16):
+                target = read_member(location, _LONGEST_TARGET).decode("utf-8", "surrogateescape")
+                yield name, posixpath.join(posixpath.dirname(name), target)
+            elif not name.endswith("/"):
+                yield name, location
+
+
+def _check_readable(members: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuses an archive of which nothing can be read, before long work."""
+    problems = {_unreadable(member.flag_bits, member.compress_type) for member in members}
+    if members and None not in problems:
+        raise zipfile.BadZipFile(f"every file in it is {problems.pop()}")
+
+
+def _tar_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Location | str]]:
+    """Name and place of every file in a tar archive without compression, or the target of a link."""
     with files.open_file(archive) as file, tarfile.open(fileobj=file, mode="r:") as opened:
         for member in opened:
-            if member.isreg():
-                yield member.name.removeprefix("./"), Location(archive, "stored", member.offset_data, member.size)
+            if member.issparse():
+                ignored["files with gaps, which tar calls sparse"] += 1
+            elif member.isreg():
+                yield member.name, Location(archive, "stored", member.offset_data, member.size)
+            elif member.islnk():
+                yield member.name, member.linkname
+            elif member.issym():
+                yield member.name, posixpath.join(posixpath.dirname(member.name), member.linkname)
+            elif not member.isdir():
+                ignored["devices and pipes"] += 1
             opened.members.clear()  # type: ignore[attr-defined]  # it keeps all of them otherwise
+        # The library takes a header that is cut or damaged for the end, which a block of zeros marks.
+        file.seek(opened.offset)  # type: ignore[attr-defined]
+        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+            raise tarfile.ReadError(f"the header at byte {opened.offset} is damaged, or cut")  # type: ignore[attr-defined]
+
+
+def _normalize(name: str) -> str | None:
+    """A member's path without what means nothing in it; None if it leads out of the archive."""
+    path = posixpath.normpath(name.lstrip("/") or ".")
+    return None if path == ".." or path.startswith("../") else path
+
+
+def _follow(links: Mapping[str, str], members: Mapping[str, Location], ignored: Counter[str]) -> dict[str, Location]:
+    """Finds what links lead to; counts those that lead to no file of the archive."""
+    found, folders = dict[str, Location](), set[str]()
+    for path in links:
+        target = path
+        for _ in links:  # A circle is no longer than this.
+            if target not in links:
+                break
+            target = _normalize(links[target]) or ".."
+        if target in members:
+            found[path] = members[target]
+            continue
+        folders = folders or {posixpath.dirname(member) for member in members}
+        is_folder = any(folder == target or folder.startswith(f"{target}/") for folder in folders)
+        ignored["links to folders" if is_folder else "links to what is not in the archive"] += 1
+    return found
 
 
 def _decompress(source: str, destination: str) -> None:
     """Writes a compressed file as it was before."""
-    import bz2
-    import gzip
-    import lzma
-
     opener = gzip.open if source.lower().endswith("gz") else bz2.open if source.lower().endswith("bz2") else lzma.open
     with files.open_file(source) as packed, opener(packed) as unpacked, files.create(destination) as copy:
         shutil.copyfileobj(unpacked, copy, _BUFFER)

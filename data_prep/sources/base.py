@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Packing = Literal["file", "stored", "deflated", "example", "examples"]
+Packing = Literal["file", "stored", "zipped", "example", "examples"]
 
 
 @dataclass(frozen=True)
@@ -15,17 +15,20 @@ class Location:
 
     Args:
         path: a file, on any file system that fsspec knows.
-        packing: how they lie in it: the whole "file"; a piece of an archive, "stored" as it is or "deflated"; the data
-            of one record of a TFRecord file, a serialized "example"; "examples" is a whole TFRecord file, of which the
-            records are still to be found.
+        packing: how they lie in it: the whole "file"; a piece of an archive, "stored" as it is, or "zipped", a member
+            of a zip file, which begins with a header that tells how it is compressed; the data of one record of a
+            TFRecord file, a serialized "example"; "examples" is a whole TFRecord file, of which the records are still
+            to be found.
         offset: where the piece begins, in bytes.
-        size: length of the piece in the file, in bytes.
+        size: length of the piece in the file, in bytes; of what follows the header if it is zipped.
+        checksum: CRC-32 of the bytes of the image; None where nothing tells it.
     """
 
     path: str
     packing: Packing = "file"
     offset: int = 0
     size: int = 0
+    checksum: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ class SourceImage:
         place = self.location
         # Lines are what the job holds in memory, and most keys are the end of a path.
         path = place.path.removesuffix(self.key) + "\0" if place.path.endswith(self.key) else place.path
-        location = (path, place.packing, place.offset, place.size)
+        location = [path, place.packing, place.offset, place.size, place.checksum]
+        if place.checksum is None:
+            location.pop()
         return json.dumps((self.key, self.domain, self.subset, location, self.attributes), separators=(",", ":"))
 
     @classmethod
@@ -83,11 +88,13 @@ class Source(Protocol):
     Attributes:
         domains: names of the domains, sorted; an image's label is an index into them.
         ignored: counts what was left out while listing, by a description of it.
+        notes: what the user should know of how the input is understood, a sentence each.
         example_format: what Examples are like, for a source that has some.
     """
 
     domains: tuple[str, ...]
     ignored: Counter[str]
+    notes: Sequence[str]
     example_format: ExampleFormat | None
 
     def images(self) -> Iterator[SourceImage]:

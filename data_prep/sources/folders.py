@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
@@ -12,6 +12,8 @@ from stargan_tf.data.images import IMAGE_SUFFIXES
 from stargan_tf.data.records import SUBSETS
 
 ATTRIBUTES_FILE = "attributes.jsonl"
+# Folders that macOS's archives, network drives and Windows put beside images, some with thumbnails of them.
+_SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class FolderSource:
     """Images in one folder for each domain, at any depth; hidden files and empty folders are ignored."""
 
     example_format: ExampleFormat | None = None
+    notes: Sequence[str] = ()
 
     def __init__(self, folder: str):
         """Looks which domains there are.
@@ -82,7 +85,7 @@ class FolderSource:
             UserError: as `Layout.of`, or a malformed file of attributes.
         """
         self._folder = folder
-        self._layout = Layout.of(files.list_files(folder), folder)
+        self._layout = Layout.of((name for name in files.list_files(folder) if not hidden_kind(name)), folder)
         self.domains = self._layout.domains
         self.ignored: Counter[str] = Counter()
         attributes = files.join(folder, ATTRIBUTES_FILE)
@@ -93,6 +96,9 @@ class FolderSource:
         self.ignored.clear()
         for name in files.list_files(self._folder, self.ignored):
             if name == ATTRIBUTES_FILE:
+                continue
+            if kind := hidden_kind(name):
+                self.ignored[kind] += 1
                 continue
             location = Location(files.join(self._folder, name))
             if image := place_image(name, self._layout, location, self._attributes, self.ignored):
@@ -123,6 +129,23 @@ def place_image(
         ignored["images outside the folders of domains"] += 1
         return None
     return SourceImage(printable(name), *placed, location, attributes.get(name, "{}"))
+
+
+def hidden_kind(name: str) -> str | None:
+    """Tells whether a file is one that users do not see.
+
+    Args:
+        name: its relative path.
+
+    Returns:
+        What files of its kind are called; None if it is not hidden.
+    """
+    for part in name.split("/"):
+        if part in _SYSTEM_FOLDERS:
+            return f"files in folders called {part}"
+        if part.startswith("."):
+            return "hidden files"
+    return None
 
 
 def printable(name: str) -> str:

@@ -22,6 +22,7 @@ class TableSource:
     """Images whose paths and labels are columns of a CSV, TSV or Parquet file."""
 
     example_format: ExampleFormat | None = None
+    notes: Sequence[str] = ()
 
     def __init__(self, table: str, images: str, path_column: str, label_column: str, split_column: str | None):
         """Reads the table once.
@@ -75,6 +76,7 @@ class CelebaSource:
     """Images of CelebA: `list_attr_celeba.txt` has a count, the names of the attributes, then a line for each image."""
 
     example_format: ExampleFormat | None = None
+    notes: Sequence[str] = ()
 
     def __init__(self, table: str, images: str, rules: Sequence[str]):
         """Reads the file once.

@@ -1,7 +1,7 @@
 """Data sets of TensorFlow Datasets, by name or directory: images are taken out of their records as they are encoded."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from stargan_tf.base import command_line, files
@@ -17,6 +17,8 @@ class TfdsSource:
 
     Splits whose name begins with "train" and with "val" become these; others (test, for instance) are left out.
     """
+
+    notes: Sequence[str] = ()
 
     def __init__(self, name: str, image_feature: str, label_feature: str):
         """Reads the description of the data set.
