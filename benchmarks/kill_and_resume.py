@@ -20,10 +20,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.progress import Progress
 from stargan_tf.runs import run_directory
 
 PROGRAM = "python -m benchmarks.kill_and_resume"
@@ -63,7 +62,7 @@ def run(arguments: Arguments) -> int:
     if output.exists():
         raise UserError(f"--output {str(output)!r} exists; choose another")
     undisturbed, killed = output / "undisturbed", output / "killed"
-    with tqdm(total=2 * arguments.steps, unit="step", disable=None) as bar:
+    with Progress(2 * arguments.steps, "training", "steps") as bar:
         _train(arguments, undisturbed, None, bar)
         kills = 0
         for target in range(arguments.kill_every, arguments.steps, arguments.kill_every):
@@ -105,7 +104,7 @@ def compare(one: Path, other: Path) -> list[str]:
     return differences
 
 
-def _train(arguments: Arguments, run: Path, target: int | None, bar: tqdm) -> None:
+def _train(arguments: Arguments, run: Path, target: int | None, bar: Progress) -> None:
     """Trains to the end, or kills the run once it has recorded step `target`."""
     command = [sys.executable, "-m", "stargan_tf.train", "--data", arguments.data, "--run", str(run)]
     command += ["--preset", arguments.preset, "--training.deterministic", "true", "--training.log_every", "10"]
@@ -122,8 +121,7 @@ def _train(arguments: Arguments, run: Path, target: int | None, bar: tqdm) -> No
                 processes.append(subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | environment))
         while any(process.poll() is None for process in processes):
             step = _last_step(run)
-            bar.n = step + (arguments.steps if run.name == "killed" else 0)
-            bar.refresh()
+            bar.update(step + (arguments.steps if run.name == "killed" else 0) - bar.done)
             if target is not None and step >= target:
                 time.sleep(random.uniform(0, 0.5))
                 random.choice(processes).kill()

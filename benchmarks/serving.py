@@ -95,8 +95,8 @@ def _compare(version: Path, generator, repetitions: int) -> None:
     """Measures signatures and the generator called directly, in turns, so that a busy moment meets all of them."""
     import numpy as np
     import tensorflow as tf
-    from tqdm import tqdm
 
+    from stargan_tf.base import progress
     from stargan_tf.data.images import to_image, to_png
     from stargan_tf.serving.served_model import texts
 
@@ -149,7 +149,7 @@ def _compare(version: Path, generator, repetitions: int) -> None:
     seconds = {name: [] for name in cases}
     for _, call in cases.values():
         call()  # compiles
-    for _ in tqdm(range(repetitions), desc="measuring", disable=None):
+    for _ in progress.each(range(repetitions), "measuring", "turns"):
         for name, (_, call) in cases.items():
             start = time.perf_counter()
             call()

@@ -15,10 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from benchmarks.machine import processor
 from stargan_tf.base import command_line
+from stargan_tf.base.progress import Progress
 from stargan_tf.config import Config, preset, resolve
 
 PROGRAM = "python -m benchmarks.small_steps"
@@ -58,7 +57,7 @@ def run(arguments: Arguments) -> None:
     print(f"{processor()}, {os.cpu_count()} CPUs; {arguments}")
     rates: dict[int, list[float]] = {1: [], arguments.steps_per_call: []}
     trainings = {}
-    with tqdm(total=len(rates) * (1 + arguments.turns), unit="turn", disable=None) as bar:
+    with Progress(len(rates) * (1 + arguments.turns), "measuring", "turns") as bar:
         for per_call in rates:
             settings = replace(config.training, steps_per_call=per_call)
             trainings[per_call] = _training(replace(config, training=settings), data, strategy)

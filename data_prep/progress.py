@@ -1,13 +1,12 @@
-"""A progress bar for a pipeline: by image where workers are threads of this process, else by finished shards."""
+"""How far a pipeline has come: by image where workers are threads of this process, else by finished shards."""
 
 import contextlib
 import threading
 from collections.abc import Iterator
 
-from tqdm import tqdm
-
 from data_prep.shards import count_shards
 from stargan_tf.base import files
+from stargan_tf.base.progress import Progress
 
 _POLL_SECONDS = 2.0
 
@@ -48,20 +47,18 @@ def show(num_images: int, directory: str, examples_per_shard: int, here: bool) -
         return sum(".tfrecord-" in name and ".partial-" not in name for name in files.list_files(directory))
 
     # Each image is inspected and prepared; a split's last shard is seldom full, so the number of shards is a guess.
-    total, unit = (2 * num_images, " steps") if here else (count_shards(num_images, examples_per_shard), " shards")
-    with tqdm(total=total, desc="preparing", unit=unit, mininterval=0.5) as bar:
+    total, unit = (2 * num_images, "steps") if here else (count_shards(num_images, examples_per_shard), "shards")
+    with Progress(total, "preparing", unit) as bar:
 
         def follow() -> None:
             while not stopped.wait(0.2 if here else _POLL_SECONDS):
-                bar.n = min(count(), total)
-                bar.refresh()
+                bar.update(min(count(), total) - bar.done)
 
         thread = threading.Thread(target=follow, daemon=True)
         thread.start()
         try:
             yield
-            bar.n = total
         finally:
             stopped.set()
             thread.join()
-            bar.refresh()
+        bar.update(total - bar.done)

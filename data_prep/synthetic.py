@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw
 
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, progress
 from stargan_tf.base.ranges import ImageSide, NonNegativeInt, PositiveInt
 from stargan_tf.base.writing import whole_directory
 
@@ -201,8 +201,6 @@ def write(arguments: Arguments) -> None:
     Raises:
         UserError: a number out of range, or an output directory that is not empty.
     """
-    from tqdm import tqdm
-
     command_line.check_ranges(arguments)
     with whole_directory(arguments.output) as directory:
         for split in ("train", "val"):
@@ -210,7 +208,7 @@ def write(arguments: Arguments) -> None:
                 (directory / split / domain).mkdir(parents=True)
         images = list(_images(arguments))
         with (directory / ATTRIBUTES_FILE).open("w") as attributes:
-            for path, factors in tqdm(images, desc="drawing", unit=" images"):
+            for path, factors in progress.each(images, "drawing", "images"):
                 draw(factors, arguments.image_size).save(directory / path)
                 attributes.write(json.dumps({"path": path, "attributes": asdict(factors)}) + "\n")
     print(f"{len(images)} images of {', '.join(DOMAINS)} in {Path(arguments.output)}")

@@ -4,10 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tqdm import tqdm
-
 from data_prep.manifest import MANIFEST_FILE, hash_file, read_manifest
-from stargan_tf.base import files
+from stargan_tf.base import files, progress
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.images import UnreadableImage, decode_image
@@ -32,7 +30,7 @@ def verify(directory: str) -> None:
     for name in sorted(there - expected.keys()):
         raise UserError(f"{directory} has {name}, which its manifest does not list")
     num_examples = 0
-    for name, entry in tqdm(expected.items(), desc="verifying", unit=" files"):
+    for name, entry in progress.each(expected.items(), "verifying", "files"):
         path = files.join(directory, name)
         sha256, size = hash_file(path)
         if size != entry["bytes"] or sha256 != entry["sha256"]:

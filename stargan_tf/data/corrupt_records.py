@@ -4,8 +4,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from tqdm import tqdm
-
+from stargan_tf.base import progress
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.record_files import Place
 
@@ -47,7 +46,7 @@ class CorruptRecords:
             if place not in self._reasons:
                 self._reasons[place] = reason
                 if self.count <= self._limit:
-                    tqdm.write(f"note: skipped {place}: {reason}")
+                    progress.say(f"note: skipped {place}: {reason}")
             if self.count > self._limit:
                 raise UserError(
                     f"{place} is corrupt: {reason}; that makes {self.count} where --input.max_corrupt_records allows "

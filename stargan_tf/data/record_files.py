@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.progress import Progress
 from stargan_tf.data.tfrecord import HEADER_BYTES, CorruptRecord, check_data, read_length, record_bytes
 
 # Stand for the size of a record whose header is damaged, or that cannot be found since the file is damaged before it.
@@ -52,7 +52,7 @@ class RecordFiles:
         self._offsets = np.zeros(len(self), np.int64)
         self._files = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
         self._sizes = np.full(len(self), _HIDDEN, np.int32)  # of the data, without header and footer
-        with tqdm(total=len(self), desc="indexing records", unit="record", delay=2, leave=False, disable=None) as bar:
+        with Progress(len(self), "indexing", "records", keep=False, delay=2) as bar:
             for path, first, length in zip(self._paths, self._first, lengths, strict=False):
                 self._index(path, first, length)
                 bar.update(length)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.progress import Progress
 from stargan_tf.data import records
 from stargan_tf.data.images import evenly_spread
 from stargan_tf.data.records import DataDirectory
@@ -135,7 +135,7 @@ class Evaluator:
         }
         results: dict[Task, dict[str, Any]] = {}
         total = sum(len(self._numbers[task.source]) for task in self._tasks)
-        with tqdm(total=total, desc="evaluating", unit="source", leave=False, disable=None) as bar:
+        with Progress(total, "evaluating", "sources", keep=False) as bar:
             for task in self._tasks:
                 result = directory.result(task)
                 if result is None:
@@ -171,7 +171,7 @@ class Evaluator:
         styles: Styles,
         task: Task,
         directory: WorkDirectory,
-        bar: tqdm,
+        bar: Progress,
         stop: Callable[[], bool],
     ) -> tuple[FeatureSummary, float]:
         """Translates the sources of a task; returns a summary of their features, and their mean distance."""

@@ -3,9 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from tqdm import tqdm
-
 from stargan_tf.base import writing
+from stargan_tf.base.progress import Progress
 from stargan_tf.data import records
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
@@ -67,9 +66,7 @@ class RealImages:
 
     def _computed(self, domain: str, images: StoredImages) -> FeatureSummary:
         summary = FeatureSummary(self._extractor, len(images), self._limit, seed=[0])
-        with tqdm(
-            total=len(images), desc=f"real {domain}", unit="image", delay=1, leave=False, disable=None
-        ) as progress:
+        with Progress(len(images), f"real {domain}", "images", keep=False, delay=1) as progress:
             for start in range(0, len(images), _BLOCK):
                 numbers = range(start, min(start + _BLOCK, len(images)))
                 summary.add(self._extractor(images.read(numbers)))

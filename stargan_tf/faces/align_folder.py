@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, progress
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import ImageSide, PositiveInt, Share
 from stargan_tf.data.images import UnreadableImage, evenly_spread
@@ -111,7 +110,7 @@ def _align(
     shown, entries = set(evenly_spread(range(len(faces)), face_overview.MOST_FACES)), []
     aligned = 0
     with (output / LANDMARKS_FILE).open("w") as file:
-        for index, face in enumerate(tqdm(faces, desc="aligning", unit="picture", disable=None)):
+        for index, face in enumerate(progress.each(faces, "aligning", "pictures")):
             transform = face_geometry.alignment(face.landmarks, mean, image_size)
             try:
                 source = read_picture(face.path)

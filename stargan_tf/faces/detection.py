@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from stargan_tf.base import progress
 from stargan_tf.data.images import UnreadableImage, decode_image, to_array
 from stargan_tf.faces.geometry import MEAN_SIDE, NotAFace, apply, scale_of, upright_square
 
@@ -103,7 +103,7 @@ def find_faces(
         The faces, in the order of the paths.
     """
     batch = []
-    for index, path in enumerate(tqdm(paths, desc="finding faces", unit="picture", disable=None)):
+    for index, path in enumerate(progress.each(paths, "finding faces", "pictures")):
         try:
             picture = read_picture(path)
             batch.append((path, picture.size, *as_square(picture)))

@@ -14,10 +14,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.progress import Progress
 from stargan_tf.config import DataConfig
 from stargan_tf.data import records, scaling
 from stargan_tf.data.input_pipeline import training_dataset
@@ -227,7 +227,7 @@ def _fit(network: keras.Model, data: DataDirectory, settings: Settings) -> None:
     trained.compile(
         keras.optimizers.Adam(schedule), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False
     )
-    with tqdm(total=settings.steps, desc="training the classifier", unit="step", disable=None) as bar:
+    with Progress(settings.steps, "training the classifier", "steps") as bar:
         progress = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
         trained.fit(batches, steps_per_epoch=settings.steps, shuffle=False, verbose=0, callbacks=[progress])
 

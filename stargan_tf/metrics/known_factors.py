@@ -8,8 +8,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tqdm import tqdm
 
+from stargan_tf.base import progress
 from stargan_tf.base.errors import UserError
 from stargan_tf.data import records
 from stargan_tf.data.input_pipeline import read_images
@@ -107,7 +107,8 @@ def evaluate(
     images, factors = _read_validation_images(data)
     rng = np.random.default_rng(seed)
     seen: dict[str, list] = {"latent": [], "reference": []}
-    for source_domain, domain in tqdm(list(itertools.permutations(data.domains, 2)), desc="measuring", disable=None):
+    pairs = list(itertools.permutations(data.domains, 2))
+    for source_domain, domain in progress.each(pairs, "measuring", "pairs of domains"):
         sources = images[source_domain][:sources_per_domain]
         latents = rng.standard_normal((styles, translator.latent_dim), np.float32)
         chosen = rng.choice(len(images[domain]), styles, replace=len(images[domain]) < styles)

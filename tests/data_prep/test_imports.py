@@ -11,6 +11,7 @@ ALLOWED = {
     "stargan_tf.base.command_line",
     "stargan_tf.base.errors",
     "stargan_tf.base.files",
+    "stargan_tf.base.progress",
     "stargan_tf.base.ranges",
     "stargan_tf.base.writing",
     "stargan_tf.config",  # which image sizes the networks take

@@ -26,9 +26,8 @@ import numpy as np
 import requests
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-from tqdm import tqdm
 
-from stargan_tf.base import command_line
+from stargan_tf.base import command_line, progress
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import decode_image
 from stargan_tf.serving import rest_client
@@ -204,7 +203,8 @@ def run(arguments: Arguments) -> None:
 
         tasks = list(enumerate(Fuzzer(sources, arguments.seed).cases(arguments.requests)))
         pool = stack.enter_context(ThreadPoolExecutor(AT_ONCE if arguments.batching else 1))
-        outcomes = list(tqdm(pool.map(outcome, tasks), total=len(tasks), desc="requests", disable=None))
+        pending = [pool.submit(outcome, task) for task in tasks]
+        outcomes = [future.result() for future in progress.each(pending, "asking", "requests")]
     print(dict(Counter(code for code, _, _ in outcomes)))
     print(f"good requests refused beside others of another shape: {sum(failed for _, _, failed in outcomes)}")
     wrong = [sentence for _, sentence, _ in outcomes if sentence]

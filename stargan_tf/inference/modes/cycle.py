@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.progress import Progress
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.base.writing import write_text
 from stargan_tf.data.images import evenly_spread, to_image
@@ -172,7 +172,7 @@ def _cycle(
     for kind in ("output", "reconstruction"):
         for domain in domains:
             (output / kind / domain).mkdir(parents=True)
-    with tqdm(total=len(paths) * len(domains), desc="there and back", unit="image", disable=None) as progress:
+    with Progress(len(paths) * len(domains), "there and back", "images") as progress:
         for batch in reader.batches(paths, translator.batch_size):
             if not batch:
                 continue

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from stargan_tf.base import progress
 from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
@@ -229,8 +229,8 @@ def _frames(
     sources = [to_image(image) for image in images]
     codes = np.stack([row.codes for row in rows], axis=1)  # [F, rows, style_dim]
     translations = translator.each_style(images, codes.reshape(-1, codes.shape[-1]))
-    steps = interpolation.timetable(len(rows[0].visited), frames, loop)
-    for start, end, share in tqdm(steps, total=len(codes), desc="drawing", unit="frame", disable=None):
+    moments = list(interpolation.timetable(len(rows[0].visited), frames, loop))
+    for start, end, share in progress.each(moments, "drawing", "frames"):
         shown = {row.title: next(translations) for row in rows}
         between = {
             row.title: _between(row.references[start], row.references[end], share)

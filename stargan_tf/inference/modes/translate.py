@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.progress import Progress
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.inference import grids, style_file
@@ -184,7 +184,7 @@ def _translate(
     for kind, domain, _ in places:
         (output / kind / domain).mkdir(parents=True, exist_ok=True)
     translated = 0
-    with tqdm(total=len(sources) * len(places), desc="translating", unit="image", disable=None) as progress:
+    with Progress(len(sources) * len(places), "translating", "images") as progress:
         for batch in reader.batches(sources, translator.batch_size):
             if not batch:
                 continue

@@ -2,8 +2,7 @@
 
 from typing import Self
 
-from tqdm import tqdm
-
+from stargan_tf.base.progress import Progress
 from stargan_tf.training.hooks.hook import Hook
 from stargan_tf.training.hooks.recording import Recording
 from stargan_tf.training.hooks.schedule import Due
@@ -26,18 +25,16 @@ class ProgressBar(Hook):
         self._recording = recording
 
     def __enter__(self) -> Self:
-        self._bar = tqdm(total=self._steps, initial=self._step, unit="step", disable=None, dynamic_ncols=True)
+        self._progress = Progress(self._steps, "training", "steps", done=self._step)
         return self
 
     def __exit__(self, *exception) -> None:
-        self._bar.close()
+        self._progress.__exit__(*exception)
 
     def after_call(self, due: Due) -> None:
-        self._bar.update(due.step - self._step)  # backwards after a roll-back
-        self._step = due.step
+        note = None
         if due.recording:
             metrics = self._recording.metrics
-            shown = {short: f"{metrics[name]:.3f}" for name, short in _SHOWN.items()}
-            self._bar.set_postfix(shown | {"img/s": f"{metrics['speed/images_per_second']:.0f}"})
-            if self._bar.disable:  # not a terminal
-                print(f"step {due.step} of {self._steps}:", " ".join(f"{k} {v}" for k, v in shown.items()), flush=True)
+            losses = [f"{short} {metrics[name]:.3f}" for name, short in _SHOWN.items()]
+            note = ", ".join([*losses, f"{metrics['speed/images_per_second']:.0f} images/s"])
+        self._progress.update(due.step - self._progress.done, note)  # backwards after a roll-back

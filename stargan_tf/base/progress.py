@@ -1,0 +1,91 @@
+"""How far long work has come: a bar on a terminal, and a line now and then where there is none."""
+
+import sys
+import time
+from collections.abc import Collection, Iterator
+from typing import Self, TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+# Seconds until the first line, and the most between two: each comes after twice the time of the one before.
+_FIRST_LINE, _RAREST_LINE = 5.0, 60.0
+
+_now = time.monotonic
+
+
+class Progress:
+    """Shows on stderr how far work has come, while a `with` block runs.
+
+    A bar where stderr is a terminal. Elsewhere, in a log file or a notebook, every change of a bar would be a line, so
+    there are few: after 5 s, 10 s later, 20 s later, and at last one a minute. Short work prints none.
+
+    Args:
+        total: how many units there are.
+        description: what is done, like "translating".
+        unit: what is counted, in the plural, like "images".
+        done: how many units are done before.
+        keep: whether a bar stays when the block ends.
+        delay: seconds before a bar appears.
+    """
+
+    def __init__(self, total: int, description: str, unit: str, done: int = 0, keep: bool = True, delay: float = 0):
+        self.total, self.done = total, done
+        self._description, self._unit, self._first = description, unit, done
+        self._note = ""
+        self._bar: tqdm = tqdm(
+            total=total,
+            initial=done,
+            desc=description,
+            unit=f" {unit}",
+            leave=keep,
+            delay=delay,
+            disable=None,  # where there is no terminal
+            dynamic_ncols=True,
+        )
+        self._start = _now()
+        self._wait, self._next = _FIRST_LINE, self._start + _FIRST_LINE
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._bar.close()
+
+    def update(self, count: int = 1, note: str | None = None) -> None:
+        """Says that more is done.
+
+        Args:
+            count: units since the last time; negative where work went back.
+            note: what else is shown from now on, like losses.
+        """
+        self.done += count
+        if note is not None:
+            self._note = note
+            self._bar.set_postfix_str(note, refresh=False)
+        self._bar.update(count)
+        if self._bar.disable and _now() >= self._next:
+            self._print_line()
+            self._wait = min(2 * self._wait, _RAREST_LINE)
+            self._next = _now() + self._wait
+
+    def _print_line(self) -> None:
+        took, new = _now() - self._start, self.done - self._first
+        line = f"{self._description}: {self.done} of {self.total} {self._unit}, {tqdm.format_interval(took)} so far"
+        if 0 < new <= self.total - self._first:
+            line += f", about {tqdm.format_interval(took * (self.total - self.done) / new)} to go"
+        print(line + (f"; {self._note}" if self._note else ""), file=sys.stderr, flush=True)
+
+
+def each(items: Collection[Item], description: str, unit: str) -> Iterator[Item]:
+    """Yields items one by one, and shows how many are done, as `Progress` does."""
+    with Progress(len(items), description, unit) as progress:
+        for item in items:
+            yield item
+            progress.update()
+
+
+def say(line: str) -> None:
+    """Prints a line on stdout, above a bar that may be there."""
+    tqdm.write(line)
