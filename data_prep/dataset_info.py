@@ -50,7 +50,7 @@ def describe(
         "num_duplicates": len(outcome.duplicates),
         "num_near_duplicates": len(outcome.near_duplicates),
         "rejected_by_reason": dict(sorted(Counter(entry["reason"] for entry in outcome.rejected).items())),
-        "ignored": dict(sorted(source.ignored.items())),
+        "ignored": dict(sorted((source.ignored + outcome.ignored).items())),
         "domains": list(source.domains),
         "splits": {split: values.summary() for split, values in statistics.items()},
     }

@@ -32,6 +32,7 @@ class Outcome:
         duplicates: path, domain and reason of each image dropped for another with the same content, and which.
         conflicts: the same of images for which the job fails.
         near_duplicates: validation images and the training image that each looks like.
+        ignored: counts the records that workers left out, by a description.
     """
 
     shards: dict[Shard, WrittenShard] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Outcome:
     duplicates: list[dict[str, Any]] = field(default_factory=list)
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     near_duplicates: list[dict[str, Any]] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
 
     @property
     def num_written(self) -> int:
@@ -94,6 +96,8 @@ def read_outcome(directory: str, domains: Sequence[str]) -> Outcome:
                 outcome.shards[written.shard] = written
                 split = outcome.statistics.setdefault(written.shard.split, SplitStatistics())
                 split.merge(SplitStatistics.from_json(entry["statistics"]))
+            elif kind == "ignored":
+                outcome.ignored[entry["description"]] += entry["count"]
             elif kind == "near_duplicate":
                 # A pair is found once for each band of bits that it shares; the closest of all bands counts.
                 val, found = tuple(entry["val"]), (entry["differing_bits"], tuple(entry["train"]))
@@ -168,6 +172,8 @@ def print_summary(outcome: Outcome, domains: Sequence[str]) -> None:
         print(f"look alike: {pair['val']!r} of validation and {pair['train']!r} of training")
     if len(outcome.near_duplicates) > _SHOWN:
         print(f"... and {len(outcome.near_duplicates) - _SHOWN} more pairs, listed in {NEAR_DUPLICATES_FILE}")
+    for description, count in sorted(outcome.ignored.items()):
+        print(f"ignored: {count} {description}")
 
 
 def check_outcome(
@@ -200,6 +206,7 @@ def check_outcome(
             f"{len(outcome.conflicts)} images of that kind; remove one, or let --conflicts drop decide "
             f"({list_file}{DUPLICATES_FILE} lists them)"
         )
+    num_images -= outcome.ignored.total()
     if len(outcome.rejected) > max_rejected * num_images:
         return (
             f"{len(outcome.rejected)} of {num_images} images are rejected, more than "

@@ -10,7 +10,7 @@ to wait in a shuffle. Every input ends as one example or one line of JSON; all l
 import hashlib
 import json
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -68,14 +68,16 @@ def build(pipeline: beam.Pipeline, options: JobOptions, work: str) -> None:
         options: what to do.
         work: folder with the lists of images, which takes the lines of the outcome.
     """
-    inspected = (
+    found = (
         pipeline
         | "Work" >> beam.Create([work])
         | "Find lists" >> beam.FlatMap(find_lists)
         | "Spread lists" >> beam.Reshuffle()
         | "Read lists" >> beam.FlatMap(read_lines)
-        | "Find images" >> beam.FlatMap(find_images, options.example_format)
-        | "Inspect images" >> beam.FlatMap(inspect, options).with_outputs("rejected", main="images")
+        | "Find images" >> beam.FlatMap(find_images, options.example_format).with_outputs("ignored", main="images")
+    )
+    inspected = found.images | "Inspect images" >> beam.FlatMap(inspect, options).with_outputs(
+        "rejected", main="images"
     )
     decided = (
         inspected.images
@@ -100,7 +102,7 @@ def build(pipeline: beam.Pipeline, options: JobOptions, work: str) -> None:
     )
     near = written.looks | "Group by band" >> beam.GroupByKey() | "Compare looks" >> beam.FlatMap(compare)
     (
-        (inspected.rejected, decided.dropped, decided.conflicts, written.shards, written.rejected, near)
+        (found.ignored, inspected.rejected, decided.dropped, decided.conflicts, written.shards, written.rejected, near)
         | "All lines" >> beam.Flatten()
         # Not by Beam's sinks, whose last step fails when a runner repeats it: it looks for files that were renamed.
         | "Deal lines" >> beam.WithKeys(lambda line: zlib.crc32(line.encode()) % OUTCOME_FILES)
@@ -127,13 +129,19 @@ def write_lines(group: tuple[int, Iterable[str]], work: str) -> None:
         file.writelines(f"{line}\n".encode() for line in group[1])
 
 
-def find_images(line: str, example_format: ExampleFormat | None) -> Iterator[str]:
-    """Passes on a line of a list, or gives a line for each image in the file of records that it names."""
+def find_images(line: str, example_format: ExampleFormat | None) -> Iterator[Any]:
+    """Passes on a line of a list, or gives a line for each image in the file of records that it names.
+
+    What is left out of such a file becomes lines tagged "ignored".
+    """
     image = SourceImage.from_json(line)
     if image.location.packing == "examples":
         assert example_format is not None
-        for found in find_examples(image, example_format):
+        ignored = Counter[str]()
+        for found in find_examples(image, example_format, ignored):
             yield found.to_json()
+        for description, count in ignored.items():
+            yield TaggedOutput("ignored", _line("ignored", {"description": description, "count": count}))
     else:
         yield line
 

@@ -6,10 +6,11 @@ from data_prep.sources.archives import SUFFIXES as ARCHIVE_SUFFIXES
 from data_prep.sources.archives import ArchiveSource, read_member
 from data_prep.sources.base import ExampleFormat, Location, Source, SourceImage
 from data_prep.sources.folders import FolderSource
+from data_prep.sources.labels import ChosenLabels
 from data_prep.sources.tables import CELEBA_FILE, CelebaSource, TableSource
 from data_prep.sources.tables import SUFFIXES as TABLE_SUFFIXES
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
-from data_prep.sources.tfds_source import TfdsSource, find_examples
+from data_prep.sources.tfds_source import TfdsSource, find_directory, find_examples
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
@@ -37,7 +38,10 @@ class SourceOptions:
         path_column: column of a table with paths.
         label_column: column of a table with domains.
         split_column: column of a table with train or val; by default a hash decides.
-        domain: rules for CelebA's attributes, like "male=+Male"; may be given several times.
+        domain: which labels become domains, as NAME=LABEL, or LABEL alone to keep its name; LABEL may be a pattern with
+            * and ?, and NAME may stand in several; by default every label is a domain. Of CelebA's attributes
+            NAME=+ATTRIBUTE or NAME=-ATTRIBUTE, with commas between several that must all hold. May be given several
+            times.
         image_feature: feature with the image, of a TensorFlow Datasets input.
         label_feature: feature with the label, of a TensorFlow Datasets input.
     """
@@ -70,10 +74,10 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
         source = _open(place, options, work)
     except OSError as error:
         raise UserError(f"--input {place} cannot be read: {error.strerror or error}") from error
-    if options.domain and CELEBA_FILE not in files.name_of(place):
-        raise UserError(f"--domain is for {CELEBA_FILE}.txt, and --input is {place}")
     if not source.domains:
         raise UserError(f"no domains in {place}: there should be a folder (or label) with images for each")
+    if options.domain and not isinstance(source, CelebaSource):  # which has rules about attributes instead
+        source = ChosenLabels(source, options.domain, place)
     if len(source.domains) == 1:
         raise UserError(f"only one domain, {source.domains[0]!r}, in {place}; a translation needs at least two")
     check_domains(source.domains)
@@ -81,8 +85,8 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
 
 
 def _open(place: str, options: SourceOptions, work: str) -> Source:
-    if place.startswith(TFDS_PREFIX) or files.exists(files.join(place, "dataset_info.json")):
-        return TfdsSource(place, options.image_feature, options.label_feature)
+    if data_set := place if place.startswith(TFDS_PREFIX) else find_directory(place):
+        return TfdsSource(data_set, options.image_feature, options.label_feature)
     if files.is_folder(place):
         return FolderSource(place)
     lower = place.lower()

@@ -74,12 +74,12 @@ class ExampleFormat:
     Args:
         image: name of the feature with the encoded image.
         label: name of the feature with the index of the domain.
-        names: the domains in the order of that index.
+        names: the domains in the order of that index; None for a label whose images are left out.
     """
 
     image: str
     label: str
-    names: tuple[str, ...]
+    names: tuple[str | None, ...]
 
 
 class Source(Protocol):

@@ -1,15 +1,20 @@
 """Data sets of TensorFlow Datasets, by name or directory: images are taken out of their records as they are encoded."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
+from data_prep.sources.labels import UNNAMED
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.tfrecord import HEADER_BYTES, CorruptRecord, read_length, record_bytes
 
 PREFIX = "tfds:"
+_INFO = "dataset_info.json"
+_MOST_CONFIGURATIONS = 100  # folders that are looked into; a data set has few configurations
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 class TfdsSource:
@@ -75,28 +80,80 @@ class TfdsSource:
                 yield SourceImage(files.name_of(path), "", subset if self._has_val else "", Location(path, "examples"))
 
 
-def find_examples(file: SourceImage, example_format: ExampleFormat) -> Iterator[SourceImage]:
+def find_directory(place: str) -> str | None:
+    """Finds the directory of a data set in which, or above which, a place is.
+
+    Args:
+        place: a file or a folder, which may be missing.
+
+    Returns:
+        The folder itself; if it holds folders of versions, the newest; if it holds folders of configurations with
+        those, the only one's newest; None if it is none of these.
+
+    Raises:
+        UserError: there are several configurations.
+        OSError: a folder cannot be read.
+    """
+    if files.exists(files.join(place, _INFO)):
+        return place
+    if not files.is_folder(place):
+        return None
+    if newest := _newest_version(place):
+        return newest
+    configurations = {}
+    for name in files.list_folders(place)[:_MOST_CONFIGURATIONS]:
+        if newest := _newest_version(files.join(place, name)):
+            configurations[name] = newest
+    if len(configurations) > 1:
+        raise UserError(
+            f"--input {place} holds several data sets of TensorFlow Datasets; name one: "
+            + ", ".join(sorted(configurations.values()))
+        )
+    return next(iter(configurations.values()), None)
+
+
+def _newest_version(folder: str) -> str | None:
+    """The folder of the newest version of a data set that was prepared."""
+    versions = [match for name in files.list_folders(folder) if (match := _VERSION.fullmatch(name))]
+    for match in sorted(versions, key=lambda match: [int(part) for part in match.groups()], reverse=True):
+        if files.exists(files.join(folder, match.string, _INFO)):
+            return files.join(folder, match.string)
+    return None
+
+
+def find_examples(
+    file: SourceImage, example_format: ExampleFormat, ignored: Counter[str] | None = None
+) -> Iterator[SourceImage]:
     """Finds the images in a file of records.
 
     Args:
         file: what `TfdsSource.images` gave.
         example_format: what the features are called.
+        ignored: counts the records that are left out, by the reason.
 
     Yields:
-        An image for each record; its location is that of the record's data.
+        An image for each record whose label is that of a domain; its location is that of the record's data.
 
     Raises:
         UserError: the file is damaged.
     """
-    offset = 0
+    ignored = Counter() if ignored is None else ignored
+    names, offset = example_format.names, 0
     with files.open_file(file.location.path) as records:
         try:
             for number, header in enumerate(iter(lambda: records.read(HEADER_BYTES), b"")):
                 length = read_length(header)
                 data = records.read(record_bytes(length) - HEADER_BYTES)[:length]
                 (label,) = decode_example(data)[example_format.label]
-                location = Location(file.location.path, "example", offset + HEADER_BYTES, length)
-                yield SourceImage(f"{file.key}/{number:08d}", example_format.names[label], file.subset, location)
+                if label == -1:  # TensorFlow Datasets writes it where a data set keeps the label to itself
+                    ignored["examples without a label (-1)"] += 1
+                elif not 0 <= label < len(names):
+                    ignored[f"examples with a label outside 0 to {len(names) - 1}"] += 1
+                elif (domain := names[label]) is None:
+                    ignored[UNNAMED] += 1
+                else:
+                    location = Location(file.location.path, "example", offset + HEADER_BYTES, length)
+                    yield SourceImage(f"{file.key}/{number:08d}", domain, file.subset, location)
                 offset += record_bytes(length)
-        except (CorruptRecord, ValueError, KeyError, IndexError) as error:
+        except (CorruptRecord, ValueError, KeyError) as error:
             raise UserError(f"{file.location.path} is damaged at byte {offset}: {error}") from error

@@ -106,6 +106,12 @@ def list_files(folder: str, ignored: dict[str, int] | None = None) -> Iterator[s
                 yield path
 
 
+def list_folders(folder: str) -> list[str]:
+    """Returns the sorted names of the folders in one, without hidden ones and links; a remote one may be missing."""
+    entries = _remote_entries if is_remote(folder) else _local_entries
+    return sorted(name for name, kind in entries(folder) if kind == "folder" and not name.startswith("."))
+
+
 def _local_entries(folder: str) -> Iterator[tuple[str, str]]:
     with os.scandir(folder) as entries:
         for entry in entries:

@@ -97,4 +97,5 @@ def write_metadata(
         version=_DATASET_VERSION,
         check_data=False,
         description="Images of several domains, one split a domain.",
+        supervised_keys=(IMAGE, LABEL),
     )

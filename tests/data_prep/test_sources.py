@@ -8,11 +8,8 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from data_prep.shards import Shard, write_shard
-from data_prep.sources import SourceOptions, find_examples, open_source, read_image
+from data_prep.sources import SourceOptions, open_source, read_image
 from stargan_tf.base.errors import UserError
-from stargan_tf.data.records import serialize_example
-from stargan_tf.data.tfds_metadata import SplitSummary, write_metadata
 
 
 def touch(root, *paths):
@@ -241,23 +238,3 @@ def test_mistakes_in_rules_are_named(tmp_path, rules, message):
     table.write_text(CELEBA)
     with pytest.raises(UserError, match=message):
         find(table, domain=rules)
-
-
-def test_a_directory_of_tensorflow_datasets(tmp_path):
-    """Our own is one."""
-    splits = {}
-    for label, split in enumerate(("train", "val_cat", "test")):
-        examples = [(f"{split}{i}", serialize_example(f"{split}{i}".encode(), label % 2, "key")) for i in range(3)]
-        written = write_shard(Shard(split, 0, 1), examples, str(tmp_path))
-        splits[split] = SplitSummary((3,), written.num_bytes)
-    write_metadata(tmp_path, ["dog", "cat"], (16, 16), splits)
-    source, listed = find(tmp_path)
-    assert source.domains == ("cat", "dog") and source.num_images == 6
-    assert source.ignored == {"examples of split 'test'": 3}
-    images = [image for file in listed.values() for image in find_examples(file, source.example_format)]
-    assert [(image.domain, image.subset) for image in images] == [("dog", "train")] * 3 + [("cat", "val")] * 3
-    assert [read_image(image.location, 100, source.example_format) for image in images] == [
-        f"{split}{i}".encode() for split in ("train", "val_cat") for i in range(3)
-    ]
-    with pytest.raises(UserError, match=r"has no feature 'picture' that is an Image; it has .*image"):
-        find(tmp_path, image_feature="picture")

@@ -47,6 +47,8 @@ NOT_RUN = (
     ("*", "gs://", "needs a bucket"),
     ("*", "s3://", "needs a bucket"),
     ("*", "hdfs://", "needs Hadoop"),
+    ("*", "tfds:", "downloads a data set; tests/data_prep/test_tfds_source.py reads directories of them"),
+    ("*", "hf://", "needs the Hub; tests/data_prep/test_hub.py serves one"),
     ("*", "--runner=PortableRunner", "needs a job server; tests/data_prep/test_runners.py starts one"),
     ("*", "apache_beam.runners.portability", "is the job server, which never ends"),
     ("*", "--processes 8", "starts eight processes; tests/data_prep/test_runners.py starts two"),
