@@ -5,24 +5,38 @@ import warnings
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
+import numpy as np
 from PIL import Image
 
 from stargan_tf.base.ranges import JpegQuality, PositiveInt
 from stargan_tf.data.colour_profiles import is_srgb
-from stargan_tf.data.images import UnreadableImage, decode_opened, fit_image, open_image
+from stargan_tf.data.decoding import decode_image_file
+from stargan_tf.data.images import decode_opened, fit_image, open_image, orientation
+from stargan_tf.data.png_chunks import is_intact
+from stargan_tf.data.refusals import UnreadableImage
 
 # Not WebP: TensorFlow 2.21 decodes it as an animation of rank 4, which TensorFlow Datasets does not read.
 Encoding = Literal["jpeg", "png", "raw"]
 Fit = Literal["crop", "pad", "stretch"]
 Reason = Literal[
-    "unreadable_file", "too_many_bytes", "empty", "not_an_image", "too_many_pixels", "too_small", "damaged"
+    "unreadable_file",
+    "too_many_bytes",
+    "empty",
+    "not_an_image",
+    "unsupported",
+    "too_many_pixels",
+    "too_small",
+    "damaged",
 ]
 
 # Of an image with more, Pillow does not even read the header.
 assert Image.MAX_IMAGE_PIXELS is not None
 MOST_PIXELS = 2 * Image.MAX_IMAGE_PIXELS
 
-_EXIF_ORIENTATION = 0x0112
+# Two decoders of JPEG may round differently.
+_MOST_DIFFERENCE = 2
+
 _PNG_BIT_DEPTH_OFFSET = 24  # Signature 8, chunk length 4, chunk type 4, width 4, height 4.
 
 # The luminance table of JPEG's Annex K, in zigzag order as Pillow gives tables; encoders scale it by the quality.
@@ -122,10 +136,10 @@ def check_header(data: bytes, options: ImageOptions) -> Image.Image:
     except UnreadableImage as error:
         if isinstance(error.__cause__, Image.DecompressionBombError):
             raise RejectedImage("too_many_pixels", str(error)) from error
-        raise RejectedImage("not_an_image" if str(error) == "not an image" else "damaged", str(error)) from error
+        raise RejectedImage(error.kind, str(error)) from error
     if image.width * image.height > options.max_pixels:
         pixels = f"{image.width} x {image.height} pixels"
-        raise RejectedImage("too_many_pixels", f"{pixels} are more than {options.max_pixels:,}")
+        raise RejectedImage("too_many_pixels", f"{pixels} are more than --max_pixels {options.max_pixels} allows")
     if min(image.size) < options.min_side:
         raise RejectedImage("too_small", f"{image.width} x {image.height} pixels; the least side is {options.min_side}")
     return image
@@ -146,29 +160,42 @@ def prepare_image(data: bytes, options: ImageOptions) -> PreparedImage:
     """
     opened = check_header(data, options)
     try:
-        kept = options.encoding != "raw" and _fits(opened, data, options.image_size)
-        # Before it is decoded, which turns it upright.
+        # Before it is decoded, which may turn it upright.
         source_format, mode, size = opened.format or "", opened.mode, (opened.height, opened.width)
         quality = _jpeg_quality(opened)
+        opened.load()  # some formats tell after the pixels how they are meant
+        fits = options.encoding != "raw" and _fits(opened, data, options.image_size)
         # Also where the bytes are kept: only this shows that the file is whole.
         image = decode_opened(opened, options.background)
+        kept = fits and _is_read_as(image, data)
+    except UnreadableImage as error:
+        raise RejectedImage(error.kind, str(error)) from error
     except Exception as error:  # Damaged metadata can make Pillow raise anything.
         raise RejectedImage("damaged", str(error) or type(error).__name__) from error
     image = _fit(image, options)
     return PreparedImage(data if kept else _encode(image, options), image, kept, source_format, mode, size, quality)
 
 
-def _fits(header: Image.Image, data: bytes, image_size: tuple[int, int]) -> bool:
-    """Whether any reader sees in these bytes just the pixels that `decode_opened` gives, in the size wanted."""
+def _fits(opened: Image.Image, data: bytes, image_size: tuple[int, int]) -> bool:
+    """Whether a loaded image means just the pixels that it has, and has the size wanted."""
     height, width = image_size
-    if header.size != (width, height) or header.mode != "RGB" or header.has_transparency_data:
+    if opened.size != (width, height) or opened.mode != "RGB" or opened.has_transparency_data:
         return False
-    if header.getexif().get(_EXIF_ORIENTATION, 1) != 1 or not is_srgb(header.info.get("icc_profile")):
+    if orientation(opened) != 1 or not is_srgb(opened.info.get("icc_profile")):
         return False
-    if header.format == "PNG":
+    if opened.format == "PNG":
         # Pillow calls 16-bit colours RGB too; and of an animation TensorFlow may see more than the first frame.
-        return data[_PNG_BIT_DEPTH_OFFSET] == 8 and not getattr(header, "is_animated", False)
-    return header.format == "JPEG"
+        # Without its end, or with a wrong checksum, Pillow reads a file that others refuse.
+        return data[_PNG_BIT_DEPTH_OFFSET] == 8 and not getattr(opened, "is_animated", False) and is_intact(data)
+    return opened.format == "JPEG"
+
+
+def _is_read_as(image: Image.Image, data: bytes) -> bool:
+    """Whether training will see this image in these bytes: it has another decoder."""
+    pixels = decode_image_file(data)
+    if pixels is None or pixels.shape != (image.height, image.width, 3):
+        return False
+    return int(cv2.absdiff(pixels, np.asarray(image)).max()) <= _MOST_DIFFERENCE
 
 
 def _fit(image: Image.Image, options: ImageOptions) -> Image.Image:

@@ -40,7 +40,7 @@ def decode_record(data: memoryview, image_size: tuple[int, int], decoded: bool) 
         if len(stored) != image_size[0] * image_size[1] * 3:
             raise CorruptRecord(f"its image has {len(stored)} bytes, not those of {image_size[0]} x {image_size[1]} px")
         return np.frombuffer(stored, np.uint8).reshape(*image_size, 3)
-    pixels = _decode(stored)
+    pixels = decode_image_file(stored)
     if pixels is None:
         raise CorruptRecord("its image cannot be decoded")
     if pixels.shape[:2] != image_size:
@@ -50,8 +50,15 @@ def decode_record(data: memoryview, image_size: tuple[int, int], decoded: bool) 
     return pixels
 
 
-def _decode(encoded: memoryview) -> np.ndarray | None:
-    """Decodes an image; gives None if it cannot be decoded."""
+def decode_image_file(encoded: bytes | memoryview) -> np.ndarray | None:
+    """Decodes an image as training does.
+
+    Args:
+        encoded: a JPEG or PNG file, or a lossless WebP one.
+
+    Returns:
+        [height, width, 3] uint8, RGB; None if it cannot be decoded.
+    """
     if encoded[:2] == _JPEG:
         try:
             return simplejpeg.decode_jpeg(encoded)  # a fifth faster than OpenCV

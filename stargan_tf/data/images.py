@@ -1,5 +1,6 @@
 """Images between bytes and arrays, by Pillow: the Beam job and the sampler go through here and see the same pixels."""
 
+import importlib.util
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -7,17 +8,34 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
+from stargan_tf.data import png_chunks
 from stargan_tf.data.colour_profiles import to_srgb
+from stargan_tf.data.refusals import UnreadableImage, explain, signature
 
 Item = TypeVar("Item")
 
 # The formats that are read; of the many others that Pillow knows, some start other programs (EPS does).
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+# HEIF (phones' .heic) where the package pillow-heif is installed.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 
 # Files with other endings are not taken for images.
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".avif", ".heic", ".heif"),
+)
+
+# How what is stored is turned upright, by the value of EXIF's orientation.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def image_files(folder: Path) -> Iterator[Path]:
@@ -36,10 +54,6 @@ def image_files(folder: Path) -> Iterator[Path]:
                 yield Path(parent) / name
 
 
-class UnreadableImage(ValueError):
-    """Bytes that cannot be decoded as an image; the message is the reason."""
-
-
 def open_image(data: bytes, formats: Sequence[str] = FORMATS) -> Image.Image:
     """Reads the header of an image; pixels are decoded later.
 
@@ -53,15 +67,16 @@ def open_image(data: bytes, formats: Sequence[str] = FORMATS) -> Image.Image:
     Raises:
         UnreadableImage: the bytes are not an image of one of `formats`, or its header is damaged.
     """
-    if not data:
-        raise UnreadableImage("empty file")
     Image.init()  # Or Pillow does not know the less common of these formats.
+    if signature(data) == "HEIF" and "HEIF" not in Image.OPEN and importlib.util.find_spec("pillow_heif"):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    formats = [name for name in formats if name in Image.OPEN]
     try:
-        return Image.open(io.BytesIO(data), formats=tuple(formats))
+        return Image.open(io.BytesIO(png_chunks.without_long_texts(data)), formats=formats)
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ... for bad files.
-        # Pillow's message for an unknown format names a BytesIO object, which tells nobody anything.
-        reason = "not an image" if "cannot identify image file" in str(error) else str(error)
-        raise UnreadableImage(reason or type(error).__name__) from error
+        raise explain(data, error) from error
 
 
 def decode_image(data: bytes, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
@@ -96,7 +111,9 @@ def decode_opened(image: Image.Image, background: tuple[int, int, int] = (255, 2
     try:
         image.load()
         profile = image.info.get("icc_profile")
-        ImageOps.exif_transpose(image, in_place=True)
+        turn = _UPRIGHT.get(orientation(image))
+        if turn is not None:
+            image = image.transpose(turn)
         if image.mode.startswith(("I", "F")):
             image = _to_8_bits(image)
         alpha = None
@@ -111,14 +128,38 @@ def decode_opened(image: Image.Image, background: tuple[int, int, int] = (255, 2
         seen_through = Image.new("RGB", image.size, background)
         image.putalpha(alpha)
         return Image.alpha_composite(seen_through.convert("RGBA"), image).convert("RGB")
+    except UnreadableImage:
+        raise
     except Exception as error:  # As above.
         raise UnreadableImage(str(error) or type(error).__name__) from error
+
+
+def orientation(image: Image.Image) -> int:
+    """Tells how an image is turned upright.
+
+    Args:
+        image: a loaded one; some formats tell it after the pixels.
+
+    Returns:
+        EXIF's value, 1 to 8; 1, which is upright, where there is none or it cannot be read: viewers show such images.
+    """
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged metadata can make Pillow raise anything
+        return 1
+    return value if value in _UPRIGHT else 1
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
     """Scales grey of 16 bits, which Pillow's own conversion clips to white."""
     grey = np.asarray(image)
-    if image.mode == "F" or grey.min(initial=0) < 0 or grey.max(initial=0) > 0xFFFF:
+    if image.mode == "F":
+        raise UnreadableImage(
+            f"a {image.format} image of floating-point numbers, which do not tell what is black and what is white; "
+            "save it with 8 or 16 bits",
+            "unsupported",
+        )
+    if grey.min(initial=0) < 0 or grey.max(initial=0) > 0xFFFF:
         raise ValueError(f"grey values of mode {image.mode} are not within 16 bits")
     return Image.fromarray(((grey.astype(np.uint32) + 128) // 257).astype(np.uint8))
 

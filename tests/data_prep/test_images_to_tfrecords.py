@@ -77,7 +77,7 @@ def test_rejected_images_are_listed(output):
         ("train/jacket/text.jpg", "jacket"),
         ("train/t-shirt/cut.jpg", "t-shirt"),
     ]
-    assert (lines[0]["reason"], lines[0]["error"]) == ("not_an_image", "not an image")
+    assert (lines[0]["reason"], lines[0]["error"]) == ("not_an_image", "not an image but text")
     assert lines[1]["reason"] == "damaged" and "truncated" in lines[1]["error"]
 
 

@@ -166,7 +166,7 @@ def test_problems_are_sentences_where_they_arose(page, source, tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("not an image")
     page.choose("reference", text)
-    page.wait_for_text("#reference-problem", "The file 'notes.txt' cannot be read: not an image.")
+    page.wait_for_text("#reference-problem", "The file 'notes.txt' cannot be read: not an image but text.")
     assert page.text("#source-problem")  # which still is there
 
     page.choose("source", source)
