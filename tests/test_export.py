@@ -87,6 +87,25 @@ def test_bfloat16_is_smaller_and_nearly_the_same(trained_run, local_model, tmp_p
     assert half.card["precision"] == "bfloat16"
 
 
+def test_the_form_is_that_of_the_device_that_serves(
+    exported_model, local_model, trained_run, tmp_path, monkeypatch, capsys
+):
+    """Whatever the machine that exports has."""
+
+    def count_fused(version) -> int:
+        return (version / "saved_model.pb").read_bytes().count(b"FusedBatchNormV3")
+
+    arguments = ["--run", str(trained_run), "--output", str(tmp_path / "model"), "--batch_sizes", "[1]"]
+    assert count_fused(exported_model / "1") > 0 and local_model.card["device"] == "cpu"
+    monkeypatch.setattr(networks.tf.config, "list_physical_devices", lambda kind: [f"a {kind}"])
+    assert export.main(arguments) == 0
+    assert "in the form for CPUs (--device cpu); where it will be served on GPUs" in capsys.readouterr().out
+    assert export.main([*arguments, "--device", "gpu"]) == 0
+    assert "in the form for GPUs (--device gpu)" in capsys.readouterr().out
+    assert count_fused(tmp_path / "model" / "1") > 0 and count_fused(tmp_path / "model" / "2") == 0
+    assert "for GPUs; others compute the same" in (tmp_path / "model" / "2" / "README.md").read_text()
+
+
 def test_a_face_model(tmp_path):
     """With the high-pass skip, whose masks a face network finds in the graph."""
     keras.utils.set_random_seed(0)

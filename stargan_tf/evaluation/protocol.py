@@ -157,7 +157,7 @@ class Evaluator:
         return {
             "version": _VERSION,
             "step": translator.step,
-            "weights": translator.fingerprint_of_weights(),  # a run that rolled back has several of a step
+            "weights": translator.fingerprint,  # a run that rolled back has several of a step
             "data": self._fingerprint,
             "extractor": identity(self._extractor),
             "distance": identity(self._distance),

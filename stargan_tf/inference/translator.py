@@ -40,6 +40,8 @@ class Translator:
         batch_size: images translated at once.
         face_network: finds the masks of the high-pass skip; without it nothing is carried over.
         step: number of steps that the networks were trained for, if it is known.
+        fixed: whether the weights stay as they are, so that what follows from them is computed only once; those of a
+            run that trains move.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Translator:
         batch_size: int = 16,
         face_network: FaceNetwork | None = None,
         step: int | None = None,
+        fixed: bool = False,
     ):
         assert config.domains is not None, "a run's configuration has its domains"
         self.domains = tuple(config.domains)
@@ -57,6 +60,7 @@ class Translator:
         self.style_dim = config.model.style_dim
         self.batch_size = batch_size
         self.step = step
+        self._fixed = fixed
         self.variables = [variable for _, network in networks.items() for variable in network.variables]
         if face_network is not None:
             self.variables += face_network.variables
@@ -95,7 +99,7 @@ class Translator:
         """
         config = run_directory.load_config(run)
         networks, step = load_ema(config, run, checkpoint)
-        return cls(networks, config, batch_size, face_networks.load_for(config, run), step)
+        return cls(networks, config, batch_size, face_networks.load_for(config, run), step, fixed=True)
 
     def domain_index(self, name: str) -> int:
         """Returns the index of a domain.
@@ -193,21 +197,31 @@ class Translator:
             outputs = self.decode(tf.constant(np.repeat(part, len(images), 0)), *repeated).numpy()
             yield from np.clip(outputs, -1.0, 1.0).reshape(len(part), *images.shape)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """The fingerprint of the weights when it was first asked for, see `fingerprint_of_weights`."""
-        return self.fingerprint_of_weights()
+        """A hash of all weights as they are now, 12 hexadecimal digits."""
+        return self._fixed_fingerprint if self._fixed else self._hash_weights()
 
-    def fingerprint_of_weights(self) -> str:
-        """Hashes all weights as they are now, which training goes on to change; returns 12 hexadecimal digits."""
+    @property
+    def mean_styles(self) -> np.ndarray:
+        """The mean style of each domain, [D, style_dim], towards which truncation moves styles."""
+        return self._fixed_mean_styles if self._fixed else self._average_styles()
+
+    @cached_property
+    def _fixed_fingerprint(self) -> str:
+        return self._hash_weights()
+
+    @cached_property
+    def _fixed_mean_styles(self) -> np.ndarray:
+        return self._average_styles()
+
+    def _hash_weights(self) -> str:
         digest = hashlib.sha256()
         for variable in self.variables:
             digest.update(variable.numpy().tobytes())
         return digest.hexdigest()[:12]
 
-    @cached_property
-    def mean_styles(self) -> np.ndarray:
-        """The mean style of each domain, [D, style_dim], towards which truncation moves styles."""
+    def _average_styles(self) -> np.ndarray:
         latents = np.random.default_rng(0).standard_normal((MEAN_STYLE_LATENTS, self.latent_dim), np.float32)
         return np.stack([self.styles_from_latents(latents, domain).mean(axis=0) for domain in self.domains])
 

@@ -41,7 +41,8 @@ def export_run(run: Path, target: Path, format: str, settings: ExportSettings) -
     model, version = target.parent, int(target.name)
     with command_line.quiet_start():
         # The other formats have no operation for the fused normalization.
-        fused = None if format == "saved_model" else False
+        device = settings.device if format == "saved_model" else None
+        fused = device is not None and networks.fused_on(device)
         translator = load_translator(run, settings.precision, fused, settings.checkpoint)
     limits = {"max_rows": settings.max_rows, "max_pixels": settings.max_pixels} if format == "saved_model" else {}
     assert translator.step is not None  # it comes from a checkpoint
@@ -52,6 +53,7 @@ def export_run(run: Path, target: Path, format: str, settings: ExportSettings) -
         model.name,
         version,
         settings.precision,
+        device,
         settings.licence,
         limits,
     )
@@ -64,18 +66,24 @@ def export_run(run: Path, target: Path, format: str, settings: ExportSettings) -
         model_card.write(card, temporary)
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     print(f"version {version} of {model.name}: {target}, {size / 1e6:.1f} MB")
+    if device is not None:
+        other = "gpu" if device == "cpu" else "cpu"
+        print(
+            f"in the form for {device.upper()}s (--device {device}); where it will be served on {other.upper()}s, "
+            f"export it with --device {other}"
+        )
     if format == "saved_model":
         for sentence in deployment.write(model, model.name, version, settings.batch_sizes):
             print(sentence)
 
 
-def load_translator(run: Path, precision: str, fused: bool | None = None, checkpoint: str = "latest") -> Translator:
+def load_translator(run: Path, precision: str, fused: bool, checkpoint: str = "latest") -> Translator:
     """Loads what is exported.
 
     Args:
         run: the run directory.
         precision: `float32` or `bfloat16`, which the variables are in, too.
-        fused: as in `config.ModelConfig`.
+        fused: as in `config.ModelConfig`, but that of the exported graph, whatever is best on this machine.
         checkpoint: `latest` or `best`.
 
     Returns:
@@ -95,7 +103,7 @@ def load_translator(run: Path, precision: str, fused: bool | None = None, checkp
         for name, network in rounded.items():
             network.set_weights(getattr(averages, name).get_weights())
         averages = rounded
-    return Translator(averages, config, face_network=face_network.load_for(config, run), step=step)
+    return Translator(averages, config, face_network=face_network.load_for(config, run), step=step, fixed=True)
 
 
 def _write_saved_model(translator: Translator, card: dict[str, Any], settings: ExportSettings, version: Path) -> None:

@@ -15,6 +15,8 @@ class ExportSettings(CheckpointChoice):
 
     Args:
         precision: of the exported networks; `bfloat16` halves the files, and is faster where the hardware knows it.
+        device: what the model will be served on, which decides its form; both forms compute the same everywhere, and
+            each is meant to be the faster one there. ONNX and LiteRT files have one form.
         batch_sizes: numbers of rows that a server merges requests to, rising; a warm-up request is written for each.
         max_rows: requests with more rows are refused; at least the largest batch size.
         max_pixels: images whose header announces more pixels are refused before they are decoded.
@@ -22,6 +24,7 @@ class ExportSettings(CheckpointChoice):
     """
 
     precision: Literal["float32", "bfloat16"] = "float32"
+    device: Literal["cpu", "gpu"] = "cpu"
     batch_sizes: list[PositiveInt] = field(default_factory=lambda: [1, 2, 4, 8])
     max_rows: PositiveInt = 32
     max_pixels: PositiveInt = 50_000_000

@@ -22,6 +22,7 @@ def create(
     name: str,
     version: int,
     precision: str,
+    device: str | None,
     licence: str,
     limits: dict[str, Any],
 ) -> dict[str, Any]:
@@ -34,6 +35,7 @@ def create(
         name: of the model.
         version: of the model.
         precision: of the exported networks.
+        device: that its form is meant for, `cpu` or `gpu`; None if there is only one.
         licence: of the weights, as the user gave it.
         limits: what requests must keep within, by name.
 
@@ -60,6 +62,7 @@ def create(
         "latent_dim": config.model.latent_dim,
         "style_dim": config.model.style_dim,
         "precision": precision,
+        "device": device,
         "step": step,
         "data": run_directory.recorded_data(run),
         "metrics": {
@@ -91,6 +94,10 @@ def _page(card: dict[str, Any]) -> str:
         ("image size", f"{height} x {width} pixels (height x width)"),
         ("latent and style code", f"{card['latent_dim']} and {card['style_dim']} numbers"),
         ("precision", card["precision"]),
+        (
+            "form",
+            "the only one" if card["device"] is None else f"for {card['device'].upper()}s; others compute the same",
+        ),
         ("trained for", f"{card['step']} steps"),
         ("trained on", "; ".join(data) or "not recorded: the weights were converted, or are of an older run"),
         ("licence of the weights", card["licence"]),

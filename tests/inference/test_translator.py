@@ -3,6 +3,8 @@ import pytest
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.inference.translator import Translator
+from stargan_tf.runs import run_directory
+from stargan_tf.runs.checkpoints import load_ema
 
 pytestmark = pytest.mark.slow
 
@@ -75,3 +77,27 @@ def test_one_style_after_another_gives_the_same_images(count, translator, images
 def test_one_style_after_another_needs_images_that_fit_into_a_batch(translator, images):
     with pytest.raises(ValueError, match="5 images are more than the batch size, 4"):
         next(translator.each_style(images[:5], np.zeros((1, translator.style_dim), np.float32)))
+
+
+def test_what_follows_from_weights_that_move_is_computed_anew(trained_run):
+    """As in a run that trains, whose averages the translator reads."""
+    config = run_directory.load_config(trained_run)
+    averages, step = load_ema(config, trained_run)
+    moving = Translator(averages, config, batch_size=4, step=step)
+    before = (
+        moving.fingerprint,
+        moving.mean_styles,
+        moving.styles_from_latents(np.ones((1, 4), np.float32), "circle", 0),
+    )
+    for variable in averages.mapping_network.trainable_variables:
+        variable.assign(variable + 0.1)
+    assert moving.fingerprint != before[0]
+    assert not np.allclose(moving.mean_styles, before[1])
+    after = moving.styles_from_latents(np.ones((1, 4), np.float32), "circle", 0)
+    np.testing.assert_array_equal(after[0], moving.mean_styles[0])
+    assert not np.allclose(after, before[2])
+
+
+def test_what_follows_from_weights_that_stay_is_computed_once(translator):
+    assert translator.mean_styles is translator.mean_styles
+    assert translator.fingerprint is translator.fingerprint

@@ -17,7 +17,7 @@ NOTHING = "Nothing was measured of this model"
 
 def card_of(run, step=7) -> dict:
     config = resolve(preset("quickstart"), ("cat", "dog"), (32, 32))
-    return model_card.create(config, run, step, "pets", 1, "float32", "CC0-1.0", {})
+    return model_card.create(config, run, step, "pets", 1, "float32", "cpu", "CC0-1.0", {})
 
 
 def page_of(card, tmp_path) -> str:
