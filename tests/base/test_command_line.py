@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -524,3 +526,44 @@ def test_what_cannot_be_written_is_one_line_wherever_it_is_noticed(error, senten
     captured = capsys.readouterr().err
     assert captured.startswith(f"tool: error: {sentence}")
     assert captured.count("\n") == 1
+
+
+_PROGRAM = """
+import atexit, gc, sys
+from dataclasses import dataclass
+from stargan_tf.base import command_line
+
+@dataclass(frozen=True)
+class Arguments:
+    'Nothing.'
+
+class Garbage:
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        print("garbage was looked for")
+
+def run(arguments):
+    gc.disable()
+    Garbage()
+    atexit.register(print, "handlers run")
+    sys.stdout.write("all is flushed, ")
+    return 7
+
+code = command_line.main(Arguments, run, "program", argv=[])
+print("the caller goes on")
+sys.exit(code)
+"""
+
+
+def test_a_program_ends_without_looking_for_garbage():
+    """After training that takes as long as a minute, and a signal leaves less."""
+    process = subprocess.run(
+        [sys.executable, "-c", _PROGRAM],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stderr == ""
+    assert process.stdout == "all is flushed, the caller goes on\nhandlers run\n"
+    assert process.returncode == 7
