@@ -163,11 +163,10 @@ def prepare_image(data: bytes, options: ImageOptions) -> PreparedImage:
         # Before it is decoded, which may turn it upright.
         source_format, mode, size = opened.format or "", opened.mode, (opened.height, opened.width)
         quality = _jpeg_quality(opened)
-        opened.load()  # some formats tell after the pixels how they are meant
-        fits = options.encoding != "raw" and _fits(opened, data, options.image_size)
         # Also where the bytes are kept: only this shows that the file is whole.
         image = decode_opened(opened, options.background)
-        kept = fits and _is_read_as(image, data)
+        # The former after it was loaded: some formats tell after the pixels how they are meant.
+        kept = options.encoding != "raw" and _fits(opened, data, options.image_size) and _is_read_as(image, data)
     except UnreadableImage as error:
         raise RejectedImage(error.kind, str(error)) from error
     except Exception as error:  # Damaged metadata can make Pillow raise anything.

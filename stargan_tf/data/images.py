@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
-from stargan_tf.data import png_chunks
+from stargan_tf.data import png_chunks, tiff_strips
 from stargan_tf.data.colour_profiles import to_srgb
 from stargan_tf.data.refusals import UnreadableImage, explain, signature
 
@@ -109,6 +109,8 @@ def decode_opened(image: Image.Image, background: tuple[int, int, int] = (255, 2
         UnreadableImage: it is not whole.
     """
     try:
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            tiff_strips.check_whole(image)
         image.load()
         profile = image.info.get("icc_profile")
         turn = _UPRIGHT.get(orientation(image))

@@ -1,0 +1,80 @@
+"""TIFF images whose strips end too early: each decoding gave other pixels, or grey where something is missing."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from stargan_tf.data.images import decode_image
+from stargan_tf.data.refusals import UnreadableImage
+
+FAX = Image.fromarray(np.random.default_rng(0).random((64, 96)) > 0.9)
+PHOTO = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
+WHITE = Image.new("1", (96, 64), 1)
+
+
+def tiff(image, compression, rows=64, tags=()):
+    data = io.BytesIO()
+    image.save(data, "TIFF", compression=compression, tiffinfo={TiffImagePlugin.ROWSPERSTRIP: rows, **dict(tags)})
+    return data.getvalue()
+
+
+def shorten(data, strip, share):
+    """Lets a strip have a share of its bytes."""
+    with Image.open(io.BytesIO(data)) as image:
+        offset, counts = image.tag_v2._offset, image.tag_v2[TiffImagePlugin.STRIPBYTECOUNTS]
+    changed = bytearray(data)
+    for entry in range(struct.unpack_from("<H", data, offset)[0]):
+        place = offset + 2 + 12 * entry
+        tag, kind, count = struct.unpack_from("<HHI", data, place)
+        if tag == TiffImagePlugin.STRIPBYTECOUNTS:
+            letter, size = {3: ("H", 2), 4: ("I", 4)}[kind]
+            inline = count * size <= 4
+            start = place + 8 if inline else struct.unpack_from("<I", data, place + 8)[0]
+            struct.pack_into(f"<{letter}", changed, start + size * strip, int(share * counts[strip]))
+    return bytes(changed)
+
+
+CODECS = ("group3", "group4", "tiff_ccitt", "jpeg", "packbits", "tiff_lzw", "tiff_deflate")
+
+
+def picture(codec):
+    return PHOTO if codec == "jpeg" else FAX
+
+
+@pytest.mark.parametrize("rows", [64, 16, 24])
+@pytest.mark.parametrize("codec", CODECS)
+def test_whole_strips_are_read(codec, rows):
+    decoded = np.asarray(decode_image(tiff(picture(codec), codec, rows)), int)
+    assert np.abs(decoded - np.asarray(picture(codec).convert("RGB"))).max() <= (3 if codec == "jpeg" else 0)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize(("rows", "strip"), [(64, 0), (16, 2), (24, 2)])
+@pytest.mark.parametrize("codec", CODECS)
+def test_strips_that_end_too_early_are_refused(codec, rows, strip, share):
+    data = shorten(tiff(picture(codec), codec, rows), strip, share)
+    with pytest.raises(UnreadableImage) as caught:
+        decode_image(data)
+    if codec in ("group4", "jpeg"):
+        assert "truncated: a strip has fewer bytes than its rows need" in str(caught.value)
+
+
+def test_missing_rows_of_paper_are_missing_too():
+    """Where what memory happens to hold would look right."""
+    for image in (WHITE, WHITE.point(lambda value: 255 - value)):
+        assert decode_image(tiff(image, "group4")).getpixel((5, 60)) in ((0, 0, 0), (255, 255, 255))
+        with pytest.raises(UnreadableImage, match="truncated"):
+            decode_image(shorten(tiff(image, "group4"), 0, 0.5))
+
+
+def test_the_other_order_of_bits():
+    for codec in ("group3", "group4"):
+        data = tiff(FAX, codec, tags={TiffImagePlugin.FILLORDER: 2})
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.tag_v2[TiffImagePlugin.FILLORDER] == 2
+        np.testing.assert_array_equal(decode_image(data), FAX.convert("RGB"))
+        with pytest.raises(UnreadableImage, match="truncated"):
+            decode_image(shorten(data, 0, 0.5))
