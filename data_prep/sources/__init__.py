@@ -7,6 +7,7 @@ from data_prep.sources.archives import ArchiveSource, read_member
 from data_prep.sources.base import ExampleFormat, Location, Source, SourceImage
 from data_prep.sources.folders import FolderSource
 from data_prep.sources.labels import ChosenLabels
+from data_prep.sources.layout import ValSplit
 from data_prep.sources.tables import CELEBA_FILE, CelebaSource, TableSource
 from data_prep.sources.tables import SUFFIXES as TABLE_SUFFIXES
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
@@ -44,6 +45,9 @@ class SourceOptions:
             times.
         image_feature: feature with the image, of a TensorFlow Datasets input.
         label_feature: feature with the label, of a TensorFlow Datasets input.
+        val_split: which split of folders is the validation set, val or test; or hash, which takes --val_fraction of
+            train. By default val if there is one, else hash; if there is only test, you are asked to choose.
+        follow_links: whether links to folders are followed.
     """
 
     images: str | None = None
@@ -53,6 +57,8 @@ class SourceOptions:
     domain: tuple[str, ...] = ()
     image_feature: str = "image"
     label_feature: str = "label"
+    val_split: ValSplit | None = None
+    follow_links: bool = False
 
 
 def open_source(place: str, options: SourceOptions, work: str) -> Source:
@@ -74,6 +80,8 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
         source = _open(place, options, work)
     except OSError as error:
         raise UserError(f"--input {place} cannot be read: {error.strerror or error}") from error
+    if options.val_split and not isinstance(source, FolderSource | ArchiveSource):
+        raise UserError(f"--val_split is for folders and archives of them, and --input is {place}")
     if not source.domains:
         raise UserError(f"no domains in {place}: there should be a folder (or label) with images for each")
     if options.domain and not isinstance(source, CelebaSource):  # which has rules about attributes instead
@@ -88,13 +96,13 @@ def _open(place: str, options: SourceOptions, work: str) -> Source:
     if data_set := place if place.startswith(TFDS_PREFIX) else find_directory(place):
         return TfdsSource(data_set, options.image_feature, options.label_feature)
     if files.is_folder(place):
-        return FolderSource(place)
+        return FolderSource(place, options.val_split, options.follow_links)
     lower = place.lower()
     if not files.exists(place):
         raise UserError(f"--input {place} does not exist; name a directory with a folder of images for each domain")
     images = files.folder_of(place) if options.images is None else options.images
     if lower.endswith(ARCHIVE_SUFFIXES):
-        return ArchiveSource(place, work)
+        return ArchiveSource(place, work, options.val_split)
     if CELEBA_FILE in files.name_of(place):
         if not options.domain:
             raise UserError(f'--input {place} needs rules like --domain "male=+Male" --domain "female=-Male"')
