@@ -1,5 +1,6 @@
 """Where images come from: folders, tables, archives, data sets; and how the bytes of one are read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data_prep.sources.archives import SUFFIXES as ARCHIVE_SUFFIXES
@@ -7,11 +8,21 @@ from data_prep.sources.archives import ArchiveSource, read_member
 from data_prep.sources.base import ExampleFormat, Location, Source, SourceImage
 from data_prep.sources.folders import FolderSource
 from data_prep.sources.labels import ChosenLabels
-from data_prep.sources.layout import ValSplit
-from data_prep.sources.tables import CELEBA_FILE, CelebaSource, TableSource
+from data_prep.sources.patterns import expand, is_pattern, split_folder
 from data_prep.sources.tables import SUFFIXES as TABLE_SUFFIXES
-from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
-from data_prep.sources.tfds_source import TfdsSource, find_directory, find_examples
+from data_prep.sources.tables import (
+    CelebaSource,
+    ColumnNames,
+    TableFile,
+    TableSource,
+    find_celeba,
+    is_celeba,
+    open_image_folder,
+    open_shards,
+)
+from data_prep.sources.tfds_source import TfdsSource, find_below, find_examples, is_data_set
+from data_prep.sources.webdataset import SUFFIXES as WEBDATASET_SUFFIXES
+from data_prep.sources.webdataset import WebDataset, is_webdataset
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
@@ -35,9 +46,10 @@ class SourceOptions:
     """What the sources need to know beside the input.
 
     Args:
-        images: folder that relative paths in a table begin from; by default the table's.
-        path_column: column of a table with paths.
-        label_column: column of a table with domains.
+        images: folder or archive that relative paths in a table begin from; by default the table's folder.
+        path_column: column of a table with paths, or with images; by default the one with images, path or file_name.
+        label_column: column of a table, or field of WebDataset's JSON, with labels; by default label, or the only one
+            whose labels have names.
         split_column: column of a table with train or val; by default a hash decides.
         domain: which labels become domains, as NAME=LABEL, or LABEL alone to keep its name; LABEL may be a pattern with
             * and ?, and NAME may stand in several; by default every label is a domain. Of CelebA's attributes
@@ -45,20 +57,15 @@ class SourceOptions:
             times.
         image_feature: feature with the image, of a TensorFlow Datasets input.
         label_feature: feature with the label, of a TensorFlow Datasets input.
-        val_split: which split of folders is the validation set, val or test; or hash, which takes --val_fraction of
-            train. By default val if there is one, else hash; if there is only test, you are asked to choose.
-        follow_links: whether links to folders are followed.
     """
 
     images: str | None = None
-    path_column: str = "path"
-    label_column: str = "label"
+    path_column: str | None = None
+    label_column: str | None = None
     split_column: str | None = None
     domain: tuple[str, ...] = ()
     image_feature: str = "image"
     label_feature: str = "label"
-    val_split: ValSplit | None = None
-    follow_links: bool = False
 
 
 def open_source(place: str, options: SourceOptions, work: str) -> Source:
@@ -80,8 +87,6 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
         source = _open(place, options, work)
     except OSError as error:
         raise UserError(f"--input {place} cannot be read: {error.strerror or error}") from error
-    if options.val_split and not isinstance(source, FolderSource | ArchiveSource):
-        raise UserError(f"--val_split is for folders and archives of them, and --input is {place}")
     if not source.domains:
         raise UserError(f"no domains in {place}: there should be a folder (or label) with images for each")
     if options.domain and not isinstance(source, CelebaSource):  # which has rules about attributes instead
@@ -93,24 +98,52 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
 
 
 def _open(place: str, options: SourceOptions, work: str) -> Source:
-    if data_set := place if place.startswith(TFDS_PREFIX) else find_directory(place):
-        return TfdsSource(data_set, options.image_feature, options.label_feature)
+    if is_data_set(place):
+        return TfdsSource(place, options.image_feature, options.label_feature)
+    columns = ColumnNames(options.path_column, options.label_column, options.split_column)
     if files.is_folder(place):
-        return FolderSource(place, options.val_split, options.follow_links)
+        if celeba := find_celeba(place):
+            return CelebaSource(celeba, options.images, options.domain, None, work)
+        if listed := open_image_folder(place, columns, work, None):
+            return listed
+        source = FolderSource(place)
+        return source if len(source.domains) > 1 else _open_below(place, columns, options, work) or source
     lower = place.lower()
     if not files.exists(place):
+        if is_pattern(place):
+            return _open_files(*split_folder(expand(place)), columns, options, work)
         raise UserError(f"--input {place} does not exist; name a directory with a folder of images for each domain")
-    images = files.folder_of(place) if options.images is None else options.images
     if lower.endswith(ARCHIVE_SUFFIXES):
-        return ArchiveSource(place, work, options.val_split)
-    if CELEBA_FILE in files.name_of(place):
-        if not options.domain:
-            raise UserError(f'--input {place} needs rules like --domain "male=+Male" --domain "female=-Male"')
-        return CelebaSource(place, images, options.domain)
+        if is_webdataset(place):
+            return WebDataset([files.name_of(place)], files.folder_of(place), options.label_column, None, work)
+        return ArchiveSource(place, work)
+    if is_celeba(place) and options.label_column is None:
+        return CelebaSource(place, options.images, options.domain, None, work)
     if lower.endswith(TABLE_SUFFIXES):
-        return TableSource(place, images, options.path_column, options.label_column, options.split_column)
+        return TableSource([TableFile(place, options.images or files.folder_of(place))], columns, work)
     known = ", ".join((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES))
     raise UserError(f"--input {place} is a file of no known kind; it should end in one of {known}")
+
+
+def _open_below(place: str, columns: ColumnNames, options: SourceOptions, work: str) -> Source | None:
+    """Opens what a folder holds that has no folders of images: shards of some kind, or a data set below."""
+    if data_set := find_below(place):
+        return TfdsSource(data_set, options.image_feature, options.label_feature)
+    names = [name for name in files.list_files(place) if name.lower().endswith((".parquet", *WEBDATASET_SUFFIXES))]
+    parquet = [name for name in names if name.lower().endswith(".parquet")]
+    shards = sorted(parquet or (name for name in names if is_webdataset(files.join(place, name))))
+    return _open_files(place, shards, columns, options, work) if shards else None
+
+
+def _open_files(folder: str, names: Sequence[str], columns: ColumnNames, options: SourceOptions, work: str) -> Source:
+    """Opens files that are one data set together."""
+    if all(name.lower().endswith(TABLE_SUFFIXES) for name in names):
+        return open_shards(names, folder, columns, work, None)
+    if all(is_webdataset(files.join(folder, name)) for name in names):
+        return WebDataset(names, folder, options.label_column, None, work)
+    raise UserError(
+        f"the {len(names)} files in {folder}, {names[0]} the first, are neither tables nor tars of WebDataset together"
+    )
 
 
 def read_image(location: Location, max_bytes: int, example_format: ExampleFormat | None = None) -> bytes:

@@ -80,24 +80,25 @@ class TfdsSource:
                 yield SourceImage(files.name_of(path), "", subset if self._has_val else "", Location(path, "examples"))
 
 
-def find_directory(place: str) -> str | None:
-    """Finds the directory of a data set in which, or above which, a place is.
+def is_data_set(place: str) -> bool:
+    """Returns whether a place is a name of a data set, or the directory of one."""
+    return place.startswith(PREFIX) or files.exists(files.join(place, _INFO))
+
+
+def find_below(place: str) -> str | None:
+    """Finds the directory of a data set below a folder.
 
     Args:
-        place: a file or a folder, which may be missing.
+        place: the folder.
 
     Returns:
-        The folder itself; if it holds folders of versions, the newest; if it holds folders of configurations with
-        those, the only one's newest; None if it is none of these.
+        If it holds folders of versions, the newest; if it holds folders of configurations with those, the only one's
+        newest; None if it holds neither.
 
     Raises:
         UserError: there are several configurations.
         OSError: a folder cannot be read.
     """
-    if files.exists(files.join(place, _INFO)):
-        return place
-    if not files.is_folder(place):
-        return None
     if newest := _newest_version(place):
         return newest
     configurations = {}

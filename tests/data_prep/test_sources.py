@@ -1,12 +1,9 @@
-import csv
 import io
 import json
 import tarfile
 import zipfile
 
-import pyarrow
 import pytest
-from pyarrow import parquet
 
 from data_prep.sources import SourceOptions, open_source, read_image
 from stargan_tf.base.errors import UserError
@@ -153,88 +150,3 @@ def test_a_deflated_member_that_is_damaged_cannot_be_read(tmp_path):
     archive.write_bytes(content)
     with pytest.raises(OSError, match="damaged in the archive"):
         read_image(location, 2000)
-
-
-ROWS = (
-    {"file": "pictures/1.jpg", "kind": "cat", "part": "train", "more": 1},
-    {"file": "/elsewhere/2.jpg", "kind": "dog", "part": "validation", "more": 2},
-    {"file": "gs://bucket/3.jpg", "kind": "dog", "part": "test", "more": 3},
-    {"file": "4, with a comma.jpg", "kind": "dog", "part": "", "more": 4},
-)
-
-
-def write_table(file, rows=ROWS):
-    if file.suffix == ".parquet":
-        parquet.write_table(pyarrow.Table.from_pylist(list(rows)), file)
-    else:
-        with file.open("w", newline="") as opened:
-            writer = csv.DictWriter(opened, rows[0], delimiter="\t" if file.suffix == ".tsv" else ",")
-            writer.writeheader()
-            writer.writerows(rows)
-    return file
-
-
-@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.parquet"])
-def test_tables(tmp_path, name):
-    table = write_table(tmp_path / name)
-    source, images = find(table, path_column="file", label_column="kind", split_column="part")
-    assert source.domains == ("cat", "dog")
-    assert {(image.location.path, image.domain, image.subset) for image in images.values()} == {
-        (f"{tmp_path}/pictures/1.jpg", "cat", "train"),
-        ("/elsewhere/2.jpg", "dog", "val"),
-        (f"{tmp_path}/4, with a comma.jpg", "dog", ""),
-    }
-    assert source.ignored == {"rows of split 'test'": 1}
-    _, images = find(table, path_column="file", label_column="kind", images="s3://b/folder/")
-    assert images["pictures/1.jpg"].location.path == "s3://b/folder/pictures/1.jpg"
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ([{"path": "1.jpg", "kind": "cat"}], "has no column 'label'; it has 'path', 'kind'"),
-        ([{"path": "1.jpg", "label": "cat"}, {"path": "2.jpg", "label": ""}], "row 2 of .* has no label"),
-        ([{"path": "", "label": "cat"}], "row 1 of .* has no path"),
-        ([{"path": "1.jpg", "label": "cat"}, {"path": "1.jpg", "label": "dog"}], "names '1.jpg' twice"),
-    ],
-)
-def test_mistakes_in_a_table_are_named(tmp_path, rows, message):
-    with pytest.raises(UserError, match=message):
-        find(write_table(tmp_path / "t.csv", rows))
-
-
-CELEBA = """3
-Male Smiling Young
-000001.jpg -1  1  1
-000002.jpg  1 -1  1
-000003.jpg  1  1 -1
-"""
-
-
-def test_celeba(tmp_path):
-    table = tmp_path / "list_attr_celeba.txt"
-    table.write_text(CELEBA)
-    source, images = find(table, domain=["woman=-Male", "young man=+Male,+Young"], images="/faces")
-    assert source.domains == ("woman", "young man")
-    assert {(image.location.path, image.domain) for image in images.values()} == {
-        ("/faces/000001.jpg", "woman"),
-        ("/faces/000002.jpg", "young man"),
-    }
-    assert source.ignored == {"rows for which no --domain holds": 1}
-
-
-@pytest.mark.parametrize(
-    ("rules", "message"),
-    [
-        ([], "needs rules like"),
-        (["male"], "--domain 'male' is not of the form"),
-        (["male=Male", "female=-Male"], "--domain 'male=Male' is not of the form"),
-        (["male=+Man"], "names no attribute of .*; it has Male, Smiling, Young"),
-        (["male=+Male", "happy=+Smiling"], "000003.jpg belongs to the domains 'male' and 'happy'"),
-    ],
-)
-def test_mistakes_in_rules_are_named(tmp_path, rules, message):
-    table = tmp_path / "list_attr_celeba.txt"
-    table.write_text(CELEBA)
-    with pytest.raises(UserError, match=message):
-        find(table, domain=rules)

@@ -1,0 +1,71 @@
+"""Several files by one name: `shards/{000..127}.tar`, `shards/*.parquet`."""
+
+import glob
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stargan_tf.base import files
+from stargan_tf.base.errors import UserError
+from stargan_tf.base.stores import client_for
+
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_MOST = 100_000  # files
+
+
+def is_pattern(place: str) -> bool:
+    """Returns whether a name stands for several files."""
+    return any(character in place for character in "{*?[")
+
+
+def expand(pattern: str) -> list[str]:
+    """Finds the files that a name stands for.
+
+    Args:
+        pattern: a path with braces, `{a,b}` or `{000..127}`, as shells have them, or with `*` and `?`.
+
+    Returns:
+        Paths: those of braces in their order, each whether it is there or not; those of `*` and `?` sorted.
+
+    Raises:
+        UserError: there is none, or there are too many.
+    """
+    places = [*itertools.islice(_expand_braces(pattern), _MOST + 1)]
+    if len(places) > _MOST:
+        raise UserError(f"--input {pattern} stands for more than {_MOST:,} files")
+    found = [path for place in places for path in (_match(place) if glob.has_magic(place) else [place])]
+    if not found:
+        raise UserError(f"--input {pattern} fits no file")
+    return list(dict.fromkeys(found))
+
+
+def split_folder(paths: Sequence[str]) -> tuple[str, list[str]]:
+    """Finds the folder that all files are in; returns it, and their paths relative to it."""
+    parts = [path.split("/") for path in paths]
+    shared = sum(1 for _ in itertools.takewhile(lambda same: len(set(same)) == 1, zip(*parts, strict=False)))
+    shared = min(shared, len(parts[0]) - 1)
+    return "/".join(parts[0][:shared]) or ".", ["/".join(names[shared:]) for names in parts]
+
+
+def _expand_braces(pattern: str) -> Iterator[str]:
+    match = _BRACES.search(pattern)
+    if not match:
+        yield pattern
+        return
+    if numbers := _RANGE.fullmatch(match[1]):
+        first, last = map(int, numbers.groups())
+        step, width = 1 if first <= last else -1, len(numbers[1]) if numbers[1].startswith("0") else 0
+        parts: Iterator[str] = (f"{number:0{width}d}" for number in range(first, last + step, step))
+    else:
+        parts = iter(match[1].split(","))
+    for part in parts:
+        yield from _expand_braces(pattern[: match.start()] + part + pattern[match.end() :])
+
+
+def _match(pattern: str) -> list[str]:
+    if files.is_remote(pattern):
+        with client_for(pattern) as client:
+            return sorted(client.unstrip_protocol(path) for path in client.glob(pattern))
+    return sorted(path for path in glob.glob(pattern) if Path(path).is_file())  # noqa: PTH207  # absolute ones, too

@@ -1,0 +1,63 @@
+"""Which files of a data set in several files are for training, and which for validation, by their names."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from data_prep.sources.split_names import Split, split_of
+from stargan_tf.base.errors import UserError
+
+
+def choose_subsets(
+    paths: Iterable[str], place: str, val_split: str | None
+) -> tuple[Mapping[str, str | None], Sequence[str]]:
+    """Tells training from validation by the names of files, like `data/train-00000-of-00002.parquet`.
+
+    Args:
+        paths: of the files, relative to a folder.
+        place: the folder, for messages.
+        val_split: which split is the validation set, "val" or "test"; or "hash", which takes a share of training. By
+            default "val" if there is one, else "hash".
+
+    Returns:
+        By path "train", "val", or "" if a hash is to decide, None for a file that is left out; and sentences on it for
+        the user.
+
+    Raises:
+        UserError: no file for training, none for the validation that is asked for, or a choice that is the user's.
+    """
+    named = {path: _split_in(path) for path in paths}
+    there = {*named.values()} - {None}
+    if not there:
+        if val_split in ("val", "test"):
+            raise UserError(f"--val_split is {val_split}, and no file in {place} is called like a split")
+        return dict.fromkeys(named, ""), ()
+    if "train" not in there:
+        raise UserError(f"{place} has files called {' and '.join(sorted(filter(None, there)))}, but none called train")
+    if val_split in ("val", "test") and val_split not in there:
+        raise UserError(f"--val_split is {val_split}, and no file in {place} is called like that split")
+    if val_split is None and "test" in there and "val" not in there:
+        raise UserError(
+            f"{place} has files for training and for testing, but none for validation: --val_split test validates on "
+            "those for testing, and --val_split hash leaves them out and takes a share of those for training "
+            "(--val_fraction)"
+        )
+    val = val_split or ("val" if "val" in there else "hash")
+    taken = {"train": "" if val == "hash" else "train", val: "val"}
+    subsets = {path: taken.get(split) if split else None for path, split in named.items()}
+    by_split = Counter(filter(None, named.values()))
+    counts = [f"{count} called {split}" for split, count in sorted(by_split.items())]
+    left_out = sum(1 for subset in subsets.values() if subset is None)
+    note = f"of the files, {', '.join(counts)}; " + (
+        "a share of training is validation" if val == "hash" else f"{val} is validation"
+    )
+    return subsets, (note + (f"; {left_out} left out" if left_out else ""),)
+
+
+def _split_in(path: str) -> Split | None:
+    """The split that a file's name tells, or else the folder it is in."""
+    for part in reversed(path.rpartition(".")[0].split("/")):
+        for word in re.split(r"[^A-Za-z]+", part):
+            if word and (split := split_of(word)):
+                return split
+    return None

@@ -1,0 +1,56 @@
+"""Where the paths of a table lead: into a folder, or into an archive that is read in place."""
+
+import posixpath
+from collections import Counter
+
+from data_prep.sources.archives import SUFFIXES, list_members
+from data_prep.sources.base import Location
+from stargan_tf.base import files
+
+
+class ImagePlace:
+    """A folder or an archive with images."""
+
+    def __init__(self, place: str, work: str):
+        """Lists what is in an archive.
+
+        Args:
+            place: a folder, or a .zip or .tar file.
+            work: a folder for the decompressed copy of a compressed tar.
+
+        Raises:
+            UserError: the archive cannot be read.
+        """
+        self._place = place
+        self._members: dict[str, Location] | None = None
+        self._left_out: Counter[str] = Counter()
+        if place.lower().endswith(SUFFIXES) and not files.is_folder(place):
+            members = list_members(place, work, self._left_out)
+            # Many archives hold one folder, which the paths of a table leave out.
+            folder = posixpath.commonpath(map(posixpath.dirname, members)) if members else ""
+            self._prefix = f"{folder}/" if folder else ""
+            self._members = dict(members)
+
+    def locate(self, path: str) -> Location:
+        """Tells where an image is; of one that is missing, where it should be."""
+        if self._members is not None:
+            for name in (path, self._prefix + path):
+                if location := self._members.get(name):
+                    return location
+            return Location(f"{self._place}!/{path}")  # which is not there
+        is_whole = path.startswith("/") or files.is_remote(path)
+        return Location(path if is_whole else files.join(self._place, path))
+
+    def left_out(self, num_located: int) -> Counter[str]:
+        """Counts what is in an archive and was not asked for.
+
+        Args:
+            num_located: how many images were found in it.
+
+        Returns:
+            Counts by a description.
+        """
+        ignored = self._left_out.copy()
+        if self._members is not None and (others := len(self._members) - num_located):
+            ignored["files of the archive that no row names"] = others
+        return ignored

@@ -1,0 +1,65 @@
+"""Which files are tables: those of a folder as Hugging Face has it, with shards of Parquet or with lists of images."""
+
+from collections.abc import Sequence
+
+from data_prep.sources.split_files import choose_subsets
+from data_prep.sources.split_names import split_of
+from data_prep.sources.tables.table_source import ColumnNames, TableFile, TableSource, has_columns, open_table
+from stargan_tf.base import files
+
+# https://huggingface.co/docs/datasets/image_dataset
+_LISTS = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+
+
+def open_image_folder(folder: str, columns: ColumnNames, work: str, val_split: str | None) -> TableSource | None:
+    """Opens a folder of images with a list of them, `metadata.csv`, `.jsonl` or `.parquet`, or one for each split.
+
+    Args:
+        folder: the folder.
+        columns: which columns hold what.
+        work: a folder for temporary files.
+        val_split: as of `choose_subsets`.
+
+    Returns:
+        The images; None if there is no such list, or none with paths and labels: domains may still be folders.
+
+    Raises:
+        UserError: as `TableSource`.
+    """
+    folders = ["", *(f"{name}/" for name in files.list_folders(folder) if split_of(name))]
+    lists = [path for place in folders for name in _LISTS if files.exists(files.join(folder, path := place + name))]
+    if not lists or (not columns.label and not has_columns(open_table(files.join(folder, lists[0])), columns)):
+        return None
+    subsets, notes = choose_subsets(lists, folder, val_split)
+    tables = []
+    for path in lists:
+        prefix = path[: path.rfind("/") + 1]
+        images = files.join(folder, prefix).rstrip("/")
+        tables.append(TableFile(files.join(folder, path), images, prefix, subsets[path]))
+    return TableSource(tables, columns, work, notes, folder)
+
+
+def open_shards(
+    paths: Sequence[str], folder: str, columns: ColumnNames, work: str, val_split: str | None
+) -> TableSource:
+    """Opens Parquet files that are parts of one table.
+
+    Args:
+        paths: the files, relative to a folder; their names, or those of folders, tell the splits.
+        folder: the folder.
+        columns: which columns hold what.
+        work: a folder for temporary files.
+        val_split: as of `choose_subsets`.
+
+    Returns:
+        The images.
+
+    Raises:
+        UserError: as `TableSource`.
+    """
+    subsets, notes = choose_subsets(paths, folder, val_split)
+    tables = []
+    for path in sorted(paths):
+        prefix = path[: path.rfind("/") + 1]
+        tables.append(TableFile(files.join(folder, path), folder, prefix, subsets[path]))
+    return TableSource(tables, columns, work, notes)

@@ -1,0 +1,278 @@
+"""Tables of images: CSV, TSV, JSON Lines or Parquet with paths, or with the images themselves, and labels.
+
+A table is read row by row, twice: once to find mistakes and the names of the domains, once to list the images.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from data_prep.sources.base import ExampleFormat, Location, SourceImage
+from data_prep.sources.folders import hidden_kind
+from data_prep.sources.split_names import Split, split_of
+from data_prep.sources.tables.image_places import ImagePlace
+from data_prep.sources.tables.parquet_table import ParquetTable
+from data_prep.sources.tables.table import Table
+from data_prep.sources.tables.text_tables import CsvTable, JsonLinesTable
+from stargan_tf.base import files
+from stargan_tf.base.errors import UserError
+from stargan_tf.data.images import IMAGE_SUFFIXES
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+_PATHS = ("path", "file_name")  # the second is what Hugging Face's folders of images have
+_LABEL = "label"
+_NO_LABEL = -1  # as Hugging Face's libraries write it
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One file of a table.
+
+    Args:
+        path: the file.
+        images: the folder, or the archive, that its paths begin from.
+        prefix: what keys of its images begin with.
+        subset: "train", "val", or "" if a column or a hash is to decide; None if all of it is left out.
+    """
+
+    path: str
+    images: str
+    prefix: str = ""
+    subset: str | None = ""
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """Which columns hold what; None for the usual ones.
+
+    Args:
+        path: with paths, or with images.
+        label: with the names of domains.
+        split: with the names of splits; None where there is none.
+    """
+
+    path: str | None = None
+    label: str | None = None
+    split: str | None = None
+
+
+class TableSource:
+    """Images whose paths, or whose bytes, and whose labels are columns of tables."""
+
+    example_format: ExampleFormat | None = None
+
+    def __init__(
+        self,
+        tables: Sequence[TableFile],
+        columns: ColumnNames,
+        work: str,
+        notes: Sequence[str] = (),
+        folder: str | None = None,
+    ):
+        """Reads the tables once, but not the images in them.
+
+        Args:
+            tables: the files, all with the same columns.
+            columns: which hold what. Rows whose split is neither train nor val, test for instance, are left out.
+            work: a folder in which images that are in the tables are put, since they can only be read in order.
+            notes: what is already known of how the input is understood.
+            folder: where all images should be; those that no row names are then counted.
+
+        Raises:
+            UserError: a table cannot be read, has no such column, a row without a path or a label, or two rows with
+                the same path.
+        """
+        self._tables = [table for table in tables if table.subset is not None]
+        self._left_out = [table for table in tables if table.subset is None]
+        self._work, self._folder = work, folder
+        self.ignored: Counter[str] = Counter()
+        self._opened = [open_table(table.path) for table in self._tables]
+        self._columns = [_find_columns(*pair, columns) for pair in zip(self._opened, self._tables, strict=True)]
+        self._places = {place: ImagePlace(place, work) for place in {table.images for table in self._tables}}
+        self._seen = set[bytes]()
+        domains = set[str]()
+        for index, table in enumerate(self._tables):
+            for image in self._read(index):
+                if not self._holds_images(index):
+                    digest = _digest(image.key)
+                    if digest in self._seen:
+                        raise UserError(f"{table.path} names {image.key!r} twice; every image should have one row")
+                    self._seen.add(digest)
+                domains.add(image.domain)
+        self.domains = tuple(sorted(domains))
+        self.notes: Sequence[str] = (*notes, *_describe(self._columns, self._opened))
+
+    def images(self) -> Iterator[SourceImage]:
+        """Lists the images, one at a time; writes those that are in the tables into the folder for temporary files."""
+        self.ignored.clear()
+        found = Counter[str]()
+        for index, table in enumerate(self._tables):
+            if self._holds_images(index):
+                with files.create(files.join(self._work, f"images-{index:06d}")) as copy:
+                    yield from self._read(index, copy)
+            else:
+                for image in self._read(index):
+                    found[table.images] += image.location.packing != "file"
+                    yield image
+        for table in self._left_out:
+            self.ignored["rows of files of other splits"] += open_table(table.path).count_rows()
+        for name, place in self._places.items():
+            self.ignored.update(place.left_out(found[name]))
+        if self._folder is not None:
+            self._count_others(self._folder)
+
+    def _holds_images(self, index: int) -> bool:
+        """Whether images are in the table itself."""
+        table = self._opened[index]
+        return self._columns[index].path in (*table.image_columns, *table.binary_columns)
+
+    def _read(self, index: int, copy: BinaryIO | None = None) -> Iterator[SourceImage]:
+        """Reads the rows of a table; the images in it only if there is a file to copy them to."""
+        table, columns, opened = self._tables[index], self._columns[index], self._opened[index]
+        names = opened.label_names.get(columns.label)
+        inside, offset = self._holds_images(index), 0
+        wanted = [name for name in (columns.label, columns.split, columns.path) if name]
+        for number, row in enumerate(opened.rows(wanted if copy or not inside else wanted[:-1]), start=1):
+            where = f"row {number} of {table.path}"
+            domain = self._domain(row[columns.label], names, where)
+            subset = self._subset(row[columns.split], where) if columns.split else table.subset
+            if domain is None or subset is None:
+                continue
+            if not inside:
+                path = _text(row[columns.path], where, columns.path)
+                if not path or not domain:
+                    raise UserError(f"{where} has no {columns.label if path else columns.path}")
+                yield SourceImage(table.prefix + path, domain, subset, self._places[table.images].locate(path))
+                continue
+            if not domain:
+                raise UserError(f"{where} has no {columns.label}")
+            location = Location(table.path, "stored")  # until it is copied
+            if copy:
+                location = self._copy(row[columns.path], table, offset, copy)
+                offset += location.size
+            yield SourceImage(f"{table.prefix}{files.name_of(table.path)}/{number - 1:08d}", domain, subset, location)
+
+    def _copy(self, value: Any, table: TableFile, offset: int, copy: BinaryIO) -> Location:
+        """Copies an image out of a table; one of which only the path is there stays where it is."""
+        if isinstance(value, dict):
+            if value["bytes"] is None and value.get("path"):
+                return self._places[table.images].locate(value["path"])
+            value = value["bytes"]
+        data = value or b""  # of which the job says that it is no image
+        copy.write(data)
+        return Location(files.join(self._work, f"images-{self._tables.index(table):06d}"), "stored", offset, len(data))
+
+    def _domain(self, value: Any, names: Sequence[str] | None, where: str) -> str | None:
+        """The domain that a label means; None for one that is to be left out."""
+        if names is None or value is None:
+            return _text(value, where, "label")
+        if value == _NO_LABEL:
+            self.ignored["rows without a label (-1)"] += 1
+        elif not 0 <= value < len(names):
+            self.ignored[f"rows with a label outside 0 to {len(names) - 1}"] += 1
+        else:
+            return names[value].strip()
+        return None
+
+    def _subset(self, value: Any, where: str) -> str | None:
+        """The subset that a value in the column of splits means; None for one that is to be left out."""
+        text = _text(value, where, "split")
+        split: Split | None = split_of(text)
+        if text and split not in ("train", "val"):
+            self.ignored[f"rows of split {text!r}"] += 1
+            return None
+        return split or ""
+
+    def _count_others(self, folder: str) -> None:
+        """Counts the files of a folder that no row names."""
+        own = {table.path for table in (*self._tables, *self._left_out)}
+        for name in files.list_files(folder, self.ignored):
+            if _digest(name) in self._seen or files.join(folder, name) in own:
+                continue
+            kind = "images that no row names" if name.lower().endswith(IMAGE_SUFFIXES) else "files beside images"
+            self.ignored[hidden_kind(name) or kind] += 1
+
+
+def open_table(path: str) -> Table:
+    """Opens a table by the ending of its name.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    lower = path.lower()
+    if lower.endswith(".parquet"):
+        return ParquetTable(path)
+    return JsonLinesTable(path) if lower.endswith(".jsonl") else CsvTable(path)
+
+
+def has_columns(table: Table, columns: ColumnNames) -> bool:
+    """Returns whether a table has what is needed of one, a path and a label for each image."""
+    try:
+        _find_columns(table, TableFile("", ""), columns)
+    except UserError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Columns:
+    path: str
+    label: str
+    split: str | None
+
+
+def _find_columns(table: Table, file: TableFile, wanted: ColumnNames) -> _Columns:
+    """Finds the columns that are asked for, or else the usual ones."""
+    known = f"it has {', '.join(map(repr, table.columns))}"
+    for name in filter(None, (wanted.path or _PATHS[0], wanted.label or _LABEL, wanted.split)):
+        count = table.columns.count(name)
+        if count > 1 or (not count and name in (wanted.path, wanted.label, wanted.split)):
+            problem = "several columns" if count else "no column"
+            raise UserError(f"{file.path} has {problem} {name!r}; {known}")
+    usual = [name for name in _PATHS if name in table.columns]
+    paths = [wanted.path] if wanted.path else _one_of(table.image_columns, "image") or usual[:1]
+    paths = paths or _one_of(table.binary_columns, "image")
+    if not paths:
+        if several := [*table.image_columns, *table.binary_columns]:
+            raise UserError(
+                f"{file.path} has several columns of images, {', '.join(several)}: name one by --path_column"
+            )
+        raise UserError(f"{file.path} has no column {_PATHS[0]!r}; {known}; name one by --path_column")
+    labels = [wanted.label or _LABEL]
+    if not wanted.label and _LABEL not in table.columns:
+        labels = [*table.label_names]
+    if len(labels) > 1:
+        raise UserError(f"{file.path} has several columns of labels, {', '.join(labels)}: name one by --label_column")
+    if not labels:
+        raise UserError(f"{file.path} has no column {_LABEL!r}; {known}; name one by --label_column")
+    return _Columns(paths[0], labels[0], wanted.split)
+
+
+def _one_of(columns: Sequence[str], preferred: str) -> list[str]:
+    return [preferred] if preferred in columns else list(columns) if len(columns) == 1 else []
+
+
+def _describe(columns: Sequence[_Columns], tables: Sequence[Table]) -> Iterator[str]:
+    """Says which columns were taken, where that was not asked for or is not plain."""
+    for found, table in zip(columns, tables, strict=True):
+        if (found.path, found.label) != (_PATHS[0], _LABEL):
+            kind = "images" if found.path in (*table.image_columns, *table.binary_columns) else "paths"
+            yield f"the column {found.path!r} holds the {kind}, {found.label!r} the labels"
+        return
+
+
+def _text(value: Any, where: str, column: str) -> str:
+    """A value as text without spaces around."""
+    if isinstance(value, (dict, list, bytes)):
+        raise UserError(f"{where} has a {column} that is no text or number but a {type(value).__name__}")
+    text = "" if value is None else str(value).strip()
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise UserError(f"{where} has a {column} with a character that is none, {text!r}")
+    return text
+
+
+def _digest(key: str) -> bytes:
+    """A hash that takes less memory than a path."""
+    return hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=12).digest()
