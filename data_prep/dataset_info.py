@@ -10,11 +10,11 @@ from typing import Any
 
 from data_prep import metadata_protos
 from data_prep.images import ImageOptions
-from data_prep.manifest import write_manifest
 from data_prep.outcome import Outcome, work_folder, write_lists
 from data_prep.shards import Shard, write_shard
 from data_prep.sources import Source
 from stargan_tf.base import command_line, files
+from stargan_tf.data.manifest import write_manifest
 from stargan_tf.data.records import SUBSETS, shard_file, split_name
 from stargan_tf.data.tfds_metadata import SplitSummary, write_metadata
 
@@ -72,8 +72,11 @@ def describe(
         for file in sorted(Path(local).iterdir()):
             if file.name not in shard_files:
                 files.write(files.join(directory, file.name), file.read_bytes())
-    settings = {**asdict(options), **settings}
-    write_manifest(directory, {shard_file(*shard): written for shard, written in outcome.shards.items()}, settings)
+    shards = {
+        shard_file(*shard): {"sha256": written.sha256, "bytes": written.num_bytes, "examples": written.num_examples}
+        for shard, written in outcome.shards.items()
+    }
+    write_manifest(directory, shards, {**asdict(options), **settings})
 
 
 def _summarize_splits(

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import cv2
@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from stargan_tf.base.ranges import JpegQuality, PositiveInt
+from stargan_tf.config.images import Fit, ImageConfig
 from stargan_tf.data.colour_profiles import is_srgb
 from stargan_tf.data.decoding import decode_image_file
 from stargan_tf.data.images import decode_opened, fit_image, open_image, orientation
@@ -18,7 +19,6 @@ from stargan_tf.data.refusals import UnreadableImage
 
 # Not WebP: TensorFlow 2.21 decodes it as an animation of rank 4, which TensorFlow Datasets does not read.
 Encoding = Literal["jpeg", "png", "raw"]
-Fit = Literal["crop", "pad", "stretch"]
 Reason = Literal[
     "unreadable_file",
     "too_many_bytes",
@@ -92,6 +92,11 @@ class ImageOptions(StorageSettings):
     image_size: tuple[int, int]
     background: tuple[int, int, int] = (255, 255, 255)
 
+    @property
+    def image_config(self) -> ImageConfig:
+        """What travels with the data to whoever uses a model that is trained on them."""
+        return ImageConfig(**{field.name: getattr(self, field.name) for field in fields(ImageConfig)})
+
 
 @dataclass(frozen=True)
 class PreparedImage:
@@ -164,14 +169,14 @@ def prepare_image(data: bytes, options: ImageOptions) -> PreparedImage:
         source_format, mode, size = opened.format or "", opened.mode, (opened.height, opened.width)
         quality = _jpeg_quality(opened)
         # Also where the bytes are kept: only this shows that the file is whole.
-        image = decode_opened(opened, options.background)
+        image = decode_opened(opened, options.image_config)
         # The former after it was loaded: some formats tell after the pixels how they are meant.
         kept = options.encoding != "raw" and _fits(opened, data, options.image_size) and _is_read_as(image, data)
     except UnreadableImage as error:
         raise RejectedImage(error.kind, str(error)) from error
     except Exception as error:  # Damaged metadata can make Pillow raise anything.
         raise RejectedImage("damaged", str(error) or type(error).__name__) from error
-    image = _fit(image, options)
+    image = fit_image(image, options.image_size, options.image_config)
     return PreparedImage(data if kept else _encode(image, options), image, kept, source_format, mode, size, quality)
 
 
@@ -195,22 +200,6 @@ def _is_read_as(image: Image.Image, data: bytes) -> bool:
     if pixels is None or pixels.shape != (image.height, image.width, 3):
         return False
     return int(cv2.absdiff(pixels, np.asarray(image)).max()) <= _MOST_DIFFERENCE
-
-
-def _fit(image: Image.Image, options: ImageOptions) -> Image.Image:
-    """Brings an image to the size wanted, by Lanczos, which takes the mean of what it leaves out."""
-    height, width = options.image_size
-    if options.fit == "crop" or image.size == (width, height):
-        return fit_image(image, options.image_size)
-    if options.fit == "stretch":
-        return image.resize((width, height), Image.Resampling.LANCZOS)
-    scale = min(width / image.width, height / image.height)
-    inner_width = max(1, min(width, round(scale * image.width)))
-    inner_height = max(1, min(height, round(scale * image.height)))
-    inner = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS)
-    canvas = Image.new("RGB", (width, height), options.background)
-    canvas.paste(inner, ((width - inner_width) // 2, (height - inner_height) // 2))
-    return canvas
 
 
 def _encode(image: Image.Image, options: ImageOptions) -> bytes:

@@ -18,7 +18,6 @@ from PIL import ImageColor
 from data_prep.allocator import share_one_arena
 from data_prep.dataset_info import METADATA_FILES, describe
 from data_prep.images import MOST_PIXELS, ImageOptions, StorageSettings
-from data_prep.manifest import MANIFEST_FILE
 from data_prep.outcome import LIST_PREFIX, Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
 from data_prep.output_directory import check_output, complete_or_absent
 from data_prep.shards import EXAMPLES_PER_SHARD
@@ -28,6 +27,7 @@ from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import PositiveInt, Share, ShareBelowOne
 from stargan_tf.config import check_image_size
+from stargan_tf.data.manifest import MANIFEST_FILE
 
 PROGRAM = "python -m data_prep.images_to_tfrecords"
 

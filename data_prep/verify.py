@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from data_prep.manifest import MANIFEST_FILE, hash_file, read_manifest
 from stargan_tf.base import files, progress
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.decoding import decode_record
+from stargan_tf.data.manifest import MANIFEST_FILE, hash_file, read_manifest
 from stargan_tf.data.tfrecord import CorruptRecord, read_records
 
 

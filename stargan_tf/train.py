@@ -104,7 +104,8 @@ def _defaults(arguments: Arguments) -> dict[str, Any]:
     if arguments.init_from is not None:
         # The same networks and rates; domains are those of the new data.
         values = flatten(run_directory.load_config(Path(arguments.init_from)))
-        return values | {"domains": None, "model.num_domains": None}
+        by_data = {name: None for name in values if name.startswith("images.")}
+        return values | by_data | {"domains": None, "model.num_domains": None}
     return {}
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_prep.dataset_info import STATISTICS_FILE
-from data_prep.manifest import read_manifest
 from data_prep.outcome import DUPLICATES_FILE, NEAR_DUPLICATES_FILE, REJECTED_FILE
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import PositiveInt
+from stargan_tf.data.manifest import read_manifest
 from stargan_tf.data.records import SUBSETS
 
 PROGRAM = "python -m data_prep.report"

@@ -16,13 +16,13 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from data_prep import dataset_info
-from data_prep.manifest import hash_file, read_manifest
 from data_prep.outcome import DUPLICATES_FILE, NEAR_DUPLICATES_FILE, REJECTED_FILE
 from data_prep.verify import verify
 from pipeline import artifacts
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_directory
+from stargan_tf.data.manifest import hash_file, read_manifest
 
 PROGRAM = "python -m pipeline.components.statistics_gen"
 DESCRIPTION = "Extracts the statistics of a data directory, checked against its manifest."

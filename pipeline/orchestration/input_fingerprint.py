@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from data_prep.manifest import hash_file
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_text
+from stargan_tf.data.manifest import hash_file
 
 
 def fingerprint(place: str, known: Path | None = None) -> str:

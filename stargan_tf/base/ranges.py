@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     Seed: TypeAlias = int
     Port: TypeAlias = int
     JpegQuality: TypeAlias = int
+    Byte: TypeAlias = int
     OneOrMore: TypeAlias = float
     PositiveFloat: TypeAlias = float
     NonNegativeFloat: TypeAlias = float
@@ -74,6 +75,7 @@ else:
     Seed = _number("Seed", int, "at least 0 and below 2^31", (">=", 0), ("<", 2**31))
     Port = _number("Port", int, "from 0 to 65535", (">=", 0), ("<=", 65535))
     JpegQuality = _number("JpegQuality", int, "from 1 to 95", (">=", 1), ("<=", 95))
+    Byte = _number("Byte", int, "from 0 to 255", (">=", 0), ("<=", 255))
     OneOrMore = _number("OneOrMore", float, "at least 1", (">=", 1))
     PositiveFloat = _number("PositiveFloat", float, "above 0", (">", 0))
     NonNegativeFloat = _number("NonNegativeFloat", float, "at least 0", (">=", 0))

@@ -5,6 +5,7 @@ A field has its type, with the range of a number (`base.ranges`), its default, a
 """
 
 from stargan_tf.config.checks import check, check_replicas, resolve
+from stargan_tf.config.images import Fit, ImageConfig, check_same_images
 from stargan_tf.config.input import DataConfig
 from stargan_tf.config.losses import LossConfig
 from stargan_tf.config.model import (
@@ -29,6 +30,8 @@ __all__ = [
     "PRESETS",
     "Config",
     "DataConfig",
+    "Fit",
+    "ImageConfig",
     "LossConfig",
     "ModelConfig",
     "OptimizerConfig",
@@ -39,6 +42,7 @@ __all__ = [
     "check_model",
     "check_precision",
     "check_replicas",
+    "check_same_images",
     "check_same_run",
     "differences",
     "flatten",

@@ -6,24 +6,28 @@ from typing import Any
 
 from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.config.images import UNRECORDED, ImageConfig, resolve_images
 from stargan_tf.config.model import check_model, times
 from stargan_tf.config.training import check_precision
 from stargan_tf.config.whole import Config
 
 
-def resolve(config: Config, domains: Sequence[str], image_size: tuple[int, int]) -> Config:
+def resolve(
+    config: Config, domains: Sequence[str], image_size: tuple[int, int], images: ImageConfig = UNRECORDED
+) -> Config:
     """Fills in what the data decides, and checks that configuration and data agree.
 
     Args:
         config: as the user gave it.
         domains: names of the data's domains, in order.
         image_size: height and width of the data's images in pixels.
+        images: how the data were prepared, as far as it is recorded.
 
     Returns:
-        The configuration with `domains`, `model.num_domains` and `model.image_size` set, checked.
+        The configuration with `domains`, `images`, `model.num_domains` and `model.image_size` set, checked.
 
     Raises:
-        UserError: the data has other domains or another size, or `check` finds a mistake.
+        UserError: the data has other domains or another size, or was prepared otherwise, or `check` finds a mistake.
     """
     model = config.model
     domains = tuple(domains)
@@ -47,6 +51,7 @@ def resolve(config: Config, domains: Sequence[str], image_size: tuple[int, int])
     config = replace(
         config,
         domains=domains,
+        images=resolve_images(config.images, images),
         model=replace(model, num_domains=len(domains), image_size=height if height == width else (height, width)),
     )
     check(config)

@@ -34,7 +34,7 @@ def differences(saved: Mapping[str, Any], values: Mapping[str, Any]) -> list[str
 
     Args:
         saved: values by dotted name, as `flatten` gives them, of the run; a field that it does not know, because an
-            older version wrote it, does not count.
+            older version wrote it, does not count, nor does one of `images` that is None.
         values: those asked for now.
 
     Returns:
@@ -44,7 +44,10 @@ def differences(saved: Mapping[str, Any], values: Mapping[str, Any]) -> list[str
     return [
         f"{name} is {_plain(saved[name])} there and {_plain(value)} now"
         for name, value in values.items()
-        if name in saved and name not in may_change and _plain(saved[name]) != _plain(value)
+        if name in saved
+        and name not in may_change
+        and _plain(saved[name]) != _plain(value)
+        and not (name.startswith("images.") and saved[name] is None)
     ]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stargan_tf.config.images import ImageConfig
 from stargan_tf.config.input import DataConfig
 from stargan_tf.config.losses import LossConfig
 from stargan_tf.config.model import ModelConfig
@@ -18,6 +19,7 @@ class Config:
 
     Args:
         domains: names of the domains, in order; by default those of the data.
+        images: how an image becomes the networks' input; by default as the data were prepared.
         model: the networks.
         losses: the objective.
         optimizers: Adam and the moving average.
@@ -26,6 +28,7 @@ class Config:
     """
 
     domains: tuple[str, ...] | None = None
+    images: ImageConfig = field(default_factory=ImageConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     optimizers: OptimizerConfig = field(default_factory=OptimizerConfig)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 
+from stargan_tf.config.images import UNRECORDED, ImageConfig
 from stargan_tf.data import png_chunks, tiff_strips
 from stargan_tf.data.colour_profiles import to_srgb
 from stargan_tf.data.refusals import UnreadableImage, explain, signature
@@ -79,12 +80,29 @@ def open_image(data: bytes, formats: Sequence[str] = FORMATS) -> Image.Image:
         raise explain(data, error) from error
 
 
-def decode_image(data: bytes, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+def read_image(data: bytes, image_size: tuple[int, int], how: ImageConfig) -> Image.Image:
+    """Turns an encoded image into what the network is to see, as the data job does.
+
+    Args:
+        data: an encoded image, of one of `FORMATS`; of an animation the first frame counts.
+        image_size: height and width wanted, in pixels.
+        how: the settings of the run, or of its exported model.
+
+    Returns:
+        An RGB image in sRGB of that size.
+
+    Raises:
+        UnreadableImage: the bytes are not an image, or not a whole one.
+    """
+    return fit_image(decode_image(data, how), image_size, how)
+
+
+def decode_image(data: bytes, how: ImageConfig = UNRECORDED) -> Image.Image:
     """Decodes an image completely.
 
     Args:
         data: an encoded image, of one of `FORMATS`; of an animation the first frame counts.
-        background: red, green and blue, 0 to 255, of what is seen through transparent pixels.
+        how: its background is what is seen through transparent pixels; by default white.
 
     Returns:
         An RGB image in sRGB, turned upright if EXIF says so.
@@ -92,15 +110,15 @@ def decode_image(data: bytes, background: tuple[int, int, int] = (255, 255, 255)
     Raises:
         UnreadableImage: the bytes are not an image, or not a whole one.
     """
-    return decode_opened(open_image(data), background)
+    return decode_opened(open_image(data), how)
 
 
-def decode_opened(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+def decode_opened(image: Image.Image, how: ImageConfig = UNRECORDED) -> Image.Image:
     """Decodes an image of which the header was read.
 
     Args:
         image: as from `open_image`; it is changed.
-        background: as for `decode_image`.
+        how: as for `decode_image`.
 
     Returns:
         As `decode_image`.
@@ -127,7 +145,7 @@ def decode_opened(image: Image.Image, background: tuple[int, int, int] = (255, 2
         image = to_srgb(image, profile)
         if alpha is None:
             return image
-        seen_through = Image.new("RGB", image.size, background)
+        seen_through = Image.new("RGB", image.size, how.known().background)
         image.putalpha(alpha)
         return Image.alpha_composite(seen_through.convert("RGBA"), image).convert("RGB")
     except UnreadableImage:
@@ -166,12 +184,13 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(((grey.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
-def fit_image(image: Image.Image, image_size: tuple[int, int]) -> Image.Image:
-    """Crops the centre to the aspect ratio wanted and resizes it with antialiasing.
+def fit_image(image: Image.Image, image_size: tuple[int, int], how: ImageConfig = UNRECORDED) -> Image.Image:
+    """Crops the centre to the aspect ratio wanted, or pads or stretches, and resizes by Lanczos with antialiasing.
 
     Args:
         image: an RGB image.
         image_size: height and width wanted, in pixels.
+        how: which of the three; by default the centre is cropped.
 
     Returns:
         An image of that size; `image` itself if it has that size.
@@ -179,12 +198,27 @@ def fit_image(image: Image.Image, image_size: tuple[int, int]) -> Image.Image:
     height, width = image_size
     if image.size == (width, height):
         return image
+    if how.fit == "stretch":
+        return image.resize((width, height), Image.Resampling.LANCZOS)
+    if how.fit == "pad":
+        return _pad(image, image_size, how)
     scale = min(image.width / width, image.height / height)
     crop_width, crop_height = scale * width, scale * height
     left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
     # A box with fractions, so that nothing is lost to rounding; clipped, since a sum of fractions may exceed the edge.
     box = (left, top, min(left + crop_width, image.width), min(top + crop_height, image.height))
     return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
+
+
+def _pad(image: Image.Image, image_size: tuple[int, int], how: ImageConfig) -> Image.Image:
+    height, width = image_size
+    scale = min(width / image.width, height / image.height)
+    inner_width = max(1, min(width, round(scale * image.width)))
+    inner_height = max(1, min(height, round(scale * image.height)))
+    inner = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS)
+    canvas = Image.new("RGB", (width, height), how.known().background)
+    canvas.paste(inner, ((width - inner_width) // 2, (height - inner_height) // 2))
+    return canvas
 
 
 def to_array(image: Image.Image) -> np.ndarray:

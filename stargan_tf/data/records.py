@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
+from stargan_tf.config.images import UNRECORDED, ImageConfig
 from stargan_tf.data.example_format import encode_example
+from stargan_tf.data.manifest import prepared_image_config
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -113,6 +115,7 @@ class DataDirectory:
         shard_lengths: number of examples of each of these files, by name of the split.
         decoded: whether images are stored decoded: the feature is a Tensor of uint8 with encoding "bytes", which is
             height * width * 3 bytes, and not an Image.
+        image_config: how the images were prepared, as far as it is recorded.
     """
 
     path: str
@@ -122,6 +125,7 @@ class DataDirectory:
     shard_paths: Mapping[str, tuple[str, ...]]
     shard_lengths: Mapping[str, tuple[int, ...]]
     decoded: bool = False
+    image_config: ImageConfig = UNRECORDED
 
     def shards(self, split: str) -> tuple[str, ...]:
         """Gives the files of one split.
@@ -224,6 +228,7 @@ def open_data_directory(path: str | os.PathLike[str]) -> DataDirectory:
         shard_paths={name: tuple(files.join(path, shard) for shard in names) for name, names in shards.items()},
         shard_lengths={name: tuple(split.shard_lengths) for name, split in info.splits.items()},
         decoded=decoded,
+        image_config=prepared_image_config(path),
     )
 
 

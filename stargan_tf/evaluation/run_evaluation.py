@@ -8,6 +8,7 @@ import tensorflow as tf
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_json
+from stargan_tf.config import check_same_images
 from stargan_tf.data.records import DataDirectory, fingerprint, open_data_directory
 from stargan_tf.evaluation import results
 from stargan_tf.evaluation.protocol import Evaluator
@@ -51,6 +52,7 @@ def evaluate_run(
     if translator.image_size != data.image_size:
         sizes = ["x".join(map(str, size)) for size in (translator.image_size, data.image_size)]
         raise UserError(f"the run's images are {sizes[0]} px but the data's are {sizes[1]} px; prepare it at that size")
+    check_same_images(translator.image_config, data.image_config, "the run's")
     if modes is None:
         modes = ALL_MODES if known_factors.has_known_factors(data) else MODES
     published = tuple(mode for mode in MODES if mode in modes)

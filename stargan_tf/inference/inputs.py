@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.config import ImageConfig
 from stargan_tf.data.images import (
     IMAGE_SUFFIXES,
     UnreadableImage,
-    decode_image,
     evenly_spread,
-    fit_image,
     image_files,
+    read_image,
     to_array,
 )
 
@@ -86,13 +86,15 @@ class ImageReader:
     """Reads images as the data job does, and lists those that it cannot read.
 
     Args:
-        image_size: height and width to fit them to.
+        image_size: height and width wanted.
+        how: how they become the networks' input.
         rejected_file: lists unreadable images, one JSON object per line.
     """
 
-    def __init__(self, image_size: tuple[int, int], rejected_file: Path):
+    def __init__(self, image_size: tuple[int, int], how: ImageConfig, rejected_file: Path):
         self.rejected = 0
         self._image_size = image_size
+        self._how = how
         self.rejected_file = rejected_file
 
     def read(self, paths: Sequence[Path]) -> list[tuple[Path, np.ndarray]]:
@@ -100,7 +102,7 @@ class ImageReader:
         images = []
         for path in paths:
             try:
-                images.append((path, to_array(fit_image(decode_image(path.read_bytes()), self._image_size))))
+                images.append((path, to_array(read_image(path.read_bytes(), self._image_size, self._how))))
             except (OSError, UnreadableImage) as error:
                 self.rejected += 1
                 with self.rejected_file.open("a") as file:

@@ -56,6 +56,7 @@ class Translator:
         assert config.domains is not None, "a run's configuration has its domains"
         self.domains = tuple(config.domains)
         self.image_size = config.model.size
+        self.image_config = config.images.known()  # how images become the networks' input
         self.latent_dim = config.model.latent_dim
         self.style_dim = config.model.style_dim
         self.batch_size = batch_size

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stargan_tf.base.errors import UserError
-from stargan_tf.data.images import UnreadableImage, decode_image, fit_image, to_png
+from stargan_tf.data.images import UnreadableImage, read_image, to_png
 from stargan_tf.page.session import Chosen, Drawn, Session
 from stargan_tf.serving.served_model import InvalidRequest, ServedModel
 
@@ -144,7 +144,7 @@ class Actions:
             data = self._model.sendable(Path(path).read_bytes())
             # Asked first, since the model refuses huge images before it decodes them.
             self._model.encode_styles([data], domain)
-            return Chosen(name, data, to_png(fit_image(decode_image(data), self._image_size)))
+            return Chosen(name, data, to_png(read_image(data, self._image_size, self._model.image_config)))
         except UnreadableImage as error:
             raise UserError(f"the file {name!r} cannot be read: {error}") from None
         except InvalidRequest as error:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def create(
         "licence": licence,
         "domains": list(config.domains),
         "image_size": list(config.model.size),
+        "images": json.loads(json.dumps(asdict(config.images.known()))),
         "latent_dim": config.model.latent_dim,
         "style_dim": config.model.style_dim,
         "precision": precision,
@@ -92,6 +94,7 @@ def _page(card: dict[str, Any]) -> str:
     facts = [
         ("domains", ", ".join(card["domains"])),
         ("image size", f"{height} x {width} pixels (height x width)"),
+        ("how images are fitted", _images(card["images"])),
         ("latent and style code", f"{card['latent_dim']} and {card['style_dim']} numbers"),
         ("precision", card["precision"]),
         (
@@ -121,6 +124,11 @@ def _page(card: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _images(images: dict[str, Any]) -> str:
+    fit = {"crop": "the centre is cropped", "pad": "padded with the background", "stretch": "stretched"}[images["fit"]]
+    return f"{fit}; transparent pixels on #{bytes(images['background']).hex()}"
 
 
 def _means(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from stargan_tf.base.command_line import from_values
 from stargan_tf.base.errors import UserError
+from stargan_tf.config import ImageConfig
 from stargan_tf.data.images import UnreadableImage
 from stargan_tf.serving import sendable_images
 
@@ -89,6 +91,11 @@ class ServedModel(abc.ABC):
         """Names of the domains, in order."""
         return tuple(self.card["domains"])
 
+    @cached_property
+    def image_config(self) -> ImageConfig:
+        """How images become the network's input."""
+        return from_values(ImageConfig, self.card.get("images", {}), "the model card")
+
     def sendable(self, image: bytes, name: str = "image_bytes") -> bytes:
         """Turns an encoded image into a format that the graph decodes; worth doing once if it is sent often.
 
@@ -105,7 +112,7 @@ class ServedModel(abc.ABC):
         if sendable_images.is_sendable(image):
             return image
         try:
-            return sendable_images.as_png(image, self.card.get("limits", {}).get("max_pixels"))
+            return sendable_images.as_png(image, self.image_config, self.card.get("limits", {}).get("max_pixels"))
         except UnreadableImage as error:
             raise InvalidRequest(f"{name} cannot be read: {error}") from None
 

@@ -64,7 +64,7 @@ class Signatures(tf.Module):
         # Traced once and shared by the signatures: the decoding graph is large, and would be saved with each of them.
         @tf.function(autograph=False, input_signature=(tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.string)))
         def decode_distinct(contents, name):
-            return decode_images(contents, translator.image_size, max_pixels, name)
+            return decode_images(contents, translator.image_size, max_pixels, name, translator.image_config)
 
         self._decode_distinct = decode_distinct.get_concrete_function()
         # Only variables that are reachable from here are saved; the translator's functions merely capture them.

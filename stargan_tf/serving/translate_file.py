@@ -9,12 +9,10 @@ import numpy as np
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import PositiveInt, Share
-from stargan_tf.data.images import UnreadableImage
 from stargan_tf.inference import style_file
-from stargan_tf.serving import sendable_images
 from stargan_tf.serving.protocols import ServerFlags, connect
 from stargan_tf.serving.remote_model import Client
-from stargan_tf.serving.served_model import Translation
+from stargan_tf.serving.served_model import ServedModel, Translation
 
 # Asks a model to translate an encoded image into an image format.
 Ask = Callable[[Client, bytes, str], list[Translation]]
@@ -64,7 +62,7 @@ def translate(arguments: Translate) -> None:
     names, ask = _guide(arguments)
     paths, image_format = _outputs(arguments, names)
     with connect(arguments) as client:
-        translations = ask(client, image, image_format)
+        translations = ask(client, _sendable(client, image, arguments.image, "--image"), image_format)
     for path, translation in zip(paths, translations, strict=True):
         _write(path, translation)
         print(f"wrote {path} and {path.with_suffix('.npy').name}")
@@ -94,7 +92,9 @@ def _guide(arguments: Translate) -> tuple[list[str], Ask]:
     if arguments.reference is not None:
         reference = _read(arguments.reference, "--reference")
         names = [f"{domain}_{Path(arguments.reference).stem}"]
-        return names, lambda client, image, format: client.translate_references(image, domain, [reference], format)
+        return names, lambda client, image, format: client.translate_references(
+            image, domain, [_sendable(client, reference, str(arguments.reference), "--reference")], format
+        )
     first = arguments.seed or 0
     seeds, psi = range(first, first + arguments.styles), arguments.psi
     names = [f"{domain}_{seed}" for seed in seeds]
@@ -102,14 +102,15 @@ def _guide(arguments: Translate) -> tuple[list[str], Ask]:
 
 
 def _read(path: str, flag: str) -> bytes:
-    """Reads an image, converted already here so that an error names the file."""
     try:
-        data = Path(path).read_bytes()
-        return data if sendable_images.is_sendable(data) else sendable_images.as_png(data)
+        return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path!r} ({flag}): {error.strerror}") from None
-    except UnreadableImage as error:
-        raise UserError(f"cannot read {path!r} ({flag}): {error}") from None
+
+
+def _sendable(client: ServedModel, image: bytes, path: str, flag: str) -> bytes:
+    """Converts an image where that is needed, already here so that an error names the file."""
+    return client.sendable(image, f"{path!r} ({flag})")
 
 
 def _read_styles(path: str) -> np.ndarray:

@@ -56,7 +56,7 @@ def train_and_evaluate(
         NonFiniteError: a loss, gradient or weight is not finite; what was saved before stays.
         WorkerLostError: another worker does not answer.
     """
-    config = resolve(config, data.domains, data.image_size)
+    config = resolve(config, data.domains, data.image_size, data.image_config)
     strategy = create_strategy(config.training.strategy, config.training.devices)
     check_replicas(config, strategy.num_replicas_in_sync)
     workers = Workers(strategy)

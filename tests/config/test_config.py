@@ -12,6 +12,7 @@ from stargan_tf.config import (
     PRESETS,
     Config,
     DataConfig,
+    ImageConfig,
     LossConfig,
     ModelConfig,
     OptimizerConfig,
@@ -103,7 +104,7 @@ training:
 """
 """As the code before wrote it for `--preset quickstart`."""
 
-COMPLETE = Config(domains=("cat", "dog"), model=ModelConfig(image_size=32, num_domains=2))
+COMPLETE = Config(domains=("cat", "dog"), images=ImageConfig().known(), model=ModelConfig(image_size=32, num_domains=2))
 
 
 def changed(name: str, value) -> Config:
@@ -201,7 +202,7 @@ def test_a_saved_configuration_is_plain_yaml(tmp_path):
     assert values["domains"] == ["cat", "dog"]
     assert values["model"]["image_size"] == [32, 48]
     assert values["model"]["num_domains"] is None
-    assert list(values) == ["domains", "model", "losses", "optimizers", "input", "training"]
+    assert list(values) == ["domains", "images", "model", "losses", "optimizers", "input", "training"]
 
 
 def test_what_a_file_leaves_out_has_its_default(tmp_path):
@@ -233,9 +234,10 @@ def test_the_configuration_of_an_earlier_version_is_read_in_silence(tmp_path, ca
     check_same_run(config, resolve(preset("quickstart"), ("circle", "square"), (32, 32)), RUN)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
-    # What is written now lacks nothing but the field that is gone.
+    # What is written now lacks the field that is gone, and has those whose values earlier versions did not record.
     save(config, path)
-    assert path.read_text() == EARLIER.replace("  reader_processes: 0\n", "")
+    unrecorded = "images:\n  fit: null\n  background: null\nmodel:"
+    assert path.read_text() == EARLIER.replace("  reader_processes: 0\n", "").replace("model:", unrecorded)
 
 
 def test_a_file_of_an_earlier_version_may_be_given_to_commands(tmp_path):
@@ -309,7 +311,9 @@ def test_flatten_names_values_as_flags():
 def test_resolve_fills_in_what_the_data_decides():
     resolved = resolve(Config(), ["cat", "dog", "fox"], (32, 32))
     assert resolved == Config(
-        domains=("cat", "dog", "fox"), model=ModelConfig(image_size=32, num_domains=3), losses=LossConfig()
+        domains=("cat", "dog", "fox"),
+        images=ImageConfig("crop", (255, 255, 255)),
+        model=ModelConfig(image_size=32, num_domains=3),
     )
     assert resolve(Config(), ["cat", "dog"], (32, 48)).model.image_size == (32, 48)
 
@@ -331,6 +335,35 @@ def test_resolve_keeps_what_agrees():
 def test_a_disagreement_names_both_sides(domains, size, message):
     with pytest.raises(UserError, match=message):
         resolve(COMPLETE, domains, size)
+
+
+PADDED = ImageConfig("pad", (0, 0, 0))
+
+
+def test_how_images_were_prepared_is_taken_from_the_data():
+    assert resolve(Config(), ["cat", "dog"], (32, 32), PADDED).images == PADDED
+    assert resolve(Config(images=PADDED), ["cat", "dog"], (32, 32), PADDED).images == PADDED
+    # Data of other programs do not say how they were prepared.
+    assert resolve(Config(images=PADDED), ["cat", "dog"], (32, 32)).images == PADDED
+    assert resolve(Config(), ["cat", "dog"], (32, 32), ImageConfig(fit="stretch")).images == ImageConfig(
+        "stretch", (255, 255, 255)
+    )
+
+
+def test_a_configuration_that_contradicts_how_the_data_were_prepared_is_refused():
+    message = r"images\.fit is crop but the data were prepared with pad"
+    with pytest.raises(UserError, match=message):
+        resolve(COMPLETE, ["cat", "dog"], (32, 32), PADDED)
+    message = r"images\.background is 255, 255, 255 but the data were prepared with 0, 0, 0"
+    with pytest.raises(UserError, match=message):
+        resolve(COMPLETE, ["cat", "dog"], (32, 32), ImageConfig("crop", (0, 0, 0)))
+
+
+def test_a_run_that_did_not_record_how_images_were_prepared_goes_on():
+    earlier = replace(COMPLETE, images=ImageConfig())
+    check_same_run(earlier, replace(COMPLETE, images=PADDED), RUN)
+    with pytest.raises(UserError, match=r"images\.fit is crop there and pad now"):
+        check_same_run(COMPLETE, replace(COMPLETE, images=PADDED), RUN)
 
 
 def test_another_number_of_domains_names_both_and_the_flag():

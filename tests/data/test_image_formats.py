@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stargan_tf.config import ImageConfig
 from stargan_tf.data import images
 from stargan_tf.data.images import IMAGE_SUFFIXES, UnreadableImage, decode_image, image_files
 from tests.png_files import chunk, insert, png
@@ -54,7 +55,7 @@ def test_formats_of_phones(kind):
     assert upright.size == (32, 48) and difference(upright, SMOOTH.transpose(Image.Transpose.ROTATE_270)) <= 3
     see_through = SMOOTH.convert("RGBA")
     see_through.putalpha(Image.new("L", SMOOTH.size, 0))
-    assert decode_image(written(see_through), (255, 0, 255)).getpixel((5, 5)) == (255, 0, 255)
+    assert decode_image(written(see_through), ImageConfig(background=(255, 0, 255))).getpixel((5, 5)) == (255, 0, 255)
     whole = written(SMOOTH)
     for length in (20, len(whole) // 2, len(whole) - 20):
         with pytest.raises(UnreadableImage, match=r"."):

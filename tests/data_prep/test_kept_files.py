@@ -7,11 +7,11 @@ import zlib
 
 import numpy as np
 import pytest
+from data_prep.manifest import write_manifest
 from PIL import Image
 
 from data_prep.images import ImageOptions, prepare_image
 from data_prep.images_to_tfrecords import main
-from data_prep.manifest import write_manifest
 from data_prep.shards import Shard, write_shard
 from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.images import decode_image

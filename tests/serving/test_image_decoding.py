@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from stargan_tf.config.images import UNRECORDED
 from stargan_tf.data.images import decode_image, fit_image, to_array
 from stargan_tf.serving.decoding.images import decode_images
 
@@ -22,7 +23,7 @@ ORIENTATION = 0x0112
 class Decoder(tf.Module):
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def __call__(self, image_bytes):
-        images, errors = decode_images(image_bytes, (HEIGHT, WIDTH), MAX_PIXELS, "image_bytes")
+        images, errors = decode_images(image_bytes, (HEIGHT, WIDTH), MAX_PIXELS, "image_bytes", UNRECORDED)
         return {"image": images, "error": errors}
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stargan_tf.config.images import UNRECORDED
 from stargan_tf.data.images import UnreadableImage, decode_image
 from stargan_tf.serving.sendable_images import as_png, is_sendable
 from tests.data_prep.test_hostile_folder import wide_gamut
@@ -55,7 +56,7 @@ FILES = {
 @pytest.mark.parametrize("case", FILES)
 def test_what_becomes_png_looks_as_everywhere_else(case):
     assert not is_sendable(FILES[case])
-    png = as_png(FILES[case])
+    png = as_png(FILES[case], UNRECORDED)
     assert is_sendable(png)
     expected = decode_image(FILES[case])
     assert expected.size == ((HEIGHT, WIDTH) if case.startswith("turned") else (WIDTH, HEIGHT))
@@ -73,10 +74,10 @@ def test_colours_are_converted():
 def test_avif():
     see_through = RGBA.copy()
     see_through.putalpha(Image.new("L", RGBA.size, 0))
-    white = decode_image(as_png(encode(see_through, "AVIF", quality=100)))
+    white = decode_image(as_png(encode(see_through, "AVIF", quality=100), UNRECORDED))
     np.testing.assert_array_equal(np.asarray(white), 255)
     smooth = Image.linear_gradient("L").resize((WIDTH, HEIGHT)).convert("RGB")
-    turned = decode_image(as_png(encode(smooth, "AVIF", quality=100, exif=EXIF)))
+    turned = decode_image(as_png(encode(smooth, "AVIF", quality=100, exif=EXIF), UNRECORDED))
     expected = smooth.transpose(Image.Transpose.ROTATE_270)
     np.testing.assert_allclose(np.asarray(turned, int), np.asarray(expected, int), atol=4)
 
@@ -91,7 +92,7 @@ def test_what_the_graph_decodes_is_sent_as_it_is(encoding):
 )
 def test_broken_files_are_refused(case):
     with pytest.raises(UnreadableImage, match=r"."):
-        as_png(FILES[case][: len(FILES[case]) // 2])
+        as_png(FILES[case][: len(FILES[case]) // 2], UNRECORDED)
 
 
 @pytest.mark.parametrize(
@@ -105,13 +106,13 @@ def test_broken_files_are_refused(case):
 def test_what_is_no_image_of_these_formats_is_refused(data, reason):
     assert not is_sendable(data)
     with pytest.raises(UnreadableImage, match=reason):
-        as_png(data)
+        as_png(data, UNRECORDED)
 
 
 def test_an_image_that_is_too_large_is_refused_by_its_header():
     data = FILES["BMP"]
-    assert as_png(data, HEIGHT * WIDTH) == as_png(data)
+    assert as_png(data, UNRECORDED, HEIGHT * WIDTH) == as_png(data, UNRECORDED)
     with pytest.raises(
         UnreadableImage, match=rf"^it has 40 x 24 pixels; at most {HEIGHT * WIDTH - 1} pixels are taken$"
     ):
-        as_png(data[:100], HEIGHT * WIDTH - 1)
+        as_png(data[:100], UNRECORDED, HEIGHT * WIDTH - 1)

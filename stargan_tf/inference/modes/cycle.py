@@ -90,7 +90,7 @@ def there_and_back(translator: "Translator", paths: list[Path], arguments: Argum
         references = find_references(Path(arguments.reference), domains, arguments.references)
 
     output.mkdir(parents=True, exist_ok=True)
-    reader = ImageReader(translator.image_size, output / REJECTED_FILE)
+    reader = ImageReader(translator.image_size, translator.image_config, output / REJECTED_FILE)
     guide = Guide(translator, reader.read_references(references), arguments.seed, arguments.psi)
     entries = _cycle(translator, reader, paths, own_domains, guide, domains, arguments)
     if not entries:

@@ -115,7 +115,9 @@ def make_video(translator: "Translator", paths: Sequence[Path], arguments: Argum
     domains = shared.target_domains(translator, arguments.domain)
 
     # Beside the video and not in a folder of its own; it is there only if an image could not be read.
-    reader = ImageReader(translator.image_size, output.with_name(f"{output.name}.{REJECTED_FILE}"))
+    reader = ImageReader(
+        translator.image_size, translator.image_config, output.with_name(f"{output.name}.{REJECTED_FILE}")
+    )
     sources = _readable(reader, paths, "--source")
     if arguments.style:
         rows = [_saved_row(arguments, translator)]

@@ -109,7 +109,7 @@ def translate(translator: "Translator", sources: list[Path], arguments: Argument
         references = find_references(Path(arguments.reference), domains, arguments.references)
 
     output.mkdir(parents=True, exist_ok=True)
-    reader = ImageReader(translator.image_size, output / REJECTED_FILE)
+    reader = ImageReader(translator.image_size, translator.image_config, output / REJECTED_FILE)
     guides = _latent_guides(arguments, translator, domains)
     if references:
         guides.append(_reference_guide(translator, reader.read_references(references)))

@@ -12,17 +12,19 @@ does; `serving.sendable_images` turns other formats into PNG before they are sen
   where enlarging amplifies the rounding of the first pass, by 2/255.
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import tensorflow as tf
 
+from stargan_tf.config import ImageConfig
 from stargan_tf.serving.decoding.jpeg import decode_jpeg
-from stargan_tf.serving.decoding.limits import Bounded, within
+from stargan_tf.serving.decoding.limits import within
 from stargan_tf.serving.decoding.png import decode_png
 from stargan_tf.serving.decoding.resizing import fit
 
 # In the order of _SIGNATURES, which they begin.
-_DECODERS = {"JPEG": decode_jpeg, "PNG": decode_png}
+_DECODED = ("JPEG", "PNG")
 
 # By format, the bytes that tell it and where they stand; one of several is enough. The formats without a decoder are
 # recognized so that a refusal can name them.
@@ -38,9 +40,9 @@ _SIGNATURES = {
 
 
 def decode_images(
-    contents: tf.Tensor, image_size: tuple[int, int], max_pixels: int, name: tf.Tensor | str
+    contents: tf.Tensor, image_size: tuple[int, int], max_pixels: int, name: tf.Tensor | str, how: ImageConfig
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes images, turns them upright, shows transparency on white, crops the centre and resizes with antialiasing.
+    """Decodes images, turns them upright, shows transparency on the background, and fits them to the size wanted.
 
     A row that is refused leaves the others alone.
 
@@ -49,6 +51,7 @@ def decode_images(
         image_size: height and width wanted, in pixels.
         max_pixels: images whose header announces more are not decoded.
         name: what the sentences call the input, scalar string.
+        how: background, and whether to crop, pad or stretch.
 
     Returns:
         Images, [N, height, width, 3] float32 in [-1, 1], zeros where refused; errors, [N] string, "" or one sentence.
@@ -56,21 +59,22 @@ def decode_images(
     height, width = image_size
     advice = "it must be a JPEG or PNG file, and stargan_tf.serving.client converts others"
     refusals = [
-        *(
-            f" is a damaged {kind} file" if kind in _DECODERS else f" is a {kind} file; {advice}"
-            for kind in _SIGNATURES
-        ),
+        *(f" is a damaged {kind} file" if kind in _DECODED else f" is a {kind} file; {advice}" for kind in _SIGNATURES),
         " is not a JPEG or PNG file",
         " is empty",
     ]
     refusals = tf.strings.join([name, tf.constant(refusals)])
+    bounded = partial(within, max_pixels=max_pixels, name=name)
+    background = how.known().background
+    assert background is not None
+    decoders = [partial(decode_jpeg, bounded=bounded), partial(decode_png, bounded=bounded, background=background)]
 
     def decode_row(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         kind = _recognize(encoded)
         # Turns a decoder's error into a sentence: an error inside a dataset leaves it empty, and the next one takes
         # over.
         decoded = tf.data.Dataset.from_tensors(encoded).map(
-            lambda row: _decode(row, kind, refusals, image_size, partial(within, max_pixels=max_pixels, name=name))
+            lambda row: _decode(row, kind, refusals, image_size, decoders, how)
         )
         refused = tf.data.Dataset.from_tensors((tf.zeros([height, width, 3]), tf.gather(refusals, kind)))
         return decoded.ignore_errors(log_warning=False).concatenate(refused).take(1).get_single_element()
@@ -101,17 +105,22 @@ def _recognize(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _decode(
-    encoded: tf.Tensor, kind: tf.Tensor, refusals: tf.Tensor, image_size: tuple[int, int], bounded: Bounded
+    encoded: tf.Tensor,
+    kind: tf.Tensor,
+    refusals: tf.Tensor,
+    image_size: tuple[int, int],
+    decoders: Sequence[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]],
+    how: ImageConfig,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """One row; fails with any error at all if the file is damaged."""
     pixels, error = tf.switch_case(
         kind,
-        [partial(decoder, encoded, bounded) for decoder in _DECODERS.values()],
+        [partial(decoder, encoded) for decoder in decoders],
         default=lambda: (tf.zeros([0, 0, 3], tf.uint8), tf.gather(refusals, kind)),
     )
 
     def to_array() -> tf.Tensor:
-        fitted = tf.cast(fit(tf.ensure_shape(pixels, [None, None, 3]), image_size), tf.float32)
+        fitted = tf.cast(fit(tf.ensure_shape(pixels, [None, None, 3]), image_size, how), tf.float32)
         # The same operations as `data.images.to_array`, so that both give the same bits.
         return fitted * (1 / 127.5) - 1
 

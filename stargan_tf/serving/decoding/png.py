@@ -2,12 +2,13 @@
 
 import tensorflow as tf
 
+from stargan_tf.config.images import Colour
 from stargan_tf.serving.decoding.exif import orientation, upright
 from stargan_tf.serving.decoding.file_bytes import big_endian, bytes_at, fail_unless, length
 from stargan_tf.serving.decoding.limits import MAX_STEPS, Bounded
 
 
-def decode_png(encoded: tf.Tensor, bounded: Bounded) -> tuple[tf.Tensor, tf.Tensor]:
+def decode_png(encoded: tf.Tensor, bounded: Bounded, background: Colour) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes what begins as a PNG; returns pixels and an error as `Bounded`, or fails if it is damaged."""
     header = bytes_at(encoded, 8, 18)
     width, height, colour_type = big_endian(header[8:12]), big_endian(header[12:16]), header[17]
@@ -36,7 +37,7 @@ def decode_png(encoded: tf.Tensor, bounded: Bounded) -> tuple[tf.Tensor, tf.Tens
         # Only where there is transparency, to keep the other images small.
         pixels = tf.cond(
             transparent | (colour_type == 4) | (colour_type == 6),
-            lambda: on_white(tf.io.decode_png(encoded, channels=4)),
+            lambda: on_background(tf.io.decode_png(encoded, channels=4), background),
             lambda: tf.io.decode_png(encoded, channels=3),
         )
         exif_size = tf.where(exif >= 0, big_endian(bytes_at(encoded, tf.maximum(exif, 0), 4)), 0)
@@ -46,9 +47,9 @@ def decode_png(encoded: tf.Tensor, bounded: Bounded) -> tuple[tf.Tensor, tf.Tens
         return bounded(tf.identity(width), height, decode)
 
 
-def on_white(pixels: tf.Tensor) -> tf.Tensor:
+def on_background(pixels: tf.Tensor, background: Colour) -> tf.Tensor:
     """[height, width, 4] uint8 to [height, width, 3], rounded as Pillow's `alpha_composite` rounds."""
     colour, alpha = tf.cast(pixels[..., :3], tf.uint16), tf.cast(pixels[..., 3:], tf.uint16)
     # At most 255 * 255 + 128, which 16 bits hold; the second line divides it by 255.
-    mixed = colour * alpha + (255 - alpha) * 255 + 128
+    mixed = colour * alpha + (255 - alpha) * tf.constant(background, tf.uint16) + 128
     return tf.cast(tf.bitwise.right_shift(mixed + tf.bitwise.right_shift(mixed, 8), 8), tf.uint8)

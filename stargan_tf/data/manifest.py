@@ -1,32 +1,33 @@
-"""The manifest of a data directory: its files and their hashes."""
+"""The manifest of a data directory: its files with their hashes, and how images were prepared."""
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
-from data_prep.shards import WrittenShard
 from stargan_tf.base import files
+from stargan_tf.base.command_line import from_values
 from stargan_tf.base.errors import UserError
+from stargan_tf.config.images import ImageConfig
 
 MANIFEST_FILE = "manifest.json"
 
 _CHUNK = 1 << 20
 
 
-def write_manifest(directory: str, shards: Mapping[str, WrittenShard], settings: Mapping[str, Any]) -> None:
+def write_manifest(directory: str, shards: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -> None:
     """Writes the manifest, the last file of a data directory.
 
     Args:
         directory: the data directory, otherwise complete.
-        shards: the shards that were written, by name of the file.
+        shards: by name of the file `sha256`, `bytes` and `examples` of every shard, which is not read again.
         settings: how images were prepared; the same input and settings give the same manifest.
     """
     entries = {}
     for name in sorted(files.list_files(directory)):
         if name in shards:
-            shard = shards[name]
-            entries[name] = {"sha256": shard.sha256, "bytes": shard.num_bytes, "examples": shard.num_examples}
+            entries[name] = dict(shards[name])
         else:
             sha256, size = hash_file(files.join(directory, name))
             entries[name] = {"sha256": sha256, "bytes": size}
@@ -54,6 +55,26 @@ def read_manifest(directory: str) -> dict[str, Any]:
         return {"settings": manifest["settings"], "files": manifest["files"]}
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged: {error}") from error
+
+
+def prepared_image_config(directory: str) -> ImageConfig:
+    """Tells how the images of a data directory were prepared, as far as it is recorded.
+
+    Args:
+        directory: the data directory; other programs make ones without a manifest.
+
+    Returns:
+        None for what is not recorded.
+
+    Raises:
+        UserError: the manifest is damaged, or has a value that this version does not know.
+    """
+    path = files.join(directory, MANIFEST_FILE)
+    if not files.exists(path):
+        return ImageConfig()
+    settings = read_manifest(directory)["settings"]
+    recorded = {field.name: settings[field.name] for field in fields(ImageConfig) if field.name in settings}
+    return from_values(ImageConfig, recorded, path)
 
 
 def hash_file(path: str) -> tuple[str, int]:
