@@ -131,15 +131,19 @@ def _open_below(place: str, columns: ColumnNames, options: SourceOptions, work: 
         return TfdsSource(data_set, options.image_feature, options.label_feature)
     names = [name for name in files.list_files(place) if name.lower().endswith((".parquet", *WEBDATASET_SUFFIXES))]
     parquet = [name for name in names if name.lower().endswith(".parquet")]
-    shards = sorted(parquet or (name for name in names if is_webdataset(files.join(place, name))))
-    return _open_files(place, shards, columns, options, work) if shards else None
+    shards = sorted(parquet or names)
+    if not parquet and not (shards and is_webdataset(files.join(place, shards[0]))):
+        return None
+    return _open_files(place, shards, columns, options, work)
 
 
 def _open_files(folder: str, names: Sequence[str], columns: ColumnNames, options: SourceOptions, work: str) -> Source:
     """Opens files that are one data set together."""
     if all(name.lower().endswith(TABLE_SUFFIXES) for name in names):
         return open_shards(names, folder, columns, work, None)
-    if all(is_webdataset(files.join(folder, name)) for name in names):
+    if all(name.lower().endswith(WEBDATASET_SUFFIXES) for name in names) and is_webdataset(
+        files.join(folder, names[0])
+    ):
         return WebDataset(names, folder, options.label_column, None, work)
     raise UserError(
         f"the {len(names)} files in {folder}, {names[0]} the first, are neither tables nor tars of WebDataset together"

@@ -27,10 +27,10 @@ def expand(pattern: str) -> list[str]:
         pattern: a path with braces, `{a,b}` or `{000..127}`, as shells have them, or with `*` and `?`.
 
     Returns:
-        Paths: those of braces in their order, each whether it is there or not; those of `*` and `?` sorted.
+        Paths: those of braces in their order, those of `*` and `?` sorted.
 
     Raises:
-        UserError: there is none, or there are too many.
+        UserError: there is none, one of those that braces name is missing, or there are too many.
     """
     places = [*itertools.islice(_expand_braces(pattern), _MOST + 1)]
     if len(places) > _MOST:
@@ -38,6 +38,8 @@ def expand(pattern: str) -> list[str]:
     found = [path for place in places for path in (_match(place) if glob.has_magic(place) else [place])]
     if not found:
         raise UserError(f"--input {pattern} fits no file")
+    if missing := next((path for path in found if not files.exists(path)), None):
+        raise UserError(f"--input {pattern} stands for {missing} too, which does not exist")
     return list(dict.fromkeys(found))
 
 

@@ -237,14 +237,14 @@ def _find_columns(table: Table, file: TableFile, wanted: ColumnNames) -> _Column
     if not paths:
         if several := [*table.image_columns, *table.binary_columns]:
             raise UserError(
-                f"{file.path} has several columns of images, {', '.join(several)}: name one by --path_column"
+                f"{file.path} has several columns of images, {', '.join(several)}; name one by --path_column"
             )
         raise UserError(f"{file.path} has no column {_PATHS[0]!r}; {known}; name one by --path_column")
     labels = [wanted.label or _LABEL]
     if not wanted.label and _LABEL not in table.columns:
         labels = [*table.label_names]
     if len(labels) > 1:
-        raise UserError(f"{file.path} has several columns of labels, {', '.join(labels)}: name one by --label_column")
+        raise UserError(f"{file.path} has several columns of labels, {', '.join(labels)}; name one by --label_column")
     if not labels:
         raise UserError(f"{file.path} has no column {_LABEL!r}; {known}; name one by --label_column")
     return _Columns(paths[0], labels[0], wanted.split)
