@@ -9,9 +9,9 @@ from PIL import Image, ImageCms
 # The colour spaces of profiles, as ICC.1:2022 (7.2.6) names them, and the mode of images that have them.
 _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
-# Of 255. The many files that hold sRGB differ by 1 or 2, as their curves have 26 to 4096 points; the nearest others,
-# Rec. 709 and gamma 2.2 with the primaries of sRGB, by more than 10.
-SRGB_TOLERANCE = 2
+# Of 255. The many profiles that hold sRGB, with curves of 26 to 4096 points, differ by at most this; the nearest
+# others, Rec. 709 and gamma 2.2 with the primaries of sRGB, by more than 10.
+SRGB_TOLERANCE = 1
 
 # Looked at to tell what a profile does: all greys, and a cube of colours.
 _GREYS = np.arange(256, dtype=np.uint8)
@@ -42,14 +42,15 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             do.
 
     Returns:
-        An RGB image; `image` itself if it is one already.
+        An RGB image; `image` itself if it is one already. It carries no profile that does not hold for it, which Pillow
+        would write into files.
     """
-    if profile and not is_srgb(profile):
-        mode, _ = _open(profile)
-        if mode == "RGB" and image.mode != "CMYK":
-            return _transform(profile, "RGB").apply(image.convert("RGB"))
-        if mode == image.mode:
-            return _transform(profile, mode).apply(image)
+    mode, is_same = _open(profile) if profile else ("", True)
+    holds = mode == image.mode or (mode == "RGB" and image.mode != "CMYK")
+    if holds and not is_same:
+        return _transform(profile, mode).apply(image.convert(mode))
+    if mode != "RGB" or not holds:
+        image.info.pop("icc_profile", None)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
@@ -59,7 +60,7 @@ def _open(profile: bytes) -> tuple[str, bool]:
     try:
         mode = _MODES[ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space]
         _transform(profile, mode)
-    except (ImageCms.PyCMSError, OSError, KeyError):
+    except (ImageCms.PyCMSError, OSError, KeyError, UnicodeDecodeError):
         return "", True
     return mode, mode != "CMYK" and _keeps_colours(profile, mode)
 

@@ -1,23 +1,61 @@
-"""Images as they are sent to a served model, whose graph decodes JPEG and PNG: other formats become PNG before."""
+"""Images as they are sent to a served model, whose graph decodes JPEG and PNG and follows some colour profiles.
+
+Images of other formats and with other profiles become PNG in sRGB before.
+"""
+
+from PIL import Image
 
 from stargan_tf.config import ImageConfig
 from stargan_tf.data import images
 from stargan_tf.data.images import UnreadableImage
+from stargan_tf.serving.matrix_profiles import is_followed
 
 # What the graph decodes, by the bytes that files begin with.
 _DECODED_BY_GRAPH = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
+# Of a profile in a PNG; the graph does not unfold longer ones.
+_MAX_PROFILE = 60_000
+
+_CHANNELS = {"1": 1, "L": 1, "LA": 1, "I": 1, "I;16": 1, "CMYK": 4}
+
 
 def is_sendable(data: bytes) -> bool:
-    """Tells whether a served model decodes an image, or refuses it in its own words because there are no bytes."""
-    return not data or data.startswith(_DECODED_BY_GRAPH)
+    """Tells whether an image can be sent as it is, to be decoded by the served model or refused in its own words.
+
+    Args:
+        data: an encoded image.
+
+    Returns:
+        Whether it is a JPEG or PNG without a colour profile that the graph would not follow; or empty, or damaged.
+    """
+    if not data:
+        return True
+    if not data.startswith(_DECODED_BY_GRAPH):
+        return False
+    try:
+        header = images.open_image(data, ("JPEG", "PNG"))
+    except UnreadableImage:
+        return True
+    profile = header.info.get("icc_profile")
+    if not profile:
+        return True
+    if (header.format == "PNG" and len(profile) > _MAX_PROFILE) or _has_a_part_twice(header):
+        return False
+    return is_followed(profile, _CHANNELS.get(header.mode, 3))
+
+
+def _has_a_part_twice(header: Image.Image) -> bool:
+    """Whether two segments of a JPEG are the same part of its profile, so that it is not sure what the profile is."""
+    contents = [content for marker, content in getattr(header, "applist", []) if marker == "APP2"]
+    numbers = [content[12:13] for content in contents if content.startswith(b"ICC_PROFILE\0")]
+    return len(set(numbers)) < len(numbers)
 
 
 def as_png(data: bytes, how: ImageConfig, max_pixels: int | None = None) -> bytes:
-    """Turns an image of another format into PNG.
+    """Turns an image into PNG.
 
     Args:
-        data: an encoded image: WebP, AVIF, HEIC, BMP, GIF or TIFF; the first frame of an animation counts.
+        data: an encoded image: JPEG, PNG, WebP, AVIF, HEIC, BMP, GIF or TIFF; the first frame of an animation counts.
         how: its background is what is seen through transparent pixels.
         max_pixels: images whose header announces more are refused before they are decoded; by default Pillow's limit.
 

@@ -104,7 +104,7 @@ class ServedModel(abc.ABC):
             name: what an error calls it.
 
         Returns:
-            JPEG and PNG byte for byte; other formats as PNG.
+            JPEG and PNG byte for byte, unless the graph does not follow their colour profile; these and others as PNG.
 
         Raises:
             InvalidRequest: it is damaged, of an unknown format, or has more pixels than the model takes.

@@ -135,3 +135,12 @@ def test_a_profile_of_another_colour_space_is_ignored(mode):
     other = OTHERS["Adobe RGB"] if mode == "CMYK" else OTHERS["grey of gamma 1"]
     with_profile, without = (decode_image(encode(image, kind, icc_profile=profile)) for profile in (other, None))
     assert steps(with_profile, without) == 0
+
+
+@pytest.mark.parametrize("mode", ["RGB", "CMYK", "L"])
+def test_a_profile_that_does_not_hold_is_not_passed_on(mode):
+    """Pillow would write it into the PNG that is stored, where others would convert by it."""
+    image = colours(16, 24, 3).convert(mode)
+    profile = {"RGB": OTHERS["grey of gamma 1"], "CMYK": OTHERS["Adobe RGB"], "L": SAME_AS_SRGB["grey"]}[mode]
+    image.info["icc_profile"] = profile
+    assert "icc_profile" not in to_srgb(image, profile).info

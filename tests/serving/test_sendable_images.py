@@ -62,7 +62,7 @@ def test_what_becomes_png_looks_as_everywhere_else(case):
     assert expected.size == ((HEIGHT, WIDTH) if case.startswith("turned") else (WIDTH, HEIGHT))
     np.testing.assert_array_equal(np.asarray(decode_image(png)), np.asarray(expected))
     with Image.open(io.BytesIO(png)) as image:
-        # What the graph sees of it, which knows no profiles: nothing is left to be mixed, turned or converted.
+        # What the graph sees of it: nothing is left to be mixed, turned or converted.
         assert image.mode == "RGB" and ORIENTATION not in image.getexif()
         np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
 

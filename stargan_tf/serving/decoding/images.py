@@ -1,13 +1,14 @@
 """Encoded images to arrays inside a TensorFlow graph, as `stargan_tf.data.images` does it with Pillow outside of one.
 
 Only stock TensorFlow operations, so that TensorFlow Serving runs it. JPEG and PNG are what TensorFlow decodes as Pillow
-does; `serving.sendable_images` turns other formats into PNG before they are sent. Differences from Pillow:
+does; `serving.sendable_images` turns other formats and colours into PNG before they are sent. Differences from Pillow:
 
 - JPEG: the pixels are libjpeg-turbo's in both; those of CMYK differ by up to 1/255. EXIF that cannot be read is
   ignored, where Pillow refuses the image. An orientation that only XMP or the text of a PNG gives is ignored.
 - PNG: 16-bit grey keeps its high byte, where `data.images` rounds. A transparent colour is compared at the file's own
   depth, where Pillow compares 8 bits.
-- ICC profiles are ignored: pixels are taken as sRGB.
+- ICC profiles: those of RGB by a matrix and curves are followed, with at most one value in 100 off by 1/255; others are
+  refused (`icc`).
 - Resizing: sums are in float32, not in fixed point. Less than one value in 1,000 is off by 1/255; about one in 500,000,
   where enlarging amplifies the rounding of the first pass, by 2/255.
 """

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from stargan_tf.serving.decoding import icc
+from stargan_tf.serving.decoding.colour import to_srgb
 from stargan_tf.serving.decoding.exif import orientation, upright
 from stargan_tf.serving.decoding.file_bytes import big_endian, bytes_at, fail_unless, length
 from stargan_tf.serving.decoding.limits import MAX_STEPS, Bounded
@@ -9,18 +11,24 @@ from stargan_tf.serving.decoding.limits import MAX_STEPS, Bounded
 # A progressive JPEG may have any number of scans, each of which costs a pass over all pixels and next to no bytes.
 _MAX_JPEG_SCANS = 500
 
+# As they are numbered by a byte.
+_MAX_PROFILE_SEGMENTS = 255
+
 
 def decode_jpeg(encoded: tf.Tensor, bounded: Bounded) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes what begins as a JPEG; returns pixels and an error as `Bounded`, or fails if it is damaged."""
     end = length(encoded)
 
-    def walk(step, position, exif, frame, done):
-        head = bytes_at(encoded, position, 10)
+    def walk(step, position, exif, frame, profile, done):
+        head = bytes_at(encoded, position, 16)
         marker, size = head[1], big_endian(head[2:4])
         # libjpeg skips bytes that are no marker; 0xFF may be repeated before one, and 0xFF00 is none.
         no_marker = (head[0] != 0xFF) | (marker == 0xFF) | (marker == 0)
         alone = (marker == 0x01) | ((marker >= 0xD0) & (marker <= 0xD9))
-        is_exif = ~no_marker & (marker == 0xE1) & tf.reduce_all(head[4:] == [*b"Exif\0\0"])
+        is_exif = ~no_marker & (marker == 0xE1) & tf.reduce_all(head[4:10] == [*b"Exif\0\0"])
+        is_profile = ~no_marker & (marker == 0xE2) & tf.reduce_all(head[4:] == [*b"ICC_PROFILE\0"])
+        # As Pillow reads them: those before the frame. One more than there may be tells that there are too many.
+        is_profile &= (frame < 0) & (tf.size(profile) <= _MAX_PROFILE_SEGMENTS)
         # Of 0xC0 ... 0xCF three are no frames: tables, an extension, arithmetic conditioning.
         is_frame = ~no_marker & (marker & 0xF0 == 0xC0) & tf.reduce_all(marker != [0xC4, 0xC8, 0xCC])
         advance = tf.where(
@@ -31,17 +39,21 @@ def decode_jpeg(encoded: tf.Tensor, bounded: Bounded) -> tuple[tf.Tensor, tf.Ten
             position + advance,
             tf.where(is_exif & (exif < 0), position, exif),
             tf.where(is_frame & (frame < 0), position, frame),
+            tf.cond(is_profile, lambda: tf.concat([profile, [position]], axis=0), lambda: profile),
             ~no_marker & ((marker == 0xDA) | (marker == 0xD9)),  # The pixels, or the end.
         )
 
     none = tf.constant(-1, tf.int64)
-    _, _, exif, frame, _ = tf.while_loop(
-        lambda step, position, exif, frame, done: ~done & (step < MAX_STEPS) & (position < end),
+    scalar = tf.TensorShape([])
+    _, _, exif, frame, profile, _ = tf.while_loop(
+        lambda step, position, exif, frame, profile, done: ~done & (step < MAX_STEPS) & (position < end),
         walk,
-        (0, tf.constant(2, tf.int64), none, none, False),
+        (0, tf.constant(2, tf.int64), none, none, tf.zeros([0], tf.int64), False),
+        shape_invariants=(scalar, scalar, scalar, scalar, tf.TensorShape([None]), scalar),
     )
-    size = bytes_at(encoded, tf.maximum(frame, 0) + 5, 4)
-    height, width = big_endian(size[:2]), big_endian(size[2:])
+    size = bytes_at(encoded, tf.maximum(frame, 0) + 5, 5)
+    height, width, channels = big_endian(size[:2]), big_endian(size[2:4]), size[4]
+    colours = icc.colours(icc.of_jpeg(encoded, profile), channels)
 
     def decode() -> tf.Tensor:
         values = tf.io.decode_raw(encoded, tf.uint8)
@@ -55,7 +67,9 @@ def decode_jpeg(encoded: tf.Tensor, bounded: Bounded) -> tuple[tf.Tensor, tf.Ten
         # Without the size itself and "Exif\0\0".
         exif_size = big_endian(bytes_at(encoded, tf.maximum(exif, 0) + 2, 2)) - 8
         found = (exif >= 0) & (exif_size > 0)
-        return upright(pixels, orientation(encoded, tf.maximum(exif, 0) + 10, tf.where(found, exif_size, 0)))
+        return upright(
+            to_srgb(pixels, colours), orientation(encoded, tf.maximum(exif, 0) + 10, tf.where(found, exif_size, 0))
+        )
 
     with tf.control_dependencies([fail_unless(frame >= 0)]):
-        return bounded(tf.identity(width), height, decode)
+        return bounded(tf.identity(width), height, colours, decode)

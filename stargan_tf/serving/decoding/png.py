@@ -3,6 +3,8 @@
 import tensorflow as tf
 
 from stargan_tf.config.images import Colour
+from stargan_tf.serving.decoding import icc
+from stargan_tf.serving.decoding.colour import to_srgb
 from stargan_tf.serving.decoding.exif import orientation, upright
 from stargan_tf.serving.decoding.file_bytes import big_endian, bytes_at, fail_unless, length
 from stargan_tf.serving.decoding.limits import MAX_STEPS, Bounded
@@ -14,7 +16,7 @@ def decode_png(encoded: tf.Tensor, bounded: Bounded, background: Colour) -> tupl
     width, height, colour_type = big_endian(header[8:12]), big_endian(header[12:16]), header[17]
     end = length(encoded)
 
-    def walk(step, position, transparent, exif, done):
+    def walk(step, position, transparent, exif, profile, done):
         head = bytes_at(encoded, position, 8)
 
         def is_chunk(chunk: bytes) -> tf.Tensor:
@@ -25,31 +27,40 @@ def decode_png(encoded: tf.Tensor, bounded: Bounded, background: Colour) -> tupl
             position + 12 + big_endian(head[:4]),
             transparent | is_chunk(b"tRNS"),
             tf.where(is_chunk(b"eXIf"), position, exif),
+            tf.where(is_chunk(b"iCCP"), position, profile),
             is_chunk(b"IEND"),
         )
 
+    none = tf.constant(-1, tf.int64)
+    _, _, transparent, exif, profile, _ = tf.while_loop(
+        lambda step, position, transparent, exif, profile, done: ~done & (step < MAX_STEPS) & (position < end),
+        walk,
+        (0, tf.constant(8, tf.int64), False, none, none, False),
+    )
+    channels = tf.where((colour_type == 0) | (colour_type == 4), tf.constant(1, tf.int64), 3)
+    colours = icc.colours(icc.of_png(encoded, profile), channels)
+
+    def decode_transparent() -> tf.Tensor:
+        pixels = tf.io.decode_png(encoded, channels=4)
+        return on_background(to_srgb(pixels[..., :3], colours), pixels[..., 3:], background)
+
     def decode() -> tf.Tensor:
-        _, _, transparent, exif, _ = tf.while_loop(
-            lambda step, position, transparent, exif, done: ~done & (step < MAX_STEPS) & (position < end),
-            walk,
-            (0, tf.constant(8, tf.int64), False, tf.constant(-1, tf.int64), False),
-        )
         # Only where there is transparency, to keep the other images small.
         pixels = tf.cond(
             transparent | (colour_type == 4) | (colour_type == 6),
-            lambda: on_background(tf.io.decode_png(encoded, channels=4), background),
-            lambda: tf.io.decode_png(encoded, channels=3),
+            decode_transparent,
+            lambda: to_srgb(tf.io.decode_png(encoded, channels=3), colours),
         )
         exif_size = tf.where(exif >= 0, big_endian(bytes_at(encoded, tf.maximum(exif, 0), 4)), 0)
         return upright(pixels, orientation(encoded, tf.maximum(exif, 0) + 8, exif_size))
 
     with tf.control_dependencies([fail_unless(tf.reduce_all(header[4:8] == [*b"IHDR"]))]):
-        return bounded(tf.identity(width), height, decode)
+        return bounded(tf.identity(width), height, colours, decode)
 
 
-def on_background(pixels: tf.Tensor, background: Colour) -> tf.Tensor:
-    """[height, width, 4] uint8 to [height, width, 3], rounded as Pillow's `alpha_composite` rounds."""
-    colour, alpha = tf.cast(pixels[..., :3], tf.uint16), tf.cast(pixels[..., 3:], tf.uint16)
+def on_background(pixels: tf.Tensor, alpha: tf.Tensor, background: Colour) -> tf.Tensor:
+    """[height, width, 3] uint8, of which alpha [height, width, 1] is seen, rounded as Pillow's `alpha_composite`."""
+    colour, alpha = tf.cast(pixels, tf.uint16), tf.cast(alpha, tf.uint16)
     # At most 255 * 255 + 128, which 16 bits hold; the second line divides it by 255.
     mixed = colour * alpha + (255 - alpha) * tf.constant(background, tf.uint16) + 128
     return tf.cast(tf.bitwise.right_shift(mixed + tf.bitwise.right_shift(mixed, 8), 8), tf.uint8)

@@ -1,0 +1,78 @@
+"""Colours to sRGB inside a TensorFlow graph, in the arithmetic of Little CMS for 8 bits, which Pillow uses.
+
+Little CMS looks the light of each channel up, multiplies by a matrix, rounds to 14 bits, and looks the result up.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from PIL import ImageCms
+
+_ONE = 2**14
+
+# So many pixels at a time, which bounds the memory that large images take.
+_PIXELS = 2**16
+
+
+class Colours(NamedTuple):
+    """What a file says of its colours.
+
+    Args:
+        refused: it says more than the graph understands, scalar bool.
+        converted: pixels are to be converted, scalar bool.
+        light: of the values of red, of green and of blue, [3 * 256] float32; 2**14 is full light.
+        matrix: [3, 3] float32, from light of red, green and blue to that of sRGB's.
+    """
+
+    refused: tf.Tensor
+    converted: tf.Tensor
+    light: tf.Tensor
+    matrix: tf.Tensor
+
+
+def no_conversion(refused: tf.Tensor) -> Colours:
+    """Of a file that has no profile, or one that is not read."""
+    return Colours(refused, tf.constant(False), tf.zeros([3 * 256]), tf.zeros([3, 3]))
+
+
+def to_light_of_srgb(light: tf.Tensor, primaries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """`Colours.light` and `Colours.matrix` of light [3, 256] float64 and primaries [3, 3] (a row X, Y, Z for each)."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).profile
+    colorants = (srgb.red_colorant, srgb.green_colorant, srgb.blue_colorant)
+    of_srgb = np.array([xyz for xyz, _ in filter(None, colorants)])
+    matrix = tf.linalg.matmul(primaries, tf.constant(np.linalg.inv(of_srgb)))
+    return tf.cast(tf.reshape(tf.floor(light * _ONE + 0.5), [-1]), tf.float32), tf.cast(matrix, tf.float32)
+
+
+def convert(colours: tf.Tensor, light: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """Converts [n, 3] uint8 by a light and a matrix as in `Colours`."""
+    lights = tf.gather(light, tf.cast(colours, tf.int32) + tf.constant([0, 256, 512]))
+    lights = tf.clip_by_value(tf.floor(tf.linalg.matmul(lights, matrix) + 0.5), 0, _ONE)
+    every = tf.range(_ONE + 1, dtype=tf.float32) / _ONE
+    values = tf.where(every <= 0.0031308, 12.92 * every, 1.055 * every ** (1 / 2.4) - 0.055)
+    values = tf.cast(tf.floor(tf.clip_by_value(values, 0, 1) * 255 + 0.5), tf.uint8)
+    return tf.gather(values, tf.cast(lights, tf.int32))
+
+
+def to_srgb(pixels: tf.Tensor, colours: Colours) -> tf.Tensor:
+    """Converts [height, width, 3] uint8, if the file says so."""
+    return tf.cond(colours.converted, lambda: _to_srgb(pixels, colours.light, colours.matrix), lambda: pixels)
+
+
+@tf.function(
+    autograph=False,
+    input_signature=[
+        tf.TensorSpec([None, None, 3], tf.uint8),
+        tf.TensorSpec([3 * 256], tf.float32),
+        tf.TensorSpec([3, 3], tf.float32),
+    ],
+)
+def _to_srgb(pixels: tf.Tensor, light: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """A function of its own, so that the exported model holds it once."""
+    flat = tf.reshape(pixels, [-1, 3])
+    count = tf.shape(flat)[0]
+    size = tf.minimum(count, _PIXELS)
+    blocks = tf.reshape(tf.pad(flat, [[0, -count % size], [0, 0]]), [-1, size, 3])
+    converted = tf.map_fn(lambda block: convert(block, light, matrix), blocks, parallel_iterations=1)
+    return tf.reshape(tf.reshape(converted, [-1, 3])[:count], tf.shape(pixels))
