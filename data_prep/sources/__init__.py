@@ -8,6 +8,7 @@ from data_prep.sources.archives import ArchiveSource, read_member
 from data_prep.sources.base import ExampleFormat, Location, Source, SourceImage
 from data_prep.sources.folders import FolderSource
 from data_prep.sources.labels import ChosenLabels
+from data_prep.sources.layout import ValSplit
 from data_prep.sources.patterns import expand, is_pattern, split_folder
 from data_prep.sources.tables import SUFFIXES as TABLE_SUFFIXES
 from data_prep.sources.tables import (
@@ -57,6 +58,10 @@ class SourceOptions:
             times.
         image_feature: feature with the image, of a TensorFlow Datasets input.
         label_feature: feature with the label, of a TensorFlow Datasets input.
+        val_split: which split is the validation set, val or test; or hash, which takes --val_fraction of train. By
+            default val if there is one, else hash; of folders or files with only test beside train, you are asked to
+            choose.
+        follow_links: whether links to folders are followed.
     """
 
     images: str | None = None
@@ -66,6 +71,8 @@ class SourceOptions:
     domain: tuple[str, ...] = ()
     image_feature: str = "image"
     label_feature: str = "label"
+    val_split: ValSplit | None = None
+    follow_links: bool = False
 
 
 def open_source(place: str, options: SourceOptions, work: str) -> Source:
@@ -99,15 +106,10 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
 
 def _open(place: str, options: SourceOptions, work: str) -> Source:
     if is_data_set(place):
-        return TfdsSource(place, options.image_feature, options.label_feature)
+        return TfdsSource(place, options.image_feature, options.label_feature, options.val_split)
     columns = ColumnNames(options.path_column, options.label_column, options.split_column)
     if files.is_folder(place):
-        if celeba := find_celeba(place):
-            return CelebaSource(celeba, options.images, options.domain, None, work)
-        if listed := open_image_folder(place, columns, work, None):
-            return listed
-        source = FolderSource(place)
-        return source if len(source.domains) > 1 else _open_below(place, columns, options, work) or source
+        return _open_folder(place, columns, options, work)
     lower = place.lower()
     if not files.exists(place):
         if is_pattern(place):
@@ -115,20 +117,37 @@ def _open(place: str, options: SourceOptions, work: str) -> Source:
         raise UserError(f"--input {place} does not exist; name a directory with a folder of images for each domain")
     if lower.endswith(ARCHIVE_SUFFIXES):
         if is_webdataset(place):
-            return WebDataset([files.name_of(place)], files.folder_of(place), options.label_column, None, work)
-        return ArchiveSource(place, work)
+            name, folder = files.name_of(place), files.folder_of(place)
+            return WebDataset([name], folder, options.label_column, options.val_split, work)
+        return ArchiveSource(place, work, options.val_split)
     if is_celeba(place) and options.label_column is None:
-        return CelebaSource(place, options.images, options.domain, None, work)
+        return CelebaSource(place, options.images, options.domain, options.val_split, work)
     if lower.endswith(TABLE_SUFFIXES):
-        return TableSource([TableFile(place, options.images or files.folder_of(place))], columns, work)
+        table = TableFile(place, options.images or files.folder_of(place))
+        return TableSource([table], columns, work, options.val_split)
     known = ", ".join((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES))
     raise UserError(f"--input {place} is a file of no known kind; it should end in one of {known}")
+
+
+def _open_folder(place: str, columns: ColumnNames, options: SourceOptions, work: str) -> Source:
+    """Opens a folder: of domains, unless there is a list of the images in it, or nothing but other files."""
+    if celeba := find_celeba(place):
+        return CelebaSource(celeba, options.images, options.domain, options.val_split, work)
+    if listed := open_image_folder(place, columns, work, options.val_split):
+        return listed
+    try:
+        source = FolderSource(place, options.val_split, options.follow_links)
+    except UserError:
+        if below := _open_below(place, columns, options, work):
+            return below
+        raise
+    return source if len(source.domains) > 1 else _open_below(place, columns, options, work) or source
 
 
 def _open_below(place: str, columns: ColumnNames, options: SourceOptions, work: str) -> Source | None:
     """Opens what a folder holds that has no folders of images: shards of some kind, or a data set below."""
     if data_set := find_below(place):
-        return TfdsSource(data_set, options.image_feature, options.label_feature)
+        return TfdsSource(data_set, options.image_feature, options.label_feature, options.val_split)
     names = [name for name in files.list_files(place) if name.lower().endswith((".parquet", *WEBDATASET_SUFFIXES))]
     parquet = [name for name in names if name.lower().endswith(".parquet")]
     shards = sorted(parquet or names)
@@ -140,11 +159,11 @@ def _open_below(place: str, columns: ColumnNames, options: SourceOptions, work: 
 def _open_files(folder: str, names: Sequence[str], columns: ColumnNames, options: SourceOptions, work: str) -> Source:
     """Opens files that are one data set together."""
     if all(name.lower().endswith(TABLE_SUFFIXES) for name in names):
-        return open_shards(names, folder, columns, work, None)
+        return open_shards(names, folder, columns, work, options.val_split)
     if all(name.lower().endswith(WEBDATASET_SUFFIXES) for name in names) and is_webdataset(
         files.join(folder, names[0])
     ):
-        return WebDataset(names, folder, options.label_column, None, work)
+        return WebDataset(names, folder, options.label_column, options.val_split, work)
     raise UserError(
         f"the {len(names)} files in {folder}, {names[0]} the first, are neither tables nor tars of WebDataset together"
     )

@@ -19,7 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
-from data_prep.sources.folders import ATTRIBUTES_FILE, Layout, hidden_kind, place_image, read_attributes
+from data_prep.sources.folders import ATTRIBUTES_FILE, hidden_kind, place_image, read_attributes
+from data_prep.sources.layout import ValSplit, find_layout
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 
@@ -42,14 +43,14 @@ class ArchiveSource:
     """The images in a zip or tar archive, which holds folders of domains."""
 
     example_format: ExampleFormat | None = None
-    notes: Sequence[str] = ()
 
-    def __init__(self, archive: str, work: str):
+    def __init__(self, archive: str, work: str, val_split: ValSplit | None = None):
         """Reads the archive's directory.
 
         Args:
             archive: a .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz file.
             work: a folder for the decompressed copy of a compressed tar.
+            val_split: which split is the validation set, as of `find_layout`.
 
         Raises:
             UserError: as `list_members` and `FolderSource`.
@@ -57,11 +58,16 @@ class ArchiveSource:
         self._left_out: Counter[str] = Counter()
         self._members = dict(list_members(archive, work, self._left_out))
         self.ignored: Counter[str] = Counter()
-        self._attributes = {}
-        if location := self._members.pop(ATTRIBUTES_FILE, None):
-            self._attributes = read_attributes(read_member(location), f"{archive}/{ATTRIBUTES_FILE}")
-        self._layout = Layout.of(iter(self._members), archive)
+        self._layout = find_layout(self._names, archive, val_split)
         self.domains = self._layout.domains
+        self.notes: Sequence[str] = self._layout.notes
+        self._attributes = {}
+        if location := self._members.pop(self._layout.root + ATTRIBUTES_FILE, None):
+            self._attributes = read_attributes(read_member(location), f"{archive}/{ATTRIBUTES_FILE}")
+
+    def _names(self, root: str) -> Iterator[str]:
+        """Lists a folder in the archive."""
+        return (name.removeprefix(root) for name in self._members if name.startswith(root))
 
     def images(self) -> Iterator[SourceImage]:
         """Lists the images."""

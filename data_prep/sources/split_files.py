@@ -43,7 +43,7 @@ def choose_subsets(
             "(--val_fraction)"
         )
     val = val_split or ("val" if "val" in there else "hash")
-    taken = {"train": "" if val == "hash" else "train", val: "val"}
+    taken = taken_for(val)
     subsets = {path: taken.get(split) if split else None for path, split in named.items()}
     by_split = Counter(filter(None, named.values()))
     counts = [f"{count} called {split}" for split, count in sorted(by_split.items())]
@@ -52,6 +52,18 @@ def choose_subsets(
         "a share of training is validation" if val == "hash" else f"{val} is validation"
     )
     return subsets, (note + (f"; {left_out} left out" if left_out else ""),)
+
+
+def taken_for(val_split: str) -> Mapping[str, str]:
+    """Tells what splits are taken for.
+
+    Args:
+        val_split: the validation set, "val" or "test", or "hash".
+
+    Returns:
+        By split "train", "val", or "" if a hash is to decide; splits that are left out are missing.
+    """
+    return {"train": ""} if val_split == "hash" else {"train": "train", val_split: "val"}
 
 
 def _split_in(path: str) -> Split | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.labels import UNNAMED
+from data_prep.sources.split_files import taken_for
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
@@ -20,21 +21,24 @@ _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 class TfdsSource:
     """The images of a data set, with its labels as domains.
 
-    Splits whose name begins with "train" and with "val" become these; others (test, for instance) are left out.
+    Splits whose name begins with "train" and with "val" become these; others are left out, one that begins with
+    "test" unless it is asked for.
     """
 
     notes: Sequence[str] = ()
 
-    def __init__(self, name: str, image_feature: str, label_feature: str):
+    def __init__(self, name: str, image_feature: str, label_feature: str, val_split: str | None = None):
         """Reads the description of the data set.
 
         Args:
             name: `tfds:NAME`, which is downloaded and prepared if it was not before, or the directory of one.
             image_feature: name of the feature with the image.
             label_feature: name of the feature with the label.
+            val_split: which split is the validation set, "val" or "test"; or "hash". By default "val" if there is one,
+                else "hash".
 
         Raises:
-            UserError: there is no such data set, or it has other features or another file format.
+            UserError: there is no such data set, or it has other features, another file format or no such split.
         """
         with command_line.quiet_start():
             import tensorflow_datasets as tfds
@@ -60,13 +64,19 @@ class TfdsSource:
         self.example_format: ExampleFormat | None = ExampleFormat(image_feature, label_feature, names)
         self.ignored: Counter[str] = Counter()
         self._splits = {}
-        for split, info in builder.info.splits.items():
-            subset = next((subset for subset in ("train", "val") if split.startswith(subset)), None)
+        taken = taken_for(val_split or "val")
+        splits = builder.info.splits
+        for split, info in splits.items():
+            subset = next((taken[kind] for kind in taken if split.startswith(kind)), None)
             if subset is None:
                 self.ignored[f"examples of split {split!r}"] = info.num_examples
             else:
                 self._splits[split] = (subset, [str(path) for path in info.filepaths], info.num_examples)
         self._has_val = any(subset == "val" for subset, _, _ in self._splits.values())
+        if val_split in ("val", "test") and not self._has_val:
+            raise UserError(
+                f"--val_split is {val_split}, and --input {name} has no such split, but {', '.join(splits)}"
+            )
 
     @property
     def num_images(self) -> int:

@@ -70,13 +70,13 @@ def size(path: str) -> int:
         return client.size(path)
 
 
-def list_files(folder: str, ignored: dict[str, int] | None = None) -> Iterator[str]:
+def list_files(folder: str, ignored: dict[str, int] | None = None, follow_links: bool = False) -> Iterator[str]:
     """Lists all files below a folder, so that memory does not grow with their number, in stores with that of a folder.
 
     Args:
         folder: where to look.
-        ignored: counts what is left out, by a description: hidden files and folders, and links to folders, which are
-            not followed, since they may lead in a circle.
+        ignored: counts what is left out, by a description: hidden files and folders, and links to folders.
+        follow_links: whether links to folders are followed, but for those to a folder that they lie in.
 
     Yields:
         Paths relative to `folder`, with forward slashes, in no particular order; of a remote folder that is not there,
@@ -91,17 +91,23 @@ def list_files(folder: str, ignored: dict[str, int] | None = None) -> Iterator[s
         ignored[kind] = ignored.get(kind, 0) + 1
 
     entries = _remote_entries if is_remote(folder) else _local_entries
-    pending = [""]
+    pending = [("", (os.path.realpath(folder),) if follow_links else ())]
     while pending:
-        parent = pending.pop()
+        parent, above = pending.pop()  # Where links are followed, the real folders that lead here.
         for name, kind in entries(join(folder, parent) if parent else folder):
             path = f"{parent}/{name}" if parent else name
             if name.startswith("."):
                 count("hidden files and folders")
-            elif kind == "folder":
-                pending.append(path)
-            elif kind == "link to a folder":
+            elif kind == "folder" and not above:
+                pending.append((path, above))
+            elif kind == "link to a folder" and not follow_links:
                 count("links to folders")
+            elif kind != "file":
+                real = os.path.realpath(join(folder, path))
+                if any(f"{parent}/".startswith(f"{real}/") for parent in above):
+                    count("links to folders that they lie in")
+                else:
+                    pending.append((path, (*above, real)))
             else:
                 yield path
 

@@ -110,6 +110,17 @@ def test_a_folder_of_shards(tmp_path, place):
     assert source.notes[0] == "of the files, 1 called test, 2 called train, 1 called val; val is validation; 1 left out"
 
 
+def test_test_is_validation_when_asked(tmp_path):
+    for split in ("train", "test"):
+        write_shard(tmp_path / f"{split}-00000-of-00001.parquet", numbered(0, 2), [0, 1])
+    with pytest.raises(UserError, match="--val_split test validates on those for testing, and --val_split hash leaves"):
+        find(tmp_path)
+    assert sorted(image.subset for image in find(tmp_path, val_split="test")[1].values()) == ["train"] * 2 + ["val"] * 2
+    assert [image.subset for image in find(tmp_path, val_split="hash")[1].values()] == ["", ""]
+    with pytest.raises(UserError, match=r"--val_split is val, and no file in .* is called like that split"):
+        find(tmp_path, val_split="val")
+
+
 def test_folders_name_splits_too(tmp_path):
     for split in ("train", "test", "validation"):  # as the Hub converts data sets
         write_shard(tmp_path / "default" / split / "0000.parquet", numbered(0, 2), [0, 1])

@@ -49,6 +49,16 @@ def test_tables(tmp_path, name):
         (f"{tmp_path}/4, with a comma.jpg", "dog", ""),
     }
     assert source.ignored == {"rows of split 'test'": 1}
+    _, images = find(table, path_column="file", label_column="kind", split_column="part", val_split="test")
+    assert {key: image.subset for key, image in images.items()} == {
+        "pictures/1.jpg": "train",
+        "gs://bucket/3.jpg": "val",
+        "4, with a comma.jpg": "",
+    }
+    _, images = find(table, path_column="file", label_column="kind", split_column="part", val_split="hash")
+    assert {image.subset for image in images.values()} == {""} and len(images) == 2
+    with pytest.raises(UserError, match=r"no --split_column of .* tells the split"):
+        find(table, path_column="file", label_column="kind", val_split="test")
     _, images = find(table, path_column="file", label_column="kind", images="s3://b/folder/")
     assert images["pictures/1.jpg"].location.path == "s3://b/folder/pictures/1.jpg"
 

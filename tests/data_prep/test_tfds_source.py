@@ -50,6 +50,8 @@ def test_a_directory_of_tensorflow_datasets(tmp_path):
     assert [read_image(image.location, 100, source.example_format) for image in images] == [
         f"{split}{i}".encode() for split in ("train", "val_cat") for i in range(3)
     ]
+    for val_split, subsets in (("test", ["train"] * 3 + ["val"] * 3), ("hash", [""] * 3)):
+        assert [image.subset for image in find(tmp_path, val_split=val_split)[1]] == subsets
     with pytest.raises(UserError, match=r"has no feature 'picture' that is an Image; it has .*image"):
         find(tmp_path, image_feature="picture")
 

@@ -36,7 +36,7 @@ def open_image_folder(folder: str, columns: ColumnNames, work: str, val_split: s
         prefix = path[: path.rfind("/") + 1]
         images = files.join(folder, prefix).rstrip("/")
         tables.append(TableFile(files.join(folder, path), images, prefix, subsets[path]))
-    return TableSource(tables, columns, work, notes, folder)
+    return TableSource(tables, columns, work, val_split, notes, folder)
 
 
 def open_shards(
@@ -62,4 +62,4 @@ def open_shards(
     for path in sorted(paths):
         prefix = path[: path.rfind("/") + 1]
         tables.append(TableFile(files.join(folder, path), folder, prefix, subsets[path]))
-    return TableSource(tables, columns, work, notes)
+    return TableSource(tables, columns, work, val_split, notes)

@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.folders import hidden_kind
-from data_prep.sources.split_names import Split, split_of
+from data_prep.sources.split_files import taken_for
+from data_prep.sources.split_names import split_of
 from data_prep.sources.tables.image_places import ImagePlace
 from data_prep.sources.tables.parquet_table import ParquetTable
 from data_prep.sources.tables.table import Table
@@ -68,6 +69,7 @@ class TableSource:
         tables: Sequence[TableFile],
         columns: ColumnNames,
         work: str,
+        val_split: str | None = None,
         notes: Sequence[str] = (),
         folder: str | None = None,
     ):
@@ -75,8 +77,10 @@ class TableSource:
 
         Args:
             tables: the files, all with the same columns.
-            columns: which hold what. Rows whose split is neither train nor val, test for instance, are left out.
+            columns: which hold what.
             work: a folder in which images that are in the tables are put, since they can only be read in order.
+            val_split: which split of the column is the validation set, "val" or "test"; or "hash". By default "val".
+                Rows of other splits are left out.
             notes: what is already known of how the input is understood.
             folder: where all images should be; those that no row names are then counted.
 
@@ -87,6 +91,9 @@ class TableSource:
         self._tables = [table for table in tables if table.subset is not None]
         self._left_out = [table for table in tables if table.subset is None]
         self._work, self._folder = work, folder
+        self._taken = taken_for(val_split or "val")
+        if val_split in ("val", "test") and not columns.split and not any(table.subset for table in tables):
+            raise UserError(f"--val_split is {val_split}, and no --split_column of {tables[0].path} tells the split")
         self.ignored: Counter[str] = Counter()
         self._opened = [open_table(table.path) for table in self._tables]
         self._columns = [_find_columns(*pair, columns) for pair in zip(self._opened, self._tables, strict=True)]
@@ -179,11 +186,10 @@ class TableSource:
     def _subset(self, value: Any, where: str) -> str | None:
         """The subset that a value in the column of splits means; None for one that is to be left out."""
         text = _text(value, where, "split")
-        split: Split | None = split_of(text)
-        if text and split not in ("train", "val"):
+        subset = self._taken.get(split_of(text) or "") if text else ""
+        if subset is None:
             self.ignored[f"rows of split {text!r}"] += 1
-            return None
-        return split or ""
+        return subset
 
     def _count_others(self, folder: str) -> None:
         """Counts the files of a folder that no row names."""
