@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import gc
+import io
 import json
 import os
 import re
@@ -137,6 +138,8 @@ def end_at_once() -> None:
 def _exit_code(run: Callable[[], int | None], program: str) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters to a user is raised, not logged
     end_at_once()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files and domains may have any letters, or bytes
     try:
         return run() or 0
     except UserError as error:

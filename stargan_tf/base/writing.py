@@ -26,7 +26,7 @@ from stargan_tf.base import file_lock
 from stargan_tf.base.errors import UserError
 
 _FULL = {errno.ENOSPC: "no space left on the device", errno.EDQUOT: "the disk quota is used up"}
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
 _PARTIAL, _REPLACED, _LOCK = "partial", "replaced", ".lock"
 
 # Numbers of the Linux kernel's interface (fcntl.h, stdio.h).

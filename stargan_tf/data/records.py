@@ -38,6 +38,9 @@ _METADATA = ("dataset_info.json", "features.json")
 
 _HASHED_AT_ONCE = 2**20
 
+# Bytes: file systems allow 255 for the name of a file, of which those of a shard and of an incomplete file are a part.
+_LONGEST_SPLIT = 160
+
 
 def split_name(subset: str, domain: str) -> str:
     """Gives the name of the split that holds one domain's part of a subset.
@@ -59,12 +62,18 @@ def check_domains(domains: Sequence[str]) -> None:
         domains: names of the domains.
 
     Raises:
-        UserError: two domains would have the same split, or a name cannot be written on one line.
+        UserError: two domains would have the same split, or a name cannot be written on one line or is too long for
+            names of files.
     """
     seen: dict[str, str] = {}
     for domain in domains:
         if domain != domain.strip() or not domain.isprintable():
             raise UserError(f"domain {domain!r} begins or ends with a space or has unprintable characters; rename it")
+        if (length := len(os.fsencode(split_name("train", domain)))) > _LONGEST_SPLIT:
+            raise UserError(
+                f"domain {domain[:40]!r}... is too long for the names of files, where it takes {length} bytes of the "
+                f"{_LONGEST_SPLIT} that there are; rename it"
+            )
         other = seen.setdefault(split_name("train", domain), domain)
         if other != domain:
             raise UserError(

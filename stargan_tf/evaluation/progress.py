@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from stargan_tf.base import writing
+from stargan_tf.base.file_names import file_name
 from stargan_tf.evaluation.feature_summary import FeatureSummary
 from stargan_tf.evaluation.tasks import Task
 
@@ -79,6 +80,4 @@ class WorkDirectory:
 
     def _file(self, task: Task, ending: str) -> Path:
         assert self._path is not None, "nothing is kept"
-        # Domains may have any name, files may not.
-        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in task.name)
-        return self._path / f"{task.mode}_{name}.{ending}"
+        return self._path / f"{file_name(f'{task.mode}_{task.name}')}.{ending}"

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from stargan_tf.base import writing
+from stargan_tf.base.file_names import file_name
 from stargan_tf.base.progress import Progress
 from stargan_tf.data import records
 from stargan_tf.data.records import DataDirectory
@@ -54,7 +55,7 @@ class RealImages:
         path = None
         if self._cache is not None:
             key = f"{_VERSION} {self._fingerprint} {split} {self._extractor.hash} {self._extractor.dim} {self._limit}"
-            name = f"{split}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+            name = f"{file_name(split)}_{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
             path = self._cache / "real_features" / name
             arrays = writing.read_arrays(path)
             if arrays is not None:

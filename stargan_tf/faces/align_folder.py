@@ -11,6 +11,7 @@ from PIL import Image
 
 from stargan_tf.base import command_line, progress
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.file_names import same_file
 from stargan_tf.base.ranges import ImageSide, PositiveInt, Share
 from stargan_tf.data.images import UnreadableImage, evenly_spread
 from stargan_tf.faces import geometry as face_geometry
@@ -18,7 +19,7 @@ from stargan_tf.faces import overview as face_overview
 from stargan_tf.faces.detection import Detector, Face, Rejections, check_extent, find_faces, read_picture
 from stargan_tf.faces.geometry import NotAFace
 from stargan_tf.faces.mean_landmarks import read_mean_landmarks, write_mean_landmarks
-from stargan_tf.inference.inputs import REJECTED_FILE, find_images
+from stargan_tf.inference.inputs import REJECTED_FILE, find_images, result_names
 from stargan_tf.runs import run_directory
 
 LANDMARKS_FILE = "landmarks.jsonl"
@@ -140,12 +141,10 @@ def _save(picture: Image.Image, path: Path) -> None:
 def _output_names(paths: Sequence[Path], root: Path, picture_format: str) -> dict[Path, Path]:
     """Returns where each picture goes, relative to the output."""
     suffix = {"png": ".png", "jpeg": ".jpg"}[picture_format]
-    names = {path: path.relative_to(root).with_suffix(suffix) for path in paths}
-    taken = {Path(OVERVIEW_FILE): "the overview"}
+    names = {path: Path(f"{name}{suffix}") for path, name in result_names(paths, root).items()}
     for path, name in names.items():
-        if name in taken:
-            raise UserError(f"{str(path)!r} and {taken[name]} would both be written to {str(name)!r}; rename the first")
-        taken[name] = repr(str(path))
+        if same_file(str(name)) == OVERVIEW_FILE:
+            raise UserError(f"{str(path)!r} and the overview would both be written to {str(name)!r}; rename the first")
     return names
 
 

@@ -1,12 +1,14 @@
 """Finds the images that a user names and reads them as the data job does; unreadable ones are listed in a file."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.file_names import file_name, numbered, same_file
 from stargan_tf.config import ImageConfig
 from stargan_tf.data.images import (
     IMAGE_SUFFIXES,
@@ -73,13 +75,14 @@ def find_references(path: Path, domains: Sequence[str], count: int) -> dict[str,
     Raises:
         UserError: a domain has none, or it is unclear which domain the images belong to.
     """
-    if len(domains) == 1 and not (path / domains[0]).is_dir():
+    folders = {domain: path / file_name(domain) for domain in domains}  # `..` is a name of a domain like any other
+    if len(domains) == 1 and not folders[domains[0]].is_dir():
         return {domains[0]: evenly_spread(find_sources(path, "--reference"), count)}
     if path.is_file():
         raise UserError(
             f"{str(path)!r} (--reference) is one image; say of which domain with --domain, one of {', '.join(domains)}"
         )
-    return {domain: evenly_spread(find_images(path / domain, "--reference"), count) for domain in domains}
+    return {domain: evenly_spread(find_images(folder, "--reference"), count) for domain, folder in folders.items()}
 
 
 class ImageReader:
@@ -132,12 +135,28 @@ class ImageReader:
             print(f"{self.rejected} images could not be read; they are listed in {self.rejected_file}")
 
 
-def flat_name(path: Path, source: Path) -> str:
-    """Returns a file name, without suffix, for what is made from a source: unique, with the folders it was in.
+def result_names(paths: Sequence[Path], source: Path) -> dict[Path, str]:
+    """Says where what is made of each source is written, so that nothing is written over.
 
     Args:
-        path: of the source image.
-        source: the folder that it was found in, or the image itself.
+        paths: of the source images.
+        source: the folder that they were found in, or the image itself.
+
+    Returns:
+        By path a path without ending, relative to the folder of results: the folders in `source`, and the name without
+        ending; with it (`cat.jpg`) where two would be the same otherwise, on any file system.
     """
-    inside = path.relative_to(source if source != path else path.parent)
-    return "__".join(inside.with_suffix("").parts) + path.suffix.replace(".", "_").lower()
+    inside = {path: path.relative_to(source if source != path else path.parent) for path in paths}
+    short = [_result_name(within, within.stem) for within in inside.values()]
+    met = Counter(map(same_file, short))
+    names = [
+        name if met[same_file(name)] == 1 else _result_name(within, within.name)
+        for name, within in zip(short, inside.values(), strict=True)
+    ]
+    return dict(zip(inside, numbered(names), strict=True))
+
+
+def _result_name(within: Path, name: str) -> str:
+    # A folder must not have the name of a picture beside it.
+    folders = [file_name(part) + "_" * part.lower().endswith(".png") for part in within.parts[:-1]]
+    return "/".join([*folders, file_name(name)])

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.file_names import file_name
 from stargan_tf.base.ranges import PositiveInt, Share
 from stargan_tf.inference import style_file
 from stargan_tf.serving.protocols import ServerFlags, connect
@@ -141,10 +142,9 @@ def _outputs(arguments: Translate, names: Sequence[str]) -> tuple[list[Path], st
         paths, image_format = [output], of_suffix
     else:
         image_format = arguments.format or "png"
+        stem, suffix = Path(arguments.image).stem, _SUFFIXES[image_format][0]
         # A domain may have any name, also one that no file can have.
-        stem = Path(arguments.image).stem
-        files = [f"{stem}_{name}".replace("/", "_") + _SUFFIXES[image_format][0] for name in names]
-        paths = [output / file for file in files]
+        paths = [output / (file_name(f"{stem}_{name}") + suffix) for name in names]
         if output.exists() and not output.is_dir():
             raise UserError(f"--output {arguments.output!r} is a file, but neither a .png nor a .jpg")
     for path in paths:

@@ -1,4 +1,5 @@
 import errno
+import io
 import os
 import subprocess
 import sys
@@ -516,6 +517,7 @@ def test_modes_have_a_help_each_and_that_of_the_default_names_the_others(capsys)
         (RuntimeError(f"while saving: {os.strerror(errno.ENOSPC)}"), "no space left on the device; make room"),
         (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "out/a.png"), "'out/a.png': Permission denied"),
         (OSError(errno.EROFS, os.strerror(errno.EROFS), "out"), "'out': Read-only file system"),
+        (OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), "out"), "'out': File name too long"),
     ],
 )
 def test_what_cannot_be_written_is_one_line_wherever_it_is_noticed(error, sentence, capsys):
@@ -567,3 +569,12 @@ def test_a_program_ends_without_looking_for_garbage():
     assert process.stderr == ""
     assert process.stdout == "all is flushed, the caller goes on\nhandlers run\n"
     assert process.returncode == 7
+
+
+@pytest.mark.parametrize(("text", "printed"), [("猫.png", r"\u732b.png"), (os.fsdecode(b"caf\xe9"), r"caf\udce9")])
+def test_what_the_terminal_cannot_show_is_escaped(text, printed, monkeypatch):
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), "latin-1"))
+    assert command_line.main(Arguments, lambda arguments: print(arguments.path), "tool", argv=["--path", text]) == 0
+    sys.stdout.flush()
+    assert sys.stdout.buffer.getvalue().decode() == printed + "\n"

@@ -40,6 +40,12 @@ def test_domains_that_do_not_fit_on_a_line_are_named(domain):
     assert repr(domain) in str(error.value)
 
 
+def test_a_domain_too_long_for_names_of_files_is_named():
+    check_domains(["a" * 150])
+    with pytest.raises(UserError, match=r"domain '字{40}'\.\.\. is too long .* takes 306 bytes of the 160"):
+        check_domains(["字" * 100])
+
+
 def test_an_example_is_read_as_it_was_written():
     arguments = (b"\xff\xd8bytes", 2, "train/猫/1.jpg", '{"a": 1}')
     assert serialize_example(*arguments) == serialize_example(*arguments)

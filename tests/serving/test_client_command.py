@@ -63,6 +63,14 @@ def test_translate_by_a_reference(command, local, sources, tmp_path):
     assert (tmp_path / "photo_circle_reference.jpg").read_bytes() == expected.image
 
 
+def test_names_of_results_fit_whatever_the_image_is_called(command, tmp_path):
+    name = "n" * 246 + ".png"
+    (tmp_path / "photo.png").rename(tmp_path / name)
+    assert command("translate", "--image", name, "--domain", "circle", "--styles", "2", "--output", "new") == 0
+    names = [path.name for path in (tmp_path / "new").iterdir()]
+    assert len(names) == 4 and all(name.startswith("n" * 180) for name in names)
+
+
 def test_translate_files_of_other_formats(command, local, sources, tmp_path):
     for name in ("photo.gif", "reference.webp"):
         Image.open(io.BytesIO(sources[0])).save(tmp_path / name)

@@ -11,12 +11,13 @@ from PIL import Image
 
 from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.file_names import file_name, file_names
 from stargan_tf.base.progress import Progress
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.base.writing import write_text
 from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.inference import grids
-from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, flat_name
+from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, result_names
 from stargan_tf.inference.modes import shared
 from stargan_tf.inference.modes.shared import SharedArguments
 
@@ -146,9 +147,10 @@ def _domain_of(path: Path, given: str | None, translator: "Translator") -> str:
     if given is not None:
         translator.domain_index(given)
         return given
+    folders = {file_name(domain): domain for domain in translator.domains}
     for parent in path.resolve().parents:
-        if parent.name in translator.domains:
-            return parent.name
+        if parent.name in folders:
+            return folders[parent.name]
     raise UserError(
         f"the folders of {str(path)!r} do not tell its domain; name it with --source_domain, one of "
         f"{', '.join(translator.domains)}"
@@ -168,10 +170,8 @@ def _cycle(
     output = Path(arguments.output)
     in_grid = set(evenly_spread(paths, arguments.grid_sources))
     rows: dict[str, list[list[Image.Image | np.ndarray]]] = {domain: [] for domain in domains}
+    folders, names = file_names(translator.domains), result_names(paths, Path(arguments.source))
     entries, first = [], 0
-    for kind in ("output", "reconstruction"):
-        for domain in domains:
-            (output / kind / domain).mkdir(parents=True)
     with Progress(len(paths) * len(domains), "there and back", "images") as progress:
         for batch in reader.batches(paths, translator.batch_size):
             if not batch:
@@ -188,10 +188,9 @@ def _cycle(
                 reconstructions = translator.translate(outputs, own)
                 errors = np.abs(reconstructions - images).mean(axis=(1, 2, 3))
                 for row, (path, image) in enumerate(batch):
-                    name = flat_name(path, Path(arguments.source)) + ".png"
                     pictures = to_image(outputs[row]), to_image(reconstructions[row])
                     for kind, picture in zip(("output", "reconstruction"), pictures, strict=True):
-                        picture.save(output / kind / domain / name)
+                        shared.save_picture(picture, output / kind / folders[domain] / f"{names[path]}.png")
                     if path in in_grid:
                         rows[domain].append([to_image(image), *guide.shown(domain, numbers[row]), *pictures])
                     pair = {"source": str(path), "source_domain": own_domains[path], "domain": domain}

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import PositiveInt
@@ -38,6 +40,12 @@ def check_output(output: str) -> None:
     """Raises UserError if something would be written over."""
     if run_directory.is_occupied(Path(output)):
         raise UserError(f"--output {output!r} exists and is not empty; choose a new directory")
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Writes a picture; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
 
 
 def load_translator(arguments: SharedArguments) -> "Translator":

@@ -11,6 +11,7 @@ from PIL import Image
 from stargan_tf.base import progress
 from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.file_names import file_names
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.inference import grids, interpolation, style_file, video
@@ -125,11 +126,11 @@ def make_video(translator: "Translator", paths: Sequence[Path], arguments: Argum
         rows = _reference_rows(arguments, translator, reader, domains)
     else:
         rows = _latent_rows(arguments, translator, domains)
+    names = file_names(translator.domains)
     for row in rows:
         for index, style in enumerate(row.visited):
-            style_file.write(
-                style, _styles_directory(output) / f"{style.domain}_{index}.json", translator, arguments.run
-            )
+            path = _styles_directory(output) / f"{names[style.domain]}_{index}.json"
+            style_file.write(style, path, translator, arguments.run)
     images = np.stack([image for _, image in sources])
     frames = _frames(translator, images, rows, arguments.frames, arguments.loop)
     count = video.write_video(frames, output, arguments.fps, arguments.loop)

@@ -10,11 +10,12 @@ from PIL import Image
 
 from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.file_names import file_names
 from stargan_tf.base.progress import Progress
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.inference import grids, style_file
-from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, flat_name
+from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, result_names
 from stargan_tf.inference.modes import shared
 from stargan_tf.inference.modes.shared import SharedArguments
 from stargan_tf.inference.style_file import Style
@@ -116,10 +117,11 @@ def translate(translator: "Translator", sources: list[Path], arguments: Argument
     if saved:
         by_domain = {style.domain: [s for s in saved if s.domain == style.domain] for style in saved}
         guides.append(Guide("saved", "saved_styles.png", by_domain))
+    folders = file_names(translator.domains)
     for guide in guides:
         for domain, styles in guide.styles.items():
             for index, style in enumerate(styles):
-                path = output / "styles" / guide.name / f"{domain}_{index}.json"
+                path = output / "styles" / guide.name / f"{folders[domain]}_{index}.json"
                 style_file.write(style, path, translator, arguments.run)
 
     translated = _translate(translator, reader, sources, guides, arguments)
@@ -181,20 +183,18 @@ def _translate(
     in_grids = set(evenly_spread(sources, arguments.grid_sources))
     shown_sources: list[Image.Image] = []
     shown: dict[tuple[str, str, int], list[Image.Image]] = {place: [] for place in places}
-    for kind, domain, _ in places:
-        (output / kind / domain).mkdir(parents=True, exist_ok=True)
+    folders, names = file_names(translator.domains), result_names(sources, Path(arguments.source))
     translated = 0
     with Progress(len(sources) * len(places), "translating", "images") as progress:
         for batch in reader.batches(sources, translator.batch_size):
             if not batch:
                 continue
-            names = [flat_name(path, Path(arguments.source)) for path, _ in batch]
             images = np.stack([image for _, image in batch])
             for place, translations in zip(places, translator.each_style(images, codes), strict=True):
                 kind, domain, index = place
-                for (path, _), name, translation in zip(batch, names, translations, strict=True):
+                for (path, _), translation in zip(batch, translations, strict=True):
                     picture = to_image(translation)
-                    picture.save(output / kind / domain / f"{name}_{index}.png")
+                    shared.save_picture(picture, output / kind / folders[domain] / f"{names[path]}_{index}.png")
                     if path in in_grids:
                         shown[place].append(picture)
                 progress.update(len(batch))

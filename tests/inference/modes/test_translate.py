@@ -51,7 +51,7 @@ def test_every_source_is_translated_into_every_domain(go, translator, images_pat
     for guide, count in (("latent", 2), ("reference", 3)):
         assert names(output / guide) == DOMAINS
         for domain in DOMAINS:
-            expected = {f"{image:05d}_png_{style}.png" for image in range(3) for style in range(count)}
+            expected = {f"{image:05d}_{style}.png" for image in range(3) for style in range(count)}
             assert names(output / guide / domain) == expected
         with Image.open(output / f"{guide}_guided.png") as picture:
             assert picture.width > 3 * 64
@@ -60,7 +60,7 @@ def test_every_source_is_translated_into_every_domain(go, translator, images_pat
     image = to_array(fit_image(decode_image((images_path / "val/circle/00001.png").read_bytes()), (16, 16)))
     styles = translator.styles_from_latents(translator.draw_latents(2, seed=0), "square")
     expected = translator.translate(image[None], styles[1:])[0]
-    np.testing.assert_allclose(read(output / "latent/square/00001_png_1.png"), expected, atol=1 / 127)
+    np.testing.assert_allclose(read(output / "latent/square/00001_1.png"), expected, atol=1 / 127)
 
 
 def test_one_image_in_one_domain_with_several_psi(go, translator, images_path):
@@ -68,7 +68,7 @@ def test_one_image_in_one_domain_with_several_psi(go, translator, images_path):
     output = go(source=source, domain=["square"], styles=2, seed=7, psi=[0.5, 1.0])
     for guide in ("latent_psi_0.5", "latent_psi_1"):
         assert names(output / guide) == {"square"}
-        assert names(output / guide / "square") == {"00002_png_0.png", "00002_png_1.png"}
+        assert names(output / guide / "square") == {"00002_0.png", "00002_1.png"}
     assert (output / "latent_guided_psi_0.5.png").is_file() and (output / "latent_guided_psi_1.png").is_file()
     # The same latent codes, nearer to the mean style.
     half, whole = (json.loads((output / f"styles/latent_psi_{psi}/square_1.json").read_text()) for psi in ("0.5", "1"))
@@ -83,13 +83,13 @@ def test_a_liked_style_is_used_again(go, images_path):
     again = go("again", source=images_path / "val" / "square", style=list(map(str, liked)))
     # In another image: only the liked styles, each in its domain.
     assert names(again) == {"saved", "saved_styles.png", "styles"} and names(again / "saved") == {"square", "triangle"}
-    assert names(again / "saved/square") == {f"{image:05d}_png_0.png" for image in range(3)}
+    assert names(again / "saved/square") == {f"{image:05d}_0.png" for image in range(3)}
     # In the same images: the same pictures.
     same = go("same", style=list(map(str, liked)))
     for image in range(3):
         for liked_picture, picture in (
-            (f"latent/square/{image:05d}_png_1.png", f"saved/square/{image:05d}_png_0.png"),
-            (f"reference/triangle/{image:05d}_png_0.png", f"saved/triangle/{image:05d}_png_0.png"),
+            (f"latent/square/{image:05d}_1.png", f"saved/square/{image:05d}_0.png"),
+            (f"reference/triangle/{image:05d}_0.png", f"saved/triangle/{image:05d}_0.png"),
         ):
             np.testing.assert_array_equal(read(first / liked_picture), read(same / picture))
     kept = json.loads((same / "styles/saved/square_0.json").read_text())
@@ -118,7 +118,24 @@ def test_unreadable_and_odd_images(go, tmp_path, capsys):
     assert "1 images could not be read" in out
     rejected = [json.loads(line) for line in (output / "rejected.jsonl").read_text().splitlines()]
     assert [entry["path"] for entry in rejected] == [str(source / "broken.png")]
-    assert names(output / "latent/circle") == {"deep__er__grey_jpg_0.png", "small_png_0.png"}
+    written = {str(path.relative_to(output / "latent/circle")) for path in (output / "latent/circle").rglob("*.png")}
+    assert written == {"deep/er/grey_0.png", "small_0.png"}
+
+
+def test_no_name_of_a_source_is_too_much(go, tmp_path):
+    """What is in folders stays apart, nothing is written over, and no name is too long, however deep or long it was."""
+    deep = "/".join(["a folder with a long name"] * 20)
+    sources = [f"{'n' * 246}.png", f"{deep}/cat.png", "a/b.png", "a__b.png", "x.png", "x.PNG", "x.bmp", "x_0.png/y.png"]
+    for shade, name in enumerate(sources):
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (30 * shade, 0, 0)).save(tmp_path / "source" / name)
+    output = go(source=tmp_path / "source", styles=1, domain=["circle"])
+    written = [str(path.relative_to(output / "latent/circle")) for path in (output / "latent/circle").rglob("*.png")]
+    files = {path for path in written if (output / "latent/circle" / path).is_file()}
+    expected = {f"{deep}/cat_0.png", "a/b_0.png", "a__b_0.png", "x.PNG_0.png", "x.png-2_0.png", "x.bmp_0.png"}
+    assert files > expected | {"x_0.png_/y_0.png"} and len(files) == len(sources)
+    (cut,) = files - expected - {"x_0.png_/y_0.png"}
+    assert cut.startswith("n" * 180)
 
 
 def test_no_readable_source_is_an_error(go, tmp_path):
