@@ -150,7 +150,7 @@ def to_lines(entries: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def print_summary(outcome: Outcome, domains: Sequence[str]) -> None:
-    """Prints a table of counts, the first rejected images, and duplicates.
+    """Prints a table of counts, domains without validation images, the first rejected images, and duplicates.
 
     Args:
         outcome: what came of all images.
@@ -164,6 +164,13 @@ def print_summary(outcome: Outcome, domains: Sequence[str]) -> None:
     for domain in domains:
         train, val = (outcome.count_written(split_name(subset, domain)) for subset in SUBSETS)
         print(f"{domain:{width}}  {train:8}  {val:8}  {rejected[domain]:8}  {duplicates[domain]:10}")
+    without = [domain for domain in domains if not outcome.count_written(split_name("val", domain))]
+    if without and outcome.num_written:
+        more = f" and {len(without) - _SHOWN} more" if len(without) > _SHOWN else ""
+        print(
+            f"warning: no validation images of {', '.join(map(repr, without[:_SHOWN]))}{more}; evaluation needs some "
+            "of every domain"
+        )
     for entry in outcome.rejected[:_SHOWN]:
         print(f"rejected {entry['path']!r}: {entry['error']}")
     if len(outcome.rejected) > _SHOWN:

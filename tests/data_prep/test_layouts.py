@@ -240,13 +240,27 @@ def test_folders_of_domains_that_are_links_are_followed_when_asked(tmp_path):
         find(place)
 
 
-def test_the_job_says_how_it_understands_folders(tmp_path, capsys):
-    for index, path in enumerate(pairs("Training", "valid", "test")):
-        image = tmp_path / "i" / "pets" / path.replace(".jpg", ".png")
+def make_images(folder, paths):
+    for index, path in enumerate(paths):
+        image = folder / path.replace(".jpg", ".png")
         image.parent.mkdir(parents=True, exist_ok=True)
         noise(16, 24, index).save(image)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_job_says_how_it_understands_folders(tmp_path, capsys):
+    make_images(tmp_path / "i" / "pets", pairs("Training", "valid", "test"))
     assert run(tmp_path / "i", tmp_path / "o", "--val_split", "test") == 0
     printed = capsys.readouterr().out
     assert "all domains are in the folder pets/\n" in printed
     assert "training images are those in 'Training', validation images those in 'test'; left out: 'valid'\n" in printed
-    assert "ignored: 2 images of the split 'valid'\n" in printed
+    assert "ignored: 2 images of the split 'valid'\n" in printed and "warning" not in printed
+
+
+@pytest.mark.slow
+def test_the_job_warns_of_domains_without_validation_images(tmp_path, capsys):
+    make_images(tmp_path / "i", ["val/cat/0.jpg", *(f"train/{domain}/1.jpg" for domain in ("cat", "dog", "eel"))])
+    assert run(tmp_path / "i", tmp_path / "o") == 0
+    warning = "warning: no validation images of 'dog', 'eel'; evaluation needs some of every domain\n"
+    assert warning in capsys.readouterr().out
