@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from data_prep.sources.advice import advice
 from data_prep.sources.archives import SUFFIXES as ARCHIVE_SUFFIXES
 from data_prep.sources.archives import ArchiveSource, read_member
 from data_prep.sources.base import ExampleFormat, Location, Source, SourceImage
@@ -125,6 +126,8 @@ def _open(place: str, options: SourceOptions, work: str) -> Source:
     if lower.endswith(TABLE_SUFFIXES):
         table = TableFile(place, options.images or files.folder_of(place))
         return TableSource([table], columns, work, options.val_split)
+    if told := advice(place):
+        raise UserError(f"--input {place} is {told}")
     known = ", ".join((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES))
     raise UserError(f"--input {place} is a file of no known kind; it should end in one of {known}")
 

@@ -18,11 +18,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
+from data_prep.sources.advice import HEAD_BYTES, no_domains
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.folders import ATTRIBUTES_FILE, hidden_kind, place_image, read_attributes
 from data_prep.sources.layout import ValSplit, find_layout
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
+from stargan_tf.data.refusals import describe
 
 _ZIP_SUFFIXES = (".zip",)
 _TAR_SUFFIXES = (".tar",)
@@ -35,6 +37,7 @@ _ENCRYPTED = 1  # A flag.
 _OTHER_METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 _MOST_DICTIONARY = 1 << 28  # bytes of memory that a member compressed by LZMA may ask for
 _LONGEST_TARGET = 4096  # bytes of a link's target, as Linux has it
+_MOST_LOOKED_INTO = 1 << 24  # bytes of a member that is only looked into
 _MS_DOS = 0  # the system of archives whose names may have backslashes
 _BUFFER = 1 << 20
 
@@ -61,9 +64,14 @@ class ArchiveSource:
         self._layout = find_layout(self._names, archive, val_split)
         self.domains = self._layout.domains
         self.notes: Sequence[str] = self._layout.notes
+        if not self.domains:
+            raise UserError(no_domains(archive, self._members, self._left_out, self._read_head))
         self._attributes = {}
         if location := self._members.pop(self._layout.root + ATTRIBUTES_FILE, None):
             self._attributes = read_attributes(read_member(location), f"{archive}/{ATTRIBUTES_FILE}")
+
+    def _read_head(self, name: str) -> bytes:
+        return read_member(self._members[name], _MOST_LOOKED_INTO)[:HEAD_BYTES]
 
     def _names(self, root: str) -> Iterator[str]:
         """Lists a folder in the archive."""
@@ -117,7 +125,7 @@ def list_members(archive: str, work: str, ignored: Counter[str]) -> Mapping[str,
         *(OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
         *(NotImplementedError, ValueError, struct.error),  # which zipfile lets through
     ) as error:
-        raise UserError(f"--input {archive} cannot be read as an archive: {error}") from error
+        raise UserError(f"--input {archive} cannot be read as an archive: {error}{_what_else(archive)}") from error
     return members | _follow(links, members, ignored)
 
 
@@ -192,6 +200,17 @@ def _unreadable(flags: int, method: int) -> str | None:
         name = _OTHER_METHODS.get(method, f"method {method}")
         return f"compressed by {name}, which is not read here; unpack the archive, and name the folder"
     return None
+
+
+def _what_else(archive: str) -> str:
+    """What a file is that is no archive: a page that says why nothing was downloaded, for instance."""
+    try:
+        with files.open_file(archive) as file:
+            kind = describe(file.read(HEAD_BYTES))
+    except OSError:
+        return ""
+    is_archive = any(word in kind for word in ("archive", "compressed", "no kind"))
+    return "" if is_archive and "7z" not in kind and "RAR" not in kind else f"; it is {kind}"
 
 
 def _zip_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Location | str]]:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from data_prep.sources.advice import HEAD_BYTES, no_domains
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.layout import Layout, ValSplit, find_layout, is_image
 from stargan_tf.base import files
@@ -28,13 +29,16 @@ class FolderSource:
             follow_links: whether links to folders are followed.
 
         Raises:
-            UserError: as `find_layout`, or a malformed file of attributes.
+            UserError: as `find_layout`, no domains, or a malformed file of attributes.
         """
         self._folder, self._follow_links = folder, follow_links
         self._layout = find_layout(self._visible_names, folder, val_split)
         self.domains = self._layout.domains
         self.notes: Sequence[str] = self._layout.notes
         self.ignored: Counter[str] = Counter()
+        if not self.domains:
+            names = files.list_files(folder, self.ignored, follow_links)
+            raise UserError(no_domains(folder, names, self.ignored, self._read_head))
         attributes = files.join(folder, self._layout.root + ATTRIBUTES_FILE)
         self._attributes = read_attributes(files.read(attributes), attributes) if files.exists(attributes) else {}
 
@@ -42,6 +46,10 @@ class FolderSource:
         """Lists a folder in the source's."""
         names = files.list_files(files.join(self._folder, root), follow_links=self._follow_links)
         return (name for name in names if not hidden_kind(name))
+
+    def _read_head(self, name: str) -> bytes:
+        with files.open_file(files.join(self._folder, name)) as file:
+            return file.read(HEAD_BYTES)
 
     def images(self) -> Iterator[SourceImage]:
         """Lists the images, one at a time."""

@@ -120,6 +120,13 @@ def signature(data: bytes) -> str | None:
     return None if name == "BMP" and data[15:18] != b"\0\0\0" else name
 
 
+def describe(data: bytes) -> str:
+    """Tells what a file is by its first bytes: "an image (PNG)", "an HTML page", "text" ..."""
+    if name := signature(data) or _match(data, _OTHER_IMAGES):
+        return f"an image ({name})"
+    return _describe(data) if data else "an empty file"
+
+
 def explain(data: bytes, error: Exception) -> UnreadableImage:
     """Tells why an image could not be opened.
 

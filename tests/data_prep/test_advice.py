@@ -1,0 +1,117 @@
+"""What the job says of inputs in which it finds no domains."""
+
+import re
+import zipfile
+
+import pytest
+
+from data_prep.sources import SourceOptions, open_source
+from stargan_tf.base.errors import UserError
+from tests.data_prep.jobs import noise
+
+
+def refusal(place):
+    with pytest.raises(UserError) as raised:
+        open_source(str(place), SourceOptions(), str(place) + ".work")
+    return str(raised.value)
+
+
+def make(folder, *names, data=b"1"):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+START = "no domains in {}: there should be a folder with images for each, and there is "
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "nothing"),
+        (
+            ["1.jpg", "2.HEIC"],
+            "2 images that are in no folder, '1.jpg' for instance; put those of each domain into one",
+        ),
+        ([".a.jpg", ".git/b.jpg"], "2 hidden files and folders"),
+        (["a.7z", "b.7z"], "2 files ending in .7z, 'a.7z' for instance: an archive that is not read; unpack it, with"),
+        (["i.rar"], "unrar x"),
+        (
+            ["all/data.mdb", "all/lock.mdb"],
+            "2 files ending in .mdb, 'all/data.mdb' for instance: an LMDB database; write",
+        ),
+        (
+            ["cat/1.jxl", "dog/1.jxl"],
+            "2 files ending in .jxl, 'cat/1.jxl' for instance: a format that is not read; conv",
+        ),
+        (["cats.mp4"], "a video; take its frames"),
+        (["t.tfrecord-00000-of-00002", "t.tfrecord-00001-of-00002"], "2 files ending in .tfrecord, 't.tfrecord-00000"),
+        (["data-00000-of-00001.arrow"], "`load_from_disk(DIR).to_parquet(FILE)` makes one that is read of it"),
+        (["cats.zip", "dogs.zip"], "2 files ending in .zip, 'cats.zip' for instance: an archive; name it as the input"),
+        (["x.abc", "y.abc", "z.q", "u.v"], "2 files ending in .abc; 1 files ending in "),
+    ],
+)
+def test_what_is_there_and_how_it_would_be_read(tmp_path, names, said):
+    (tmp_path / "i").mkdir()
+    place = make(tmp_path / "i", *names)
+    told = refusal(place)
+    assert told.startswith(START.format(place)) and said in told
+    if names:
+        with zipfile.ZipFile(tmp_path / "i.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, b"1")
+        told = refusal(tmp_path / "i.zip")
+        assert told.startswith(START.format(tmp_path / "i.zip")) and said.replace(" and folders", "") in told
+
+
+def test_files_without_an_ending_are_looked_into(tmp_path):
+    for name in ("cat/1", "dog/2", "dog/3"):
+        (tmp_path / "i" / name).parent.mkdir(parents=True, exist_ok=True)
+        noise(4, 4).save(tmp_path / "i" / name, "PNG")
+    assert re.search(
+        r"there is 3 files without an ending, '\w+/\d' for instance: an image \(PNG\); give images their "
+        r"endings, or list them in a table \(.csv\)$",
+        refusal(tmp_path / "i"),
+    )
+    make(tmp_path / "text", "cat/1", data=b"Notes.")
+    assert refusal(tmp_path / "text").endswith("1 files without an ending, 'cat/1' for instance: text")
+
+
+def test_links_to_folders_are_told(tmp_path):
+    make(tmp_path / "elsewhere", "cat/1.jpg", "dog/2.jpg")
+    (tmp_path / "i").mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / "i" / name).symlink_to(tmp_path / "elsewhere" / name)
+    assert refusal(tmp_path / "i").endswith("there is 2 links to folders; --follow_links follows links")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("i.7z", "i.7z is an archive that is not read; unpack it, with `7z x` for instance, and name the folder"),
+        (
+            "i.tar.zst",
+            "i.tar.zst is compressed in a way that is not read; unpack it, with `tar -xaf` for instance, and",
+        ),
+        ("i.mdb", "i.mdb is an LMDB database; write each of its values"),
+        ("i.h5", "i.h5 is a file of arrays"),
+    ],
+)
+def test_a_file_that_is_not_read_is_told_what_to_do_with(tmp_path, name, said):
+    assert said in refusal(make(tmp_path, name) / name)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"<!DOCTYPE html><html><body>Too many downloads.", "; it is an HTML page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "; it is a pointer of Git LFS; `git lfs pull`"),
+        (b"7z\xbc\xaf\x27\x1c" + b"1" * 100, "; it is a 7z archive"),
+        (b"", "; it is an empty file"),
+    ],
+)
+@pytest.mark.parametrize("name", ["i.zip", "i.tar", "i.tar.gz"])
+def test_a_file_that_is_no_archive_is_called_what_it_is(tmp_path, name, data, said):
+    told = refusal(make(tmp_path, name, data=data) / name)
+    assert f"{name} cannot be read as an archive: " in told and said in told
