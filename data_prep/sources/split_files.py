@@ -33,7 +33,10 @@ def choose_subsets(
             raise UserError(f"--val_split is {val_split}, and no file in {place} is called like a split")
         return dict.fromkeys(named, ""), ()
     if "train" not in there:
-        raise UserError(f"{place} has files called {' and '.join(sorted(filter(None, there)))}, but none called train")
+        raise UserError(
+            f"{place} has files called {' and '.join(sorted(filter(None, there)))}, but none called train; a file "
+            "that is to be taken whole can be named as the input"
+        )
     if val_split in ("val", "test") and val_split not in there:
         raise UserError(f"--val_split is {val_split}, and no file in {place} is called like that split")
     if val_split is None and "test" in there and "val" not in there:
@@ -64,6 +67,11 @@ def taken_for(val_split: str) -> Mapping[str, str]:
         By split "train", "val", or "" if a hash is to decide; splits that are left out are missing.
     """
     return {"train": ""} if val_split == "hash" else {"train": "train", val_split: "val"}
+
+
+def folder_without_split(path: str) -> str:
+    """Returns the folder of a file, without those of its folders that are called like splits; "." if none is left."""
+    return "/".join(name for name in path.split("/")[:-1] if not split_of(name)) or "."
 
 
 def _split_in(path: str) -> Split | None:

@@ -92,7 +92,10 @@ class WebDataset:
 
 
 def is_webdataset(archive: str) -> bool:
-    """Returns whether a tar file holds images with labels beside them, by its first members."""
+    """Returns whether a tar file holds images with labels beside them, by its first members.
+
+    JSON beside images in folders is none of it: people keep what they know of an image in such files, too.
+    """
     if not archive.lower().endswith(SUFFIXES):
         return False
     names = list[str]()
@@ -103,7 +106,8 @@ def is_webdataset(archive: str) -> bool:
     except (tarfile.TarError, OSError, EOFError):
         return False  # whoever reads it says so
     keys = {_key(name) for name in names if name.lower().endswith(IMAGE_SUFFIXES)}
-    return any(_key(name) in keys for name in names if name.endswith((".cls", ".json")))
+    labels = (name for name in names if name.endswith(".cls") or (name.endswith(".json") and "/" not in name))
+    return any(_key(name) in keys for name in labels)
 
 
 def _key(name: str) -> str:

@@ -68,6 +68,7 @@ def test_images_that_are_plain_bytes(tmp_path):
         ({"a": [b"1"], "b": [b"2"], "label": ["a"]}, "has several columns of images, a, b; name one by --path_column"),
         ({"label": ["a"], "image": [[1, 2]]}, "has no column 'path'; it has 'label', 'image'"),
         ({"image": [{"bytes": b"1", "path": ""}], "label": [None]}, "row 1 of .* has no label"),
+        ({"image": [{"bytes": b"1", "path": ""}], "label": [float("nan")]}, "row 1 of .* has no label"),
         ({"image": [{"bytes": b"1", "path": ""}], "label": [["a"]]}, "row 1 .* a label that is no text or number"),
     ],
 )
@@ -119,6 +120,13 @@ def test_test_is_validation_when_asked(tmp_path):
     assert [image.subset for image in find(tmp_path, val_split="hash")[1].values()] == ["", ""]
     with pytest.raises(UserError, match=r"--val_split is val, and no file in .* is called like that split"):
         find(tmp_path, val_split="val")
+
+
+def test_tables_of_several_folders_are_several_data_sets(tmp_path):
+    for folder in ("small", "large"):
+        write_shard(tmp_path / folder / "train-00000-of-00001.parquet", numbered(0, 2), [0, 1])
+    with pytest.raises(UserError, match="has tables in several folders, large, small; name one of them as the input"):
+        find(tmp_path)
 
 
 def test_folders_name_splits_too(tmp_path):

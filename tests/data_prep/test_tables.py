@@ -159,6 +159,24 @@ def test_a_table_of_images_in_an_archive(tmp_path):
     assert source.ignored == {"files of the archive that no row names": 2}
 
 
+def test_rows_that_are_left_out_are_counted_once(tmp_path):
+    with zipfile.ZipFile(tmp_path / "i.zip", "w") as archive:
+        for name in "abcd":
+            archive.writestr(f"{name}.jpg", name)
+    rows = [{"path": f"{name}.jpg", "label": name, "split": "test" if name == "c" else "train"} for name in "abc"]
+    source, images = find(write_table(tmp_path / "t.csv", rows), images=str(tmp_path / "i.zip"), split_column="split")
+    assert images.keys() == {"a.jpg", "b.jpg"}
+    assert source.ignored == {"rows of split 'test'": 1, "files of the archive that no row names": 1}
+
+
+def test_a_list_of_another_form_leaves_the_folders_to_be_domains(tmp_path):
+    for kind in ("cat", "dog"):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "1.jpg").touch()
+    write_table(tmp_path / "metadata.csv", [{"path": f"{kind}/1.jpg", "label": "x"} for kind in ("cat", "dog")])
+    assert find(tmp_path)[0].domains == ("cat", "dog")
+
+
 def make_image_folder(root, ending, splits=("train", "validation")):
     """A folder of images with lists of them, as Hugging Face's `imagefolder` has it."""
     for index, split in enumerate(splits):
@@ -177,6 +195,7 @@ def make_image_folder(root, ending, splits=("train", "validation")):
 def test_a_folder_of_images_with_lists(tmp_path, ending):
     folder = make_image_folder(tmp_path / "in", ending)
     (folder / "README.md").touch()
+    make_image_folder(folder, ending, ("test",))
     source, images = find(folder)
     assert {key: (image.domain, image.subset) for key, image in images.items()} == {
         "train/0.png": ("cat", "train"),
@@ -185,8 +204,12 @@ def test_a_folder_of_images_with_lists(tmp_path, ending):
         "validation/1.png": ("dog", "val"),
     }
     assert all(read_image(image.location, 9999) == (folder / key).read_bytes() for key, image in images.items())
-    assert source.ignored == {"images that no row names": 2, "files beside images": 1}
-    assert source.notes[0] == "of the files, 1 called train, 1 called val; val is validation"
+    assert source.ignored == {
+        "images that no row names": 3,
+        "files beside images": 1,
+        "rows of files of other splits": 2,
+    }
+    assert source.notes[0] == "of the files, 1 called test, 1 called train, 1 called val; val is validation; 1 left out"
 
 
 def test_one_list_for_a_folder(tmp_path):

@@ -81,7 +81,7 @@ def test_several_shards(tmp_path, place):
 
 
 def test_a_tar_of_folders_is_none(tmp_path):
-    members = {"cat/1.jpg": b"1", "cat/1.txt": b"", "dog/2.jpg": b"2"}
+    members = {"cat/1.jpg": b"1", "cat/1.txt": b"", "dog/2.jpg": b"2", "dog/2.json": b"{}"}
     assert find(write_tar(tmp_path / "i.tar", members))[1].keys() == {"cat/1.jpg", "dog/2.jpg"}
 
 

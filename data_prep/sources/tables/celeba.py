@@ -61,10 +61,9 @@ class CelebaSource:
     def images(self) -> Iterator[SourceImage]:
         """Lists the images, one at a time."""
         self.ignored.clear()
-        found = 0
+        self._place.num_located = 0
         for name, values in _read_rows(self._table, len(self._names), ("1", "-1"), header=2):
             location = self._place.locate(name)
-            found += location.packing != "file"
             domain = self._domain(name, dict(zip(self._names, values, strict=True)))
             split = self._splits.get(name, "") if self._splits else ""
             if domain is None:
@@ -73,7 +72,7 @@ class CelebaSource:
                 self.ignored[f"rows of split {split!r}" if split else "rows of no split"] += 1
             else:
                 yield SourceImage(name, domain, self._subsets[split], location)
-        self.ignored.update(self._place.left_out(found))
+        self.ignored.update(self._place.left_out())
 
     def _domain(self, name: str, values: Mapping[str, str]) -> str | None:
         """The domain whose conditions hold."""

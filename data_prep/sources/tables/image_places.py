@@ -9,7 +9,11 @@ from stargan_tf.base import files
 
 
 class ImagePlace:
-    """A folder or an archive with images."""
+    """A folder or an archive with images.
+
+    Attributes:
+        num_located: how many images of an archive were located.
+    """
 
     def __init__(self, place: str, work: str):
         """Lists what is in an archive.
@@ -22,6 +26,7 @@ class ImagePlace:
             UserError: the archive cannot be read.
         """
         self._place = place
+        self.num_located = 0
         self._members: dict[str, Location] | None = None
         self._left_out: Counter[str] = Counter()
         if place.lower().endswith(SUFFIXES) and not files.is_folder(place):
@@ -36,21 +41,15 @@ class ImagePlace:
         if self._members is not None:
             for name in (path, self._prefix + path):
                 if location := self._members.get(name):
+                    self.num_located += 1
                     return location
             return Location(f"{self._place}!/{path}")  # which is not there
         is_whole = path.startswith("/") or files.is_remote(path)
         return Location(path if is_whole else files.join(self._place, path))
 
-    def left_out(self, num_located: int) -> Counter[str]:
-        """Counts what is in an archive and was not asked for.
-
-        Args:
-            num_located: how many images were found in it.
-
-        Returns:
-            Counts by a description.
-        """
+    def left_out(self) -> Counter[str]:
+        """Counts what is in an archive and was not located, by a description."""
         ignored = self._left_out.copy()
-        if self._members is not None and (others := len(self._members) - num_located):
+        if self._members is not None and (others := len(self._members) - self.num_located):
             ignored["files of the archive that no row names"] = others
         return ignored

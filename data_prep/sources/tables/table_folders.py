@@ -1,13 +1,16 @@
 """Which files are tables: those of a folder as Hugging Face has it, with shards of Parquet or with lists of images."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from data_prep.sources.split_files import choose_subsets
+from data_prep.sources.split_files import choose_subsets, folder_without_split
 from data_prep.sources.split_names import split_of
 from data_prep.sources.tables.table_source import ColumnNames, TableFile, TableSource, has_columns, open_table
 from stargan_tf.base import files
+from stargan_tf.base.errors import UserError
 
 # https://huggingface.co/docs/datasets/image_dataset
+_PATH = "file_name"
 _LISTS = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
@@ -28,7 +31,10 @@ def open_image_folder(folder: str, columns: ColumnNames, work: str, val_split: s
     """
     folders = ["", *(f"{name}/" for name in files.list_folders(folder) if split_of(name))]
     lists = [path for place in folders for name in _LISTS if files.exists(files.join(folder, path := place + name))]
-    if not lists or (not columns.label and not has_columns(open_table(files.join(folder, lists[0])), columns)):
+    if not lists:
+        return None
+    columns = replace(columns, path=columns.path or _PATH)
+    if not columns.label and not has_columns(open_table(files.join(folder, lists[0])), columns):
         return None
     subsets, notes = choose_subsets(lists, folder, val_split)
     tables = []
@@ -58,6 +64,10 @@ def open_shards(
         UserError: as `TableSource`.
     """
     subsets, notes = choose_subsets(paths, folder, val_split)
+    if len(places := {folder_without_split(path) for path in paths}) > 1:
+        raise UserError(
+            f"{folder} has tables in several folders, {', '.join(sorted(places))}; name one of them as the input"
+        )
     tables = []
     for path in sorted(paths):
         prefix = path[: path.rfind("/") + 1]

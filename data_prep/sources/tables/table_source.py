@@ -90,7 +90,7 @@ class TableSource:
         """
         self._tables = [table for table in tables if table.subset is not None]
         self._left_out = [table for table in tables if table.subset is None]
-        self._work, self._folder = work, folder
+        self._wanted, self._work, self._folder = columns, work, folder
         self._taken = taken_for(val_split or "val")
         if val_split in ("val", "test") and not columns.split and not any(table.subset for table in tables):
             raise UserError(f"--val_split is {val_split}, and no --split_column of {tables[0].path} tells the split")
@@ -100,33 +100,26 @@ class TableSource:
         self._places = {place: ImagePlace(place, work) for place in {table.images for table in self._tables}}
         self._seen = set[bytes]()
         domains = set[str]()
-        for index, table in enumerate(self._tables):
-            for image in self._read(index):
-                if not self._holds_images(index):
-                    digest = _digest(image.key)
-                    if digest in self._seen:
-                        raise UserError(f"{table.path} names {image.key!r} twice; every image should have one row")
-                    self._seen.add(digest)
-                domains.add(image.domain)
+        for index in range(len(self._tables)):
+            domains.update(image.domain for image in self._read(index, check=True))
         self.domains = tuple(sorted(domains))
         self.notes: Sequence[str] = (*notes, *_describe(self._columns, self._opened))
 
     def images(self) -> Iterator[SourceImage]:
         """Lists the images, one at a time; writes those that are in the tables into the folder for temporary files."""
         self.ignored.clear()
-        found = Counter[str]()
-        for index, table in enumerate(self._tables):
+        for place in self._places.values():
+            place.num_located = 0
+        for index in range(len(self._tables)):
             if self._holds_images(index):
                 with files.create(files.join(self._work, f"images-{index:06d}")) as copy:
                     yield from self._read(index, copy)
             else:
-                for image in self._read(index):
-                    found[table.images] += image.location.packing != "file"
-                    yield image
+                yield from self._read(index)
         for table in self._left_out:
             self.ignored["rows of files of other splits"] += open_table(table.path).count_rows()
-        for name, place in self._places.items():
-            self.ignored.update(place.left_out(found[name]))
+        for place in self._places.values():
+            self.ignored.update(place.left_out())
         if self._folder is not None:
             self._count_others(self._folder)
 
@@ -135,8 +128,14 @@ class TableSource:
         table = self._opened[index]
         return self._columns[index].path in (*table.image_columns, *table.binary_columns)
 
-    def _read(self, index: int, copy: BinaryIO | None = None) -> Iterator[SourceImage]:
-        """Reads the rows of a table; the images in it only if there is a file to copy them to."""
+    def _read(self, index: int, copy: BinaryIO | None = None, check: bool = False) -> Iterator[SourceImage]:
+        """Reads the rows of a table.
+
+        Args:
+            index: which one.
+            copy: where images that are in the table are copied to; without it they are not read.
+            check: whether paths are remembered, and must not be there twice.
+        """
         table, columns, opened = self._tables[index], self._columns[index], self._opened[index]
         names = opened.label_names.get(columns.label)
         inside, offset = self._holds_images(index), 0
@@ -144,22 +143,30 @@ class TableSource:
         for number, row in enumerate(opened.rows(wanted if copy or not inside else wanted[:-1]), start=1):
             where = f"row {number} of {table.path}"
             domain = self._domain(row[columns.label], names, where)
-            subset = self._subset(row[columns.split], where) if columns.split else table.subset
+            subset = self._subset(row[columns.split], where) if columns.split and domain is not None else table.subset
+            if inside:
+                key, location = f"{table.prefix}{files.name_of(table.path)}/{number - 1:08d}", Location(table.path)
+            else:
+                path = _text(row[columns.path], where, columns.path)
+                key, location = table.prefix + path, self._places[table.images].locate(path)
+                if not path:
+                    raise UserError(f"{where} has no {columns.path}")
+                if check:
+                    self._remember(key, table)
+            if domain == "":
+                raise UserError(f"{where} has no {columns.label}")
             if domain is None or subset is None:
                 continue
-            if not inside:
-                path = _text(row[columns.path], where, columns.path)
-                if not path or not domain:
-                    raise UserError(f"{where} has no {columns.label if path else columns.path}")
-                yield SourceImage(table.prefix + path, domain, subset, self._places[table.images].locate(path))
-                continue
-            if not domain:
-                raise UserError(f"{where} has no {columns.label}")
-            location = Location(table.path, "stored")  # until it is copied
-            if copy:
+            if inside and copy:
                 location = self._copy(row[columns.path], table, offset, copy)
                 offset += location.size
-            yield SourceImage(f"{table.prefix}{files.name_of(table.path)}/{number - 1:08d}", domain, subset, location)
+            yield SourceImage(key, domain, subset, location)
+
+    def _remember(self, key: str, table: TableFile) -> None:
+        digest = _digest(key)
+        if digest in self._seen:
+            raise UserError(f"{table.path} names {key!r} twice; every image should have one row")
+        self._seen.add(digest)
 
     def _copy(self, value: Any, table: TableFile, offset: int, copy: BinaryIO) -> Location:
         """Copies an image out of a table; one of which only the path is there stays where it is."""
@@ -193,6 +200,9 @@ class TableSource:
 
     def _count_others(self, folder: str) -> None:
         """Counts the files of a folder that no row names."""
+        for table in self._left_out:
+            column = _find_columns(opened := open_table(table.path), table, self._wanted).path
+            self._seen.update(_digest(f"{table.prefix}{row[column]}") for row in opened.rows([column]))
         own = {table.path for table in (*self._tables, *self._left_out)}
         for name in files.list_files(folder, self.ignored):
             if _digest(name) in self._seen or files.join(folder, name) in own:
@@ -273,7 +283,8 @@ def _text(value: Any, where: str, column: str) -> str:
     """A value as text without spaces around."""
     if isinstance(value, (dict, list, bytes)):
         raise UserError(f"{where} has a {column} that is no text or number but a {type(value).__name__}")
-    text = "" if value is None else str(value).strip()
+    missing = value is None or value != value  # as NaN, which tables of numbers have instead
+    text = "" if missing else str(value).strip()
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise UserError(f"{where} has a {column} with a character that is none, {text!r}")
     return text
