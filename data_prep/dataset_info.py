@@ -13,6 +13,7 @@ from data_prep.images import ImageOptions
 from data_prep.outcome import Outcome, work_folder, write_lists
 from data_prep.shards import Shard, write_shard
 from data_prep.sources import Source
+from data_prep.statistics import find_narrow_values
 from stargan_tf.base import command_line, files
 from stargan_tf.data.manifest import write_manifest
 from stargan_tf.data.records import SUBSETS, shard_file, split_name
@@ -51,6 +52,7 @@ def describe(
         "num_near_duplicates": len(outcome.near_duplicates),
         "rejected_by_reason": dict(sorted(Counter(entry["reason"] for entry in outcome.rejected).items())),
         "ignored": dict(sorted((source.ignored + outcome.ignored).items())),
+        "warnings": find_narrow_values(outcome.statistics, source.domains, options.value_range),
         "domains": list(source.domains),
         "splits": {split: values.summary() for split, values in statistics.items()},
     }

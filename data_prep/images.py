@@ -10,12 +10,13 @@ import numpy as np
 from PIL import Image
 
 from stargan_tf.base.ranges import JpegQuality, PositiveInt
-from stargan_tf.config.images import Fit, ImageConfig
+from stargan_tf.config.images import Fit, ImageConfig, ValueRange
 from stargan_tf.data.colour_profiles import is_srgb
 from stargan_tf.data.decoding import decode_image_file
 from stargan_tf.data.images import decode_opened, fit_image, open_image, orientation
 from stargan_tf.data.png_chunks import is_intact
 from stargan_tf.data.refusals import UnreadableImage
+from stargan_tf.data.value_ranges import is_deep, is_deep_grey
 
 # Not WebP: TensorFlow 2.21 decodes it as an animation of rank 4, which TensorFlow Datasets does not read.
 Encoding = Literal["jpeg", "png", "raw"]
@@ -67,6 +68,8 @@ class StorageSettings:
             which stores all as pixels: more disk, and no decoding in training.
         quality: of JPEG, 1 to 95.
         fit: crop the centre to the aspect ratio wanted, pad with the background, or stretch.
+        value_range: what becomes black and white of images of more than 8 bits: 0 and 65535 (full), the least and the
+            greatest value of each file (file), or two values, [0,4095] for 12 bits.
         min_side: the least pixels of the shorter side; smaller images are rejected.
         max_pixels: the most pixels of an image; larger ones are rejected before they are decoded.
         max_bytes: the most bytes of a file; larger ones are rejected.
@@ -75,6 +78,7 @@ class StorageSettings:
     encoding: Encoding = "jpeg"
     quality: JpegQuality = 95
     fit: Fit = "crop"
+    value_range: ValueRange = "full"
     min_side: PositiveInt = 1
     max_pixels: PositiveInt = 100_000_000
     max_bytes: PositiveInt = 268_435_456
@@ -110,6 +114,7 @@ class PreparedImage:
         source_mode: Pillow's name for the kind of its pixels: RGB, L, P, CMYK ...
         source_size: its height and width as stored, in pixels.
         source_quality: estimated quality of a JPEG, 1 to 100; None for other formats.
+        source_values: the least and the greatest value, if it has 16 bits.
     """
 
     data: bytes
@@ -119,6 +124,7 @@ class PreparedImage:
     source_mode: str
     source_size: tuple[int, int]
     source_quality: int | None
+    source_values: tuple[int, int] | None = None
 
 
 def check_header(data: bytes, options: ImageOptions) -> Image.Image:
@@ -167,9 +173,10 @@ def prepare_image(data: bytes, options: ImageOptions) -> PreparedImage:
     try:
         # Before it is decoded, which may turn it upright.
         source_format, mode, size = opened.format or "", opened.mode, (opened.height, opened.width)
-        quality = _jpeg_quality(opened)
+        quality, deep = _jpeg_quality(opened), is_deep(opened)
         # Also where the bytes are kept: only this shows that the file is whole.
         image = decode_opened(opened, options.image_config)
+        values = _find_values(opened) if deep else None
         # The former after it was loaded: some formats tell after the pixels how they are meant.
         kept = options.encoding != "raw" and _fits(opened, data, options.image_size) and _is_read_as(image, data)
     except UnreadableImage as error:
@@ -177,7 +184,8 @@ def prepare_image(data: bytes, options: ImageOptions) -> PreparedImage:
     except Exception as error:  # Damaged metadata can make Pillow raise anything.
         raise RejectedImage("damaged", str(error) or type(error).__name__) from error
     image = fit_image(image, options.image_size, options.image_config)
-    return PreparedImage(data if kept else _encode(image, options), image, kept, source_format, mode, size, quality)
+    stored = data if kept else _encode(image, options)
+    return PreparedImage(stored, image, kept, source_format, mode, size, quality, values)
 
 
 def _fits(opened: Image.Image, data: bytes, image_size: tuple[int, int]) -> bool:
@@ -192,6 +200,16 @@ def _fits(opened: Image.Image, data: bytes, image_size: tuple[int, int]) -> bool
         # Without its end, or with a wrong checksum, Pillow reads a file that others refuse.
         return data[_PNG_BIT_DEPTH_OFFSET] == 8 and not getattr(opened, "is_animated", False) and is_intact(data)
     return opened.format == "JPEG"
+
+
+def _find_values(opened: Image.Image) -> tuple[int, int] | None:
+    """The least and the greatest value of a loaded image of 16 bits."""
+    values = np.asarray(opened)
+    if values.dtype.kind == "f":
+        return None
+    # Of colours Pillow keeps the upper 8 bits.
+    scale = 1 if is_deep_grey(opened) else 257
+    return scale * int(values.min()), scale * int(values.max())
 
 
 def _is_read_as(image: Image.Image, data: bytes) -> bool:

@@ -22,6 +22,7 @@ from data_prep.outcome import LIST_PREFIX, Outcome, check_outcome, print_summary
 from data_prep.output_directory import check_output, complete_or_absent
 from data_prep.shards import EXAMPLES_PER_SHARD
 from data_prep.sources import Source, SourceOptions, open_source
+from data_prep.statistics import find_narrow_values
 from data_prep.verify import verify
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
@@ -123,6 +124,8 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
         num_images = _write_lists_of_images(source, work)
         outcome = _run_pipeline(arguments, options, source, num_images, directory, work, beam_flags)
         print_summary(outcome, source.domains)
+        for warning in find_narrow_values(outcome.statistics, source.domains, options.value_range):
+            print(f"warning: {warning}")
         beside = f"{arguments.output.rstrip('/')}."
         if failure := check_outcome(outcome, source.domains, num_images, arguments.max_rejected, beside):
             write_lists(outcome, beside, separator="")  # The output stays as it was, so the lists go beside it.
@@ -160,6 +163,9 @@ def check(arguments: Arguments) -> ImageOptions:
     check_image_size((height, width))
     if arguments.max_pixels > MOST_PIXELS:
         raise UserError(f"--max_pixels is {arguments.max_pixels}; it must be at most {MOST_PIXELS}")
+    if isinstance(arguments.value_range, tuple) and arguments.value_range[0] >= arguments.value_range[1]:
+        given = "[{},{}]".format(*arguments.value_range)
+        raise UserError(f"--value_range is {given}; the first value, of black, must be less than the second")
     try:
         background = ImageColor.getrgb(arguments.background)[:3]
     except ValueError:

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from data_prep.images import PreparedImage
+from stargan_tf.config import ValueRange
+from stargan_tf.data.records import SUBSETS, split_name
+from stargan_tf.data.value_ranges import FULL
 
 # Edges of the bars of each histogram.
 EDGES: Mapping[str, Sequence[float]] = {
@@ -96,6 +99,8 @@ class SplitStatistics:
         modes: number of sources by Pillow's mode of their pixels.
         pixel_levels: how often each level 0 to 255 occurs in the stored images: red, then green, then blue.
         numbers: distributions by the names in `EDGES`.
+        num_deep: number of sources of 16 bits.
+        deep_values: the least and the greatest value in these.
     """
 
     num_examples: int = 0
@@ -105,6 +110,8 @@ class SplitStatistics:
     modes: Counter[str] = field(default_factory=Counter)
     pixel_levels: np.ndarray = field(default_factory=lambda: np.zeros(768, np.int64))
     numbers: dict[str, Distribution] = field(default_factory=lambda: {name: Distribution() for name in EDGES})
+    num_deep: int = 0
+    deep_values: Sequence[int] = ()
 
     def add(self, prepared: PreparedImage) -> None:
         """Adds an image."""
@@ -117,6 +124,8 @@ class SplitStatistics:
         self.formats[prepared.source_format] += 1
         self.modes[prepared.source_mode] += 1
         self.pixel_levels += levels
+        if prepared.source_values is not None:
+            self._add_deep(1, prepared.source_values)
         values = {
             "source_width": width,
             "source_height": height,
@@ -139,11 +148,20 @@ class SplitStatistics:
         self.pixel_levels += other.pixel_levels
         for name, numbers in self.numbers.items():
             numbers.merge(other.numbers[name])
+        self._add_deep(other.num_deep, other.deep_values)
+
+    def _add_deep(self, count: int, values: Sequence[int]) -> None:
+        self.num_deep += count
+        both = [*self.deep_values, *values]
+        self.deep_values = (min(both), max(both)) if both else ()
 
     def to_json(self) -> dict[str, Any]:
         """Returns a JSON object from which `from_json` restores the statistics."""
         return {
-            **{name: getattr(self, name) for name in ("num_examples", "num_kept", "num_bytes")},
+            **{
+                name: getattr(self, name)
+                for name in ("num_examples", "num_kept", "num_bytes", "num_deep", "deep_values")
+            },
             "pixel_levels": self.pixel_levels.tolist(),
             "formats": dict(sorted(self.formats.items())),
             "modes": dict(sorted(self.modes.items())),
@@ -173,5 +191,40 @@ class SplitStatistics:
             "source_formats": dict(sorted(self.formats.items())),
             "source_modes": dict(sorted(self.modes.items())),
             "stored_pixels": channels,
+            **({"deep_sources": {"count": self.num_deep, "values": list(self.deep_values)}} if self.num_deep else {}),
             **{name: numbers.summary() for name, numbers in self.numbers.items()},
         }
+
+
+def find_narrow_values(
+    statistics: Mapping[str, SplitStatistics], domains: Sequence[str], value_range: ValueRange
+) -> list[str]:
+    """Finds domains whose images of 16 bits use so little of the range that they come out nearly black, or flat.
+
+    Args:
+        statistics: by name of the split.
+        domains: names of the domains.
+        value_range: what becomes black and white.
+
+    Returns:
+        A sentence for each domain that uses less than an eighth of it.
+    """
+    if value_range == "file":
+        return []
+    black, white = FULL if value_range == "full" else value_range
+    sentences = []
+    for domain in domains:
+        both = SplitStatistics()
+        for subset in SUBSETS:
+            if (name := split_name(subset, domain)) in statistics:
+                both.merge(statistics[name])
+        if both.num_deep:
+            least, most = (min(max(value, black), white) for value in both.deep_values)
+            if 8 * (most - least) < white - black:
+                sentences.append(
+                    f"the values of domain {domain!r} in {both.num_deep} images of 16 bits go from "
+                    f"{both.deep_values[0]} to {both.deep_values[1]}, less than an eighth of the range of {black} to "
+                    f"{white}, so that little is to be seen; give --value_range "
+                    f"[{both.deep_values[0]},{both.deep_values[1]}], or --value_range file"
+                )
+    return sentences

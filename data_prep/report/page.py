@@ -93,6 +93,7 @@ def describe(statistics: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "num_bytes": sum(split["num_bytes"] for split in statistics["splits"].values()),
         "ignored": statistics["ignored"],
+        "warnings": statistics.get("warnings", ()),  # those of earlier versions have none
         "domains": [_describe_domain(domain, statistics["splits"]) for domain in statistics["domains"]],
         "legend": list(zip(_SUBSET_NAMES.values(), charts.COLOURS, strict=True)),
         "charts": list(_histograms(statistics["splits"])),

@@ -5,7 +5,7 @@ A field has its type, with the range of a number (`base.ranges`), its default, a
 """
 
 from stargan_tf.config.checks import check, check_replicas, resolve
-from stargan_tf.config.images import Fit, ImageConfig, check_same_images
+from stargan_tf.config.images import Fit, ImageConfig, ValueRange, check_same_images
 from stargan_tf.config.input import DataConfig
 from stargan_tf.config.losses import LossConfig
 from stargan_tf.config.model import (
@@ -36,6 +36,7 @@ __all__ = [
     "ModelConfig",
     "OptimizerConfig",
     "RunConfig",
+    "ValueRange",
     "changeable_fields",
     "check",
     "check_image_size",

@@ -8,6 +8,7 @@ from stargan_tf.base.ranges import Byte
 
 Fit = Literal["crop", "pad", "stretch"]
 Colour = tuple[Byte, Byte, Byte]
+ValueRange = Literal["full", "file"] | tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,22 @@ class ImageConfig:
             were prepared.
         background: red, green and blue, 0 to 255, behind transparent pixels and around padded images; by default as
             the data were prepared.
+        value_range: what becomes black and white of images of more than 8 bits: 0 and 65535 (full), the least and the
+            greatest value of each file (file), or two given values; by default as the data were prepared.
     """
 
     fit: Fit | None = None
     background: Colour | None = None
+    value_range: ValueRange | None = None
 
     def known(self) -> "ImageConfig":
-        """Fills in what is not recorded, in data and runs of earlier versions for instance: cropped, on white."""
-        return replace(self, fit=self.fit or "crop", background=self.background or (255, 255, 255))
+        """Fills in what is not recorded, in data and runs of earlier versions for instance: cropped, on white, full."""
+        return replace(
+            self,
+            fit=self.fit or "crop",
+            background=self.background or (255, 255, 255),
+            value_range=self.value_range or "full",
+        )
 
 
 UNRECORDED = ImageConfig()

@@ -12,8 +12,9 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from stargan_tf.config.images import UNRECORDED, ImageConfig
 from stargan_tf.data import png_chunks, tiff_strips
-from stargan_tf.data.colour_profiles import to_srgb
+from stargan_tf.data.colour_profiles import is_srgb, to_srgb
 from stargan_tf.data.refusals import UnreadableImage, explain, signature
+from stargan_tf.data.value_ranges import check_colours, find_limits, is_deep_grey, to_8_bits
 
 Item = TypeVar("Item")
 
@@ -26,6 +27,9 @@ IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
     *(".avif", ".heic", ".heif"),
 )
+
+# Of images that have to be converted; most are smaller than that.
+_PIXELS_AT_ONCE = 1 << 20
 
 # How what is stored is turned upright, by the value of EXIF's orientation.
 _UPRIGHT = {
@@ -126,32 +130,57 @@ def decode_opened(image: Image.Image, how: ImageConfig = UNRECORDED) -> Image.Im
     Raises:
         UnreadableImage: it is not whole.
     """
+    known = how.known()
+    assert known.value_range is not None
     try:
+        check_colours(image, known.value_range)
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             tiff_strips.check_whole(image)
         image.load()
-        profile = image.info.get("icc_profile")
+        flat = _flatten(image, known)
         turn = _UPRIGHT.get(orientation(image))
-        if turn is not None:
-            image = image.transpose(turn)
-        if image.mode.startswith(("I", "F")):
-            image = _to_8_bits(image)
-        alpha = None
-        if image.has_transparency_data:
-            mixed = image.convert("RGBA")
-            alpha = mixed.getchannel("A")
-            # Grey stays grey, which its profile is made for.
-            image = image.convert("L") if image.mode in ("1", "L", "LA", "La") else mixed
-        image = to_srgb(image, profile)
-        if alpha is None:
-            return image
-        seen_through = Image.new("RGB", image.size, how.known().background)
-        image.putalpha(alpha)
-        return Image.alpha_composite(seen_through.convert("RGBA"), image).convert("RGB")
+        return flat if turn is None else flat.transpose(turn)
     except UnreadableImage:
         raise
     except Exception as error:  # As above.
         raise UnreadableImage(str(error) or type(error).__name__) from error
+
+
+def _flatten(image: Image.Image, how: ImageConfig) -> Image.Image:
+    """Makes RGB in sRGB of a loaded image, on the background; `image` itself if it is that already.
+
+    A few rows after the other: what is in between takes up to 20 bytes a pixel.
+    """
+    assert how.value_range is not None
+    limits = find_limits(image, how.value_range) if is_deep_grey(image) else None
+    rows = max(1, _PIXELS_AT_ONCE // image.width)
+    if rows >= image.height or (
+        image.mode == "RGB" and not image.has_transparency_data and is_srgb(image.info.get("icc_profile"))
+    ):
+        return _flatten_rows(image, how, limits)
+    flat = Image.new("RGB", image.size)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        flat.paste(_flatten_rows(band, how, limits), (0, top))
+    return flat
+
+
+def _flatten_rows(image: Image.Image, how: ImageConfig, limits: tuple[float, float] | None) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if limits is not None:
+        image = to_8_bits(image, limits)
+    alpha = None
+    if image.has_transparency_data:
+        mixed = image.convert("RGBA")
+        alpha = mixed.getchannel("A")
+        # Grey stays grey, which its profile is made for.
+        image = image.convert("L") if image.mode in ("1", "L", "LA", "La") else mixed
+    image = to_srgb(image, profile)
+    if alpha is None:
+        return image
+    seen_through = Image.new("RGB", image.size, how.background)
+    image.putalpha(alpha)
+    return Image.alpha_composite(seen_through.convert("RGBA"), image).convert("RGB")
 
 
 def orientation(image: Image.Image) -> int:
@@ -168,20 +197,6 @@ def orientation(image: Image.Image) -> int:
     except Exception:  # damaged metadata can make Pillow raise anything
         return 1
     return value if value in _UPRIGHT else 1
-
-
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Scales grey of 16 bits, which Pillow's own conversion clips to white."""
-    grey = np.asarray(image)
-    if image.mode == "F":
-        raise UnreadableImage(
-            f"a {image.format} image of floating-point numbers, which do not tell what is black and what is white; "
-            "save it with 8 or 16 bits",
-            "unsupported",
-        )
-    if grey.min(initial=0) < 0 or grey.max(initial=0) > 0xFFFF:
-        raise ValueError(f"grey values of mode {image.mode} are not within 16 bits")
-    return Image.fromarray(((grey.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
 def fit_image(image: Image.Image, image_size: tuple[int, int], how: ImageConfig = UNRECORDED) -> Image.Image:

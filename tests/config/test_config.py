@@ -236,7 +236,7 @@ def test_the_configuration_of_an_earlier_version_is_read_in_silence(tmp_path, ca
     assert (captured.out, captured.err) == ("", "")
     # What is written now lacks the field that is gone, and has those whose values earlier versions did not record.
     save(config, path)
-    unrecorded = "images:\n  fit: null\n  background: null\nmodel:"
+    unrecorded = "images:\n  fit: null\n  background: null\n  value_range: null\nmodel:"
     assert path.read_text() == EARLIER.replace("  reader_processes: 0\n", "").replace("model:", unrecorded)
 
 
@@ -312,7 +312,7 @@ def test_resolve_fills_in_what_the_data_decides():
     resolved = resolve(Config(), ["cat", "dog", "fox"], (32, 32))
     assert resolved == Config(
         domains=("cat", "dog", "fox"),
-        images=ImageConfig("crop", (255, 255, 255)),
+        images=ImageConfig("crop", (255, 255, 255), "full"),
         model=ModelConfig(image_size=32, num_domains=3),
     )
     assert resolve(Config(), ["cat", "dog"], (32, 48)).model.image_size == (32, 48)
@@ -337,7 +337,7 @@ def test_a_disagreement_names_both_sides(domains, size, message):
         resolve(COMPLETE, domains, size)
 
 
-PADDED = ImageConfig("pad", (0, 0, 0))
+PADDED = ImageConfig("pad", (0, 0, 0), (0, 4095))
 
 
 def test_how_images_were_prepared_is_taken_from_the_data():
@@ -346,7 +346,7 @@ def test_how_images_were_prepared_is_taken_from_the_data():
     # Data of other programs do not say how they were prepared.
     assert resolve(Config(images=PADDED), ["cat", "dog"], (32, 32)).images == PADDED
     assert resolve(Config(), ["cat", "dog"], (32, 32), ImageConfig(fit="stretch")).images == ImageConfig(
-        "stretch", (255, 255, 255)
+        "stretch", (255, 255, 255), "full"
     )
 
 
