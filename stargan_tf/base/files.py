@@ -70,6 +70,16 @@ def size(path: str) -> int:
         return client.size(path)
 
 
+def sizes(folder: str) -> dict[str, int]:
+    """Returns the numbers of bytes of the files that lie in a folder itself, by name; of a store, by one listing."""
+    if not is_remote(folder):
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+    with client_for(folder) as client:
+        found = client.ls(folder, detail=True)
+    return {name_of(entry["name"]): entry["size"] for entry in found if entry["type"] == "file"}
+
+
 def list_files(folder: str, ignored: dict[str, int] | None = None, follow_links: bool = False) -> Iterator[str]:
     """Lists all files below a folder, so that memory does not grow with their number, in stores with that of a folder.
 

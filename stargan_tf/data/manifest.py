@@ -57,6 +57,21 @@ def read_manifest(directory: str) -> dict[str, Any]:
         raise UserError(f"{path} is damaged: {error}") from error
 
 
+def listed_files(directory: str) -> Mapping[str, Mapping[str, Any]]:
+    """Returns what the manifest of a data directory says of each file; nothing where there is no manifest.
+
+    Raises:
+        UserError: the manifest is damaged.
+    """
+    path = files.join(directory, MANIFEST_FILE)
+    if not files.exists(path):
+        return {}
+    listed = read_manifest(directory)["files"]
+    if not isinstance(listed, dict) or not all(isinstance(entry, dict) for entry in listed.values()):
+        raise UserError(f"{path} is damaged: it lists no files")
+    return listed
+
+
 def prepared_image_config(directory: str) -> ImageConfig:
     """Tells how the images of a data directory were prepared, as far as it is recorded.
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.data import manifest
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import (
     check_domains,
@@ -76,6 +77,45 @@ def test_a_fingerprint_tells_the_content(data, data_path, tmp_path):
     content[-5] ^= 1
     shard.write_bytes(content)
     assert fingerprint(open_data_directory(copy)) != fingerprint(data)
+
+
+@pytest.fixture
+def read(monkeypatch) -> list[str]:
+    """Names of the files that are read to be hashed."""
+    names, hash_file = [], manifest.hash_file
+    monkeypatch.setattr(manifest, "hash_file", lambda path: names.append(path) or hash_file(path))
+    return names
+
+
+def test_a_fingerprint_takes_the_hashes_of_the_manifest_where_sizes_agree(data, data_path, tmp_path, read):
+    expected = fingerprint(data)
+    copy = shutil.copytree(data_path, tmp_path / "copy")
+    manifest.write_manifest(str(copy), {}, {})
+    read.clear()
+    assert fingerprint(open_data_directory(copy)) == expected
+    assert read == []
+    shard = copy / shard_file("train_zebra", 0, 1)
+    with shard.open("ab") as file:
+        file.write(shard.read_bytes())
+    assert fingerprint(open_data_directory(copy)) != expected
+    assert read == [str(shard)]
+    (copy / manifest.MANIFEST_FILE).unlink()
+    assert fingerprint(open_data_directory(copy)) != expected
+    (copy / manifest.MANIFEST_FILE).write_text('{"settings": {}, "files": 5}')
+    with pytest.raises(UserError, match=r"manifest\.json is damaged: it lists no files"):
+        fingerprint(open_data_directory(copy))
+
+
+def test_a_directory_without_a_manifest_is_read_once(data_path, tmp_path, read):
+    copy = shutil.copytree(data_path, tmp_path / "copy")
+    first = fingerprint(open_data_directory(copy))
+    assert len(read) == len(set(read)) == 6
+    assert fingerprint(open_data_directory(copy)) == first and len(read) == 6
+    shard = copy / shard_file("train_zebra", 0, 1)
+    content = bytearray(shard.read_bytes())
+    content[-5] ^= 1
+    shard.write_bytes(content)
+    assert fingerprint(open_data_directory(copy)) != first and read[6:] == [str(shard)]
 
 
 def test_tensorflow_datasets_reads_it(data_path):
