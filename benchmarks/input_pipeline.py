@@ -10,7 +10,6 @@ Without --data the images are made: seeded noise with the spectrum of photograph
 Two processors should give 2,000 images per second of 256 px, more than one H100 can ask for.
 """
 
-import io
 import os
 import statistics
 import sys
@@ -26,6 +25,7 @@ from PIL import Image
 
 from benchmarks import pillow_loader
 from benchmarks.machine import processor
+from benchmarks.made_data import photograph, write_records
 from stargan_tf.base import command_line
 
 PROGRAM = "python -m benchmarks.input_pipeline"
@@ -75,8 +75,7 @@ def run(arguments: Arguments) -> None:
         with Image.open(files[0][0]) as image:
             image_size = image.size[::-1]
         encoded, decoded = (
-            open_data_directory(_write_records(files, image_size, decoded, Path(directory)))
-            for decoded in (False, True)
+            open_data_directory(write_records(files, image_size, decoded, Path(directory))) for decoded in (False, True)
         )
         print(f"{processor()}, {len(os.sched_getaffinity(0))} CPUs; {arguments}")
         print(
@@ -195,9 +194,7 @@ def _write_files(arguments: Arguments, directory: Path) -> list[list[str]]:
     """Writes image files, half of them for each of two domains, or those of each domain of `--data`."""
     if arguments.data is None:
         encoded = {
-            f"domain_{domain}": [
-                _photograph(2 * i + domain, arguments.image_size) for i in range(arguments.images // 2)
-            ]
+            f"domain_{domain}": [photograph(2 * i + domain, arguments.image_size) for i in range(arguments.images // 2)]
             for domain in range(2)
         }
     else:
@@ -210,23 +207,6 @@ def _write_files(arguments: Arguments, directory: Path) -> list[list[str]]:
             path.write_bytes(image)
         files.append([str(path) for path in paths])
     return files
-
-
-def _photograph(seed: int, side: int) -> bytes:
-    """Makes a JPEG of noise whose amplitude falls with frequency as in photographs, the channels being alike."""
-    random = np.random.default_rng(seed)
-    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
-    frequency[0, 0] = np.inf
-
-    def plane() -> np.ndarray:
-        values = np.fft.irfft2(np.fft.rfft2(random.normal(size=(side, side))) / frequency**1.7, s=(side, side))
-        return values / values.std()
-
-    brightness = plane()
-    pixels = np.stack([128 + 45 * brightness + 15 * plane() for _ in range(3)], axis=-1)
-    file = io.BytesIO()
-    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=95)
-    return file.getvalue()
 
 
 def _read_encoded(path: str) -> dict[str, list[bytes]]:
@@ -246,31 +226,6 @@ def _read_encoded(path: str) -> dict[str, list[bytes]]:
             with files.open_file(path) as file:
                 of_domain.extend(decode_example(record)[IMAGE][0] for record in read_records(file))
     return images
-
-
-def _write_records(files: Sequence[Sequence[str]], image_size: tuple[int, int], decoded: bool, parent: Path) -> Path:
-    """Makes a data directory of image files; returns its path."""
-    import tensorflow as tf
-
-    from stargan_tf.data import records, tfds_metadata
-
-    directory = parent / ("decoded" if decoded else "encoded")
-    directory.mkdir()
-    domains = [Path(paths[0]).parent.name for paths in files]
-    splits = {}
-    for label, (domain, paths) in enumerate(zip(domains, files, strict=True)):
-        split = records.split_name("train", domain)
-        shard = directory / records.shard_file(split, 0, 1)
-        with tf.io.TFRecordWriter(str(shard)) as writer:
-            for path in paths:
-                image = Path(path).read_bytes()
-                if decoded:
-                    with Image.open(path) as opened:
-                        image = np.asarray(opened.convert("RGB")).tobytes()
-                writer.write(records.serialize_example(image, label, Path(path).name))
-        splits[split] = tfds_metadata.SplitSummary((len(paths),), shard.stat().st_size)
-    tfds_metadata.write_metadata(directory, domains, image_size, splits, decoded=decoded)
-    return directory
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,6 @@ Each line is measured in a process of its own, with random weights and images, w
 
 import json
 import os
-import resource
 import statistics
 import sys
 import time
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks import own_process
-from benchmarks.machine import processor
+from benchmarks.machine import peak_memory, processor
 from stargan_tf.base import command_line
 
 PROGRAM = "python -m benchmarks.train_step"
@@ -89,7 +88,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
     """Measures one line.
 
     Returns:
-        Seconds of an iteration (median), peak memory of the process in GB, convolution GFLOP of an iteration, and the
+        Seconds of an iteration (median), peak memory in GB, convolution GFLOP of an iteration, and the
         machine's own rate of convolution in GFLOP/s, half measured before and half after.
     """
     with command_line.quiet_start():
@@ -142,7 +141,7 @@ def measure(arguments: Arguments) -> dict[str, float]:
     rates.append(convolutions.machine_rate(dtype))
     return {
         "seconds": statistics.median(seconds),
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,  # kibibytes on Linux
+        "peak_gb": peak_memory() / 1e9,
         # All updates are loops over the parts, of which one turn is counted.
         "gflop": convolutions.gflop(iterate.get_concrete_function(batch)) * arguments.microbatches,
         "machine_rate": statistics.mean(rates),
