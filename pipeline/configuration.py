@@ -16,6 +16,7 @@ from typing import Any, Literal
 import yaml
 
 from data_prep import images_to_tfrecords
+from data_prep.sources.patterns import expand, is_pattern
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from pipeline.anomalies import Thresholds
 from pipeline.components.evaluator import GridMeasurement
@@ -213,7 +214,9 @@ def _check_examples(settings: Settings) -> None:
     with _prefixed("example_gen"):
         images_to_tfrecords.check(dataclasses.replace(wanted, output=settings.root))
     place = wanted.input or ""
-    if not place.startswith(TFDS_PREFIX) and not (files.is_folder(place) or files.exists(place)):
+    if is_pattern(place) and not files.exists(place):
+        expand(place)
+    elif not place.startswith(TFDS_PREFIX) and not (files.is_folder(place) or files.exists(place)):
         raise UserError(f"example_gen.input {place} does not exist; name the images")
 
 

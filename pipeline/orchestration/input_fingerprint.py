@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from data_prep.sources.patterns import expand, is_pattern, split_folder
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
@@ -17,7 +18,8 @@ def fingerprint(place: str, known: Path | None = None) -> str:
     """Hashes the names and contents of all files of a source.
 
     Args:
-        place: a folder or a file, on any file system that fsspec knows, or `tfds:NAME`, of which only the name counts.
+        place: a folder or a file, on any file system that fsspec knows; a pattern, as of `data_prep.sources.patterns`;
+            or `tfds:NAME`, of which only the name counts.
         known: a file that keeps the hashes of local files; those with the same size, modification time and inode as
             before are not read again. Remote files are identified by what their store says of them and never read.
 
@@ -29,7 +31,15 @@ def fingerprint(place: str, known: Path | None = None) -> str:
     """
     if place.startswith(TFDS_PREFIX):
         return hashlib.sha256(place.encode()).hexdigest()[:16]
-    states = files.remote_states(place) if files.is_remote(place) else _local_contents(place, known)
+    if is_pattern(place) and not files.exists(place):
+        folder, names = split_folder(expand(place))
+    else:
+        folder, names = place, None
+    if files.is_remote(place):
+        paths = [place] if names is None else [files.join(folder, name) for name in names]
+        states = {path: state for one in paths for path, state in files.remote_states(one).items()}
+    else:
+        states = _local_contents(folder, names, known)
     if not states:
         raise UserError(f"example_gen.input {place} does not exist, or is empty")
     whole = hashlib.sha256()
@@ -38,9 +48,11 @@ def fingerprint(place: str, known: Path | None = None) -> str:
     return whole.hexdigest()[:16]
 
 
-def _local_contents(place: str, known: Path | None) -> dict[str, str]:
+def _local_contents(place: str, names: Iterable[str] | None, known: Path | None) -> dict[str, str]:
+    """The hash of each file: those of some names in a folder, or else all of a folder, or a file."""
     remembered = _read(known)
-    names = files.list_files(place) if files.is_folder(place) else [""]
+    if names is None:
+        names = files.list_files(place) if files.is_folder(place) else [""]
     found: dict[str, tuple[list[int], str]] = {}
     for name in names:
         path = files.join(place, name) if name else place

@@ -258,7 +258,7 @@ def test_raw_images_are_read_by_tensorflow_datasets(source, output, tmp_path):
         (["--quality", "96"], "--quality is 96"),
         (["--background", "no colour"], "--background 'no colour'"),
         (["--max_pixels", "1000000000"], "--max_pixels is 1000000000"),
-        (["--domain", "male=+Male"], "--domain is for"),
+        (["--domain", "male=+Male"], "fits no label of"),
         (["--input", "/none/such"], "--input /none/such"),
     ],
 )

@@ -63,3 +63,12 @@ def test_files_of_a_store_are_told_apart_without_being_read(store):  # noqa: F81
     assert fingerprint(f"{store}/images") != before
     with pytest.raises(UserError, match="does not exist, or is empty"):
         fingerprint(f"{store}/none")
+
+
+def test_a_pattern_is_its_files(folder):
+    first = fingerprint(f"{folder}/cat/*.png")
+    assert first == fingerprint(f"{folder}/cat/{{1,2}}.png") != fingerprint(f"{folder}/cat/1.png")
+    (folder / "dog" / "1.png").write_bytes(b"another")
+    assert fingerprint(f"{folder}/cat/*.png") == first
+    (folder / "cat" / "1.png").write_bytes(b"another")
+    assert fingerprint(f"{folder}/cat/*.png") != first
