@@ -5,6 +5,7 @@ https://github.com/webdataset/webdataset#the-webdataset-format
 
 import json
 import tarfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
@@ -103,7 +104,7 @@ def is_webdataset(archive: str) -> bool:
         with files.open_file(archive) as file, tarfile.open(fileobj=file, mode="r|*") as opened:
             for member, _ in zip(opened, range(_LOOKED_AT), strict=False):
                 names += [member.name.removeprefix("./")] if member.isreg() else []
-    except (tarfile.TarError, OSError, EOFError):
+    except (tarfile.TarError, OSError, EOFError, TypeError, zlib.error):  # TypeError: of a gzip header that is cut
         return False  # whoever reads it says so
     keys = {_key(name) for name in names if name.lower().endswith(IMAGE_SUFFIXES)}
     labels = (name for name in names if name.endswith(".cls") or (name.endswith(".json") and "/" not in name))

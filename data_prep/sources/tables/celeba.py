@@ -117,7 +117,8 @@ def _parse_rules(rules: Sequence[str], names: Sequence[str], table: str) -> Mapp
             raise UserError(f"--domain {rule!r} is not of the form NAME=+ATTRIBUTE or NAME=-ATTRIBUTE")
         for part in parts:
             if part[1:] not in names:
-                raise UserError(f"--domain {rule!r} names no attribute of {table}; it has {', '.join(names)}")
+                known = ", ".join(name if name.isprintable() else repr(name) for name in names)
+                raise UserError(f"--domain {rule!r} names no attribute of {table}; it has {known}")
         if domain.strip() in domains:
             raise UserError(f"--domain {domain.strip()!r} has two rules; write one with commas between its conditions")
         domains[domain.strip()] = [(part[1:], "1" if part[0] == "+" else "-1") for part in parts]

@@ -70,7 +70,7 @@ class ParquetTable(Table):
         with files.open_file(self._path) as file:
             try:
                 yield parquet.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER)
-            except (pyarrow.ArrowException, OSError) as error:
+            except (pyarrow.ArrowException, OSError, UnicodeError) as error:
                 problem = str(error).partition("\n")[0]
                 raise UserError(f"--input {self._path} cannot be read as Parquet: {problem}") from error
 
