@@ -25,10 +25,13 @@ class Settings(Config):
         preset: settings to start from: afhq_256, celeba_hq_256 or quickstart.
         face_network: face network for the high-pass skip: a published PyTorch file, or the directory of a run that has
             one.
+        allow_changes: whether a run may go on with other settings of losses, optimizers and input than before; each
+            change is noted in events.jsonl.
     """
 
     preset: str | None = None
     face_network: str | None = None
+    allow_changes: bool = False
 
     @property
     def config(self) -> Config:
@@ -84,6 +87,7 @@ def run(arguments: Arguments) -> int:
             None if arguments.face_network is None else Path(arguments.face_network),
             None if arguments.init_from is None else Path(arguments.init_from),
             read_face_network,
+            arguments.allow_changes,
         )
     except WorkerLostError as error:
         print(f"{PROGRAM}: error: {error}", file=sys.stderr, flush=True)

@@ -68,15 +68,47 @@ def test_everything_that_the_data_allows_is_done_and_a_killed_evaluation_goes_on
     assert json.loads(line)[f"evaluation/latent/fid/{label}"] == result["latent"]["mean"]["fid"]
 
 
+@pytest.mark.parametrize("flags", [[], ["--mode", "latent,known_factors"]])
+def test_too_few_images_are_told_before_a_classifier_is_trained(flags, trained_run, images_path, tmp_path, capsys):
+    images, data = shutil.copytree(images_path, tmp_path / "images"), tmp_path / "data"
+    shutil.rmtree(images / "val" / "square")
+    images_to_tfrecords.run(images_to_tfrecords.Arguments(input=str(images), output=str(data), image_size=16))
+    capsys.readouterr()
+    cache = ["--cache", str(tmp_path / "cache")]
+    assert evaluate.main(["--run", str(trained_run), "--data", str(data), *flags, *cache, *QUICK]) == 2
+    err = capsys.readouterr().err
+    assert "known factors" in err or f"domain 'square' of {data} has 0 validation image(s); an evaluation" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "sentence"),
+    [
+        ("--extractor", "inceptoin", "there is no extractor 'inceptoin'"),
+        ("--distance", "lpips", "there is no perceptual distance 'lpips'"),
+    ],
+)
+def test_a_network_that_is_not_there_is_told_before_a_classifier_is_trained(
+    flag, value, sentence, trained_run, data_path, tmp_path, capsys
+):
+    arguments = ["--run", str(trained_run), "--data", str(data_path), "--mode", "latent", flag, value]
+    assert evaluate.main([*arguments, "--cache", str(tmp_path / "cache"), *QUICK]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "cache").exists()
+
+
 def test_data_without_known_factors_is_refused(trained_run, images_path, tmp_path, capsys):
     bare = shutil.copytree(images_path, tmp_path / "images", ignore=shutil.ignore_patterns("attributes.jsonl"))
     data = tmp_path / "data"
     images_to_tfrecords.run(images_to_tfrecords.Arguments(input=str(bare), output=str(data), image_size=16))
     capsys.readouterr()
     assert not has_known_factors(open_data_directory(data))
-    flags = ["--mode", "known_factors", *QUICK]
-    assert evaluate.main(["--run", str(trained_run), "--data", str(data), *flags]) == 2
-    assert f"{str(data)!r} has no known factors" in capsys.readouterr().err
+    for mode in ("known_factors", "latent,known_factors"):
+        flags = ["--mode", mode, "--cache", str(tmp_path / "cache"), *QUICK]
+        assert evaluate.main(["--run", str(trained_run), "--data", str(data), *flags]) == 2
+        assert f"{str(data)!r} has no known factors" in capsys.readouterr().err
+    assert not (tmp_path / "cache").exists()  # no classifier was trained for that
 
 
 def test_another_runs_data_is_refused(trained_run, images_path, tmp_path, capsys):

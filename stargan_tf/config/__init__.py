@@ -1,7 +1,7 @@
 """The settings of a run: frozen dataclasses in which each is told once, presets, checks, YAML in and out.
 
 A field has its type, with the range of a number (`base.ranges`), its default, and its help in the docstring;
-`fields.MAY_CHANGE` marks those that may differ when a run is resumed.
+`fields` has the marks of those that may differ when a run is resumed, and of those that may if asked for.
 """
 
 from stargan_tf.config.checks import check, check_replicas, resolve
@@ -19,7 +19,7 @@ from stargan_tf.config.model import (
 )
 from stargan_tf.config.optimizers import OptimizerConfig
 from stargan_tf.config.presets import PRESETS, preset
-from stargan_tf.config.resume import changeable_fields, check_same_run, differences
+from stargan_tf.config.resume import Changes, changeable_fields, check_same_run, described, differences
 from stargan_tf.config.training import RunConfig, check_precision
 from stargan_tf.config.whole import Config, flatten
 from stargan_tf.config.yaml_files import load, save
@@ -28,6 +28,7 @@ __all__ = [
     "HIGH_PASS_SIDES",
     "MIN_IMAGE_SIDE",
     "PRESETS",
+    "Changes",
     "Config",
     "DataConfig",
     "Fit",
@@ -45,6 +46,7 @@ __all__ = [
     "check_replicas",
     "check_same_images",
     "check_same_run",
+    "described",
     "differences",
     "flatten",
     "load",

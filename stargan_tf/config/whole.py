@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stargan_tf.config.fields import MAY_CHANGE_IF_ASKED
 from stargan_tf.config.images import ImageConfig
 from stargan_tf.config.input import DataConfig
 from stargan_tf.config.losses import LossConfig
@@ -30,9 +31,9 @@ class Config:
     domains: tuple[str, ...] | None = None
     images: ImageConfig = field(default_factory=ImageConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
-    losses: LossConfig = field(default_factory=LossConfig)
-    optimizers: OptimizerConfig = field(default_factory=OptimizerConfig)
-    input: DataConfig = field(default_factory=DataConfig)
+    losses: LossConfig = field(default_factory=LossConfig, metadata=MAY_CHANGE_IF_ASKED)
+    optimizers: OptimizerConfig = field(default_factory=OptimizerConfig, metadata=MAY_CHANGE_IF_ASKED)
+    input: DataConfig = field(default_factory=DataConfig, metadata=MAY_CHANGE_IF_ASKED)
     training: RunConfig = field(default_factory=RunConfig)
 
 

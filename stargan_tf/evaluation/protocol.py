@@ -41,6 +41,35 @@ class Interrupted(Exception):
     """An evaluation was asked to stop; the next one with the same work directory continues it."""
 
 
+def check_data(data: DataDirectory, settings: ProtocolSettings) -> None:
+    """Checks that data can be evaluated on, reading none of it; for before a classifier is trained on it.
+
+    Args:
+        data: the data directory.
+        settings: what is evaluated.
+
+    Raises:
+        UserError: settings are wrong, or a domain has too few images.
+    """
+    settings.check()
+    all_tasks(settings.modes, data.domains)
+    for domain in data.domains:
+        for subset, kind, least in (("train", "training", FEWEST_REAL), ("val", "validation", 1)):
+            count = _count(data, subset, domain)
+            if count < least:
+                raise UserError(
+                    f"domain {domain!r} of {data.path} has {count} {kind} image(s); an evaluation needs at least "
+                    f"{least} of every domain"
+                )
+    sources = min(_count(data, "val", domain) for domain in data.domains)
+    fewest = min(sources, settings.sources or sources) * settings.outputs
+    if fewest < FEWEST_GENERATED:
+        raise UserError(
+            f"{fewest} translations in a task are too few to be compared; with more sources or outputs there must be "
+            f"at least {FEWEST_GENERATED}"
+        )
+
+
 class Evaluator:
     """Evaluates translators on one data directory.
 
@@ -67,28 +96,14 @@ class Evaluator:
         cache: Path | None = None,
         save_seconds: float = 60.0,
     ):
-        settings.check()
+        check_data(data, settings)
         self._data, self._settings, self._fingerprint = data, settings, fingerprint
         self._extractor, self._distance, self._save_seconds = extractor, distance, save_seconds
         self._tasks = all_tasks(settings.modes, data.domains)
-        for domain in data.domains:
-            for subset, kind, least in (("train", "training", FEWEST_REAL), ("val", "validation", 1)):
-                count = data.num_examples.get(records.split_name(subset, domain), 0)
-                if count < least:
-                    raise UserError(
-                        f"domain {domain!r} of {data.path} has {count} {kind} image(s); an evaluation needs at least "
-                        f"{least} of every domain"
-                    )
         self._images = {domain: StoredImages(data, records.split_name("val", domain)) for domain in data.domains}
         self._numbers = {
             domain: evenly_spread(range(len(images)), settings.sources) for domain, images in self._images.items()
         }
-        fewest = min(map(len, self._numbers.values())) * settings.outputs
-        if fewest < FEWEST_GENERATED:
-            raise UserError(
-                f"{fewest} translations in a task are too few to be compared; with more sources or outputs there must "
-                f"be at least {FEWEST_GENERATED}"
-            )
         self._reals = RealImages(data, fingerprint, extractor, settings.neighbours, cache)
 
     def prepare(self) -> None:
@@ -216,6 +231,10 @@ class Evaluator:
             "num_generated": generated.moments.count,
             "num_real": real.moments.count,
         }
+
+
+def _count(data: DataDirectory, subset: str, domain: str) -> int:
+    return data.num_examples.get(records.split_name(subset, domain), 0)
 
 
 def _in_8_bits(images: np.ndarray) -> np.ndarray:

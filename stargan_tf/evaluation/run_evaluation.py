@@ -11,12 +11,11 @@ from stargan_tf.base.writing import write_json
 from stargan_tf.config import check_same_images
 from stargan_tf.data.records import DataDirectory, fingerprint, open_data_directory
 from stargan_tf.evaluation import results
-from stargan_tf.evaluation.protocol import Evaluator
+from stargan_tf.evaluation.protocol import Evaluator, check_data
 from stargan_tf.evaluation.settings import ALL_MODES, MODES, Measurement
 from stargan_tf.inference.translator import Translator
-from stargan_tf.metrics import known_factors
+from stargan_tf.metrics import known_factors, loading
 from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
-from stargan_tf.metrics.loading import load_distance, load_extractor
 from stargan_tf.runs import run_directory
 
 # Sources of each domain for known factors, where no number is given: more change little.
@@ -55,6 +54,8 @@ def evaluate_run(
     check_same_images(translator.image_config, data.image_config, "the run's")
     if modes is None:
         modes = ALL_MODES if known_factors.has_known_factors(data) else MODES
+    elif "known_factors" in modes:
+        known_factors.check_data(data)
     published = tuple(mode for mode in MODES if mode in modes)
     evaluator = open_evaluator(measurement, published, data, cache) if published else None  # first, to find mistakes
     if "known_factors" in modes:
@@ -71,9 +72,10 @@ def open_evaluator(measurement: Measurement, modes: tuple[str, ...], data: DataD
     Raises:
         UserError: the networks cannot be loaded, or the data has too few images.
     """
-    distance = load_distance(measurement.distance, data, cache)
-    extractor = load_extractor(measurement.extractor, data, cache)
-    return Evaluator(data, measurement.protocol(modes), extractor, distance, fingerprint(data), cache)
+    settings = measurement.protocol(modes)
+    check_data(data, settings)  # first: training a classifier takes a minute
+    extractor, distance = loading.load(measurement.extractor, measurement.distance, data, cache)
+    return Evaluator(data, settings, extractor, distance, fingerprint(data), cache)
 
 
 def measure_known_factors(translator: Translator, data: DataDirectory, measurement: Measurement) -> dict[str, Any]:

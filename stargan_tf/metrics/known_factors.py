@@ -80,6 +80,12 @@ def has_known_factors(data: DataDirectory) -> bool:
     return True
 
 
+def check_data(data: DataDirectory) -> None:
+    """Raises UserError if `evaluate` can say nothing about the data."""
+    if not has_known_factors(data):
+        raise UserError(f"the data {data.path!r} has no known factors; data_prep.synthetic makes data that has")
+
+
 def evaluate(
     translator: Translator, data: DataDirectory, sources_per_domain: int, styles: int, seed: int
 ) -> dict[str, dict[str, float]]:

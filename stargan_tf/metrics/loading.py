@@ -8,6 +8,26 @@ from stargan_tf.metrics.extractors import FeatureExtractor
 from stargan_tf.metrics.perceptual import PerceptualDistance
 
 
+def load(
+    extractor: str, distance: str, data: DataDirectory, cache: Path
+) -> tuple[FeatureExtractor, PerceptualDistance]:
+    """Loads both, first that which no classifier need be trained for, so that a mistake in it is told at once.
+
+    Args:
+        extractor: as for `load_extractor`.
+        distance: as for `load_distance`.
+        data: the data directory that is measured.
+        cache: directory to keep trained classifiers in; made if it is missing.
+
+    Raises:
+        UserError: as theirs.
+    """
+    if extractor == "classifier":
+        loaded = load_distance(distance, data, cache)
+        return load_extractor(extractor, data, cache), loaded
+    return load_extractor(extractor, data, cache), load_distance(distance, data, cache)
+
+
 def load_extractor(spec: str, data: DataDirectory, cache: Path) -> FeatureExtractor:
     """Loads an extractor.
 

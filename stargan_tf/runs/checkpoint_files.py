@@ -24,6 +24,11 @@ def path_of(run: Path, step: int) -> Path:
     return run / DIRECTORY / f"{PREFIX}-{step}"
 
 
+def step_of(path: Path) -> int:
+    """Returns the step of a checkpoint by its path, as `path_of` gives it."""
+    return int(path.name.removeprefix(f"{PREFIX}-"))
+
+
 def saved_steps(run: Path) -> list[int]:
     """Returns the steps that have checkpoints, whole or damaged, newest first."""
     found = (_INDEX.fullmatch(path.name) for path in (run / DIRECTORY).glob(f"{PREFIX}-*.index"))

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import reason, write_errors
-from stargan_tf.config import Config, differences, flatten
+from stargan_tf.config import Config, described, differences, flatten
 from stargan_tf.networks import Networks
-from stargan_tf.runs import best_checkpoint
+from stargan_tf.runs import best_checkpoint, run_directory
 from stargan_tf.runs import checkpoint_files as files
 from stargan_tf.runs.state import TrainingState, build_ema
 
@@ -79,8 +79,10 @@ class Checkpoints:
         path = files.find_latest(self._run)
         if path is None:
             return 0
-        _check_record(path, self._config)
+        _check_record(path, self._config, may_differ=run_directory.changed_settings(self._run))
         self._checkpoint.restore(str(path)).assert_consumed()
+        for name, optimizer in self._state.optimizers.items():  # a checkpoint has that of its own configuration
+            optimizer.learning_rate = self._config.optimizers.rate_of(name)
         self.saved_step = int(self._state.step.numpy())
         if self._writes:
             files.set_aside_after(self._run, self.saved_step)
@@ -175,15 +177,15 @@ def _write(checkpoint: tf.train.Checkpoint, run: Path, step: int) -> None:
     checkpoint.write(str(files.path_of(run, step)))
 
 
-def _check_record(path: Path, config: Config, sections: Collection[str] = ()) -> None:
-    """Checks that a checkpoint was made with a configuration, or with these sections of it."""
+def _check_record(path: Path, config: Config, sections: Collection[str] = (), may_differ: Collection[str] = ()) -> None:
+    """Checks that a checkpoint was made with a configuration, or with these sections of it, but for some fields."""
     saved = json.loads(tf.train.load_checkpoint(str(path)).get_tensor(_RECORD))
     values = {
         name: value for name, value in flatten(config).items() if not sections or name.partition(".")[0] in sections
     }
-    changed = differences(saved, values)
+    changed = {name: values for name, values in differences(saved, values).items() if name not in may_differ}
     if changed:
         raise UserError(
-            f"the checkpoint {str(path)!r} belongs to another configuration ({'; '.join(changed)}); the "
+            f"the checkpoint {str(path)!r} belongs to another configuration ({described(changed)}); the "
             "configuration beside it was changed, or the checkpoint comes from another run"
         )

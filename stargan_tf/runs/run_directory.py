@@ -1,7 +1,7 @@
 """A run directory: everything that belongs to one training run.
 
 config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  evaluation/  metrics.jsonl
-data.jsonl (the data it was trained on)  events.jsonl (failures and recoveries)
+data.jsonl (the data it was trained on)  events.jsonl (failures, recoveries, other settings)
 face_network.npz (with the high-pass skip)  known_factors.json (of a run on generated data)
 """
 
@@ -9,6 +9,7 @@ import contextlib
 import json
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from stargan_tf import config as configuration
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import check_local, is_occupied, reason, write_bytes, write_errors
-from stargan_tf.config import Config
+from stargan_tf.config import Changes, Config
 
 CONFIG_FILE = "config.yaml"
 FACE_NETWORK_FILE = "face_network.npz"
@@ -44,21 +45,36 @@ def load_config(run: Path) -> Config:
     return configuration.load(run / CONFIG_FILE)
 
 
-def open_for_training(run: Path, config: Config) -> None:
+def open_for_training(run: Path, config: Config, allow_changes: bool = False, step: int = 0) -> Changes:
     """Starts a run directory, or checks that an existing one may go on; only its configuration is changed.
 
     Args:
         run: the directory; it may be missing.
         config: resolved.
+        allow_changes: whether settings that are the same for all of a run, unless asked for, may change. This is noted.
+        step: of the run's newest checkpoint.
+
+    Returns:
+        What changes.
 
     Raises:
         UserError: the directory holds something else, or a run with another configuration.
     """
+    changes: Changes = {}
     if is_run(run):
-        configuration.check_same_run(load_config(run), config, run)
+        changes = configuration.check_same_run(load_config(run), config, run, allow_changes)
     elif is_occupied(run):
         raise UserError(f"{str(run)!r} exists and is not a run directory; choose another for --run")
+    for name, (before, now) in changes.items():  # first, since only events say that checkpoints may have other settings
+        entry = {"event": "other setting", "time": time.time(), "step": step}
+        record_event(run, entry | {"setting": name, "before": before, "now": now})
     configuration.save(config, run / CONFIG_FILE)
+    return changes
+
+
+def changed_settings(run: Path) -> set[str]:
+    """Returns the dotted names of the settings that were changed when the run went on."""
+    return {entry["setting"] for entry in recorded_events(run) if "setting" in entry}
 
 
 @contextlib.contextmanager
@@ -77,16 +93,27 @@ def writing(run: Path) -> Iterator[None]:
         ) from error
 
 
-def record_data(run: Path, entry: Mapping[str, Any]) -> None:
+def record_data(run: Path, entry: Mapping[str, Any]) -> str | None:
     """Records which data a run is trained on, unless it is what was recorded last.
 
     Args:
         run: the run directory.
-        entry: facts about the data, with its `fingerprint` and the `step` from which it is used.
+        entry: facts about the data, with its `path`, its `fingerprint` and the `step` from which it is used.
+
+    Returns:
+        A sentence for the user if the run goes on with other data than before.
     """
     past = recorded_data(run)
-    if not past or past[-1]["fingerprint"] != entry["fingerprint"]:
-        _append(run / DATA_FILE, entry)
+    if past and past[-1]["fingerprint"] == entry["fingerprint"]:
+        return None
+    _append(run / DATA_FILE, entry)
+    if not past:
+        return None
+    last = past[-1]
+    return (
+        f"note: from step {entry['step']} on the run is trained on other data, {entry['path']} (fingerprint "
+        f"{entry['fingerprint'][:12]}); before, it was {last.get('path')} ({last['fingerprint'][:12]})"
+    )
 
 
 def cut_metrics(run: Path, step: int) -> None:

@@ -13,7 +13,7 @@ from stargan_tf.networks import Networks
 from stargan_tf.networks.layers import DomainDense
 from stargan_tf.runs import face_network as face_networks
 from stargan_tf.runs import run_directory
-from stargan_tf.runs.checkpoint_files import find_latest, latest
+from stargan_tf.runs.checkpoint_files import find_latest, latest, step_of
 from stargan_tf.runs.checkpoints import check_trainable, holds_trained_networks, load_ema
 from stargan_tf.runs.run_directory import FACE_NETWORK_FILE
 from stargan_tf.runs.state import TrainingState
@@ -53,6 +53,7 @@ def open_run(
     init_from: Path | None,
     read_face_network: Callable[[Path], dict[str, np.ndarray]],
     workers: Workers,
+    allow_changes: bool = False,
 ) -> Path | None:
     """Opens the directory of a new run, or of one that goes on; the chief writes it, the other workers check it.
 
@@ -63,6 +64,7 @@ def open_run(
         init_from: the run to start from.
         read_face_network: reads the tensors of `face_network`.
         workers: the processes that train.
+        allow_changes: whether settings may change when the run goes on, see `check_same_run`.
 
     Returns:
         `init_from`, or None if the run goes on.
@@ -71,7 +73,8 @@ def open_run(
         UserError: configuration, run directory, face network and `init_from` do not go together.
     """
     check_trainable(run)
-    if find_latest(run) is not None:
+    newest = find_latest(run)
+    if newest is not None:
         init_from = None  # the same command starts a run and goes on with it; what it started from may be gone
     if init_from is not None:
         check(config, init_from)
@@ -79,7 +82,10 @@ def open_run(
             face_network = init_from
     tensors = face_networks.choose(config, run, face_network, read_face_network)
     if workers.is_chief:
-        run_directory.open_for_training(run, config)
+        step = 0 if newest is None else step_of(newest)
+        changes = run_directory.open_for_training(run, config, allow_changes, step)
+        for name, (before, now) in changes.items():
+            workers.say(f"{name} is {now} from step {step} on; it was {before}")
         if tensors is not None:
             face_networks.save(tensors, run)
     workers.wait()

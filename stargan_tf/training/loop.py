@@ -34,6 +34,7 @@ def train_and_evaluate(
     face_network: Path | None = None,
     init_from: Path | None = None,
     read_face_network: Callable[[Path], dict[str, np.ndarray]] = face_networks.read,
+    allow_changes: bool = False,
 ) -> int:
     """Trains, or goes on training, until `config.training.steps` iterations are done.
 
@@ -47,6 +48,7 @@ def train_and_evaluate(
             `init_from`.
         init_from: run directory whose weights a new run starts from.
         read_face_network: reads the tensors of `face_network`; by default from files of runs only.
+        allow_changes: whether settings of losses, optimizers and input may change when the run goes on.
 
     Returns:
         0 when all steps are done, 128 plus the signal's number after a stop by SIGINT or SIGTERM, which saves first.
@@ -57,11 +59,14 @@ def train_and_evaluate(
         WorkerLostError: another worker does not answer.
     """
     config = resolve(config, data.domains, data.image_size, data.image_config)
+    evaluation.check(config.training, data)
     strategy = create_strategy(config.training.strategy, config.training.devices)
     check_replicas(config, strategy.num_replicas_in_sync)
     workers = Workers(strategy)
     with workers.watched():
-        init_from = initialization.open_run(config, run, face_network, init_from, read_face_network, workers)
+        init_from = initialization.open_run(
+            config, run, face_network, init_from, read_face_network, workers, allow_changes
+        )
         return _train(config, data, run, init_from, workers)
 
 

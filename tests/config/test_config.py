@@ -588,6 +588,56 @@ def test_everything_else_must_stay():
         check_same_run(COMPLETE, replace(COMPLETE, domains=("dog", "cat")), RUN)
 
 
+# Another value for each setting that may change if that is asked for.
+IF_ASKED = {
+    "losses.adversarial": "hinge",
+    "losses.lambda_reg": 2.0,
+    "losses.reg_every": 4,
+    "losses.lambda_sty": 2.0,
+    "losses.lambda_ds": 2.0,
+    "losses.ds_iter": 7,
+    "losses.lambda_cyc": 2.0,
+    "losses.differentiable_augmentation": ["color"],
+    "optimizers.learning_rate": 1e-5,
+    "optimizers.mapping_learning_rate": 1e-7,
+    "optimizers.beta_1": 0.5,
+    "optimizers.beta_2": 0.9,
+    "optimizers.epsilon": 1e-6,
+    "optimizers.l2": 0.0,
+    "optimizers.ema_decay": 0.99,
+    "input.batch_size": 4,
+    "input.crop_probability": 0.25,
+    "input.crop_area": [0.9, 1.0],
+    "input.crop_ratio": [1.0, 1.0],
+    "input.flip_probability": 0.0,
+}
+
+
+def test_losses_optimizers_and_input_may_change_if_asked():
+    sections = ("losses", "optimizers", "input")
+    names = {name for name in flatten(COMPLETE) if name.partition(".")[0] in sections}
+    assert IF_ASKED.keys() == names - set(changeable_fields())
+    for name, value in IF_ASKED.items():
+        before = flatten(COMPLETE)[name]
+        with pytest.raises(UserError, match=rf"\({re.escape(name)} is .*, or give --allow_changes to go on"):
+            check_same_run(COMPLETE, changed(name, value), RUN)
+        changes = check_same_run(COMPLETE, changed(name, value), RUN, allow_changes=True)
+        assert changes == {name: (list(before) if isinstance(before, tuple) else before, value)}
+    assert check_same_run(COMPLETE, changed("training.steps", 7), RUN, allow_changes=True) == {}
+
+
+def test_what_makes_another_run_never_changes():
+    if_asked = {*IF_ASKED, *changeable_fields()}
+    for name, value in flatten(COMPLETE).items():
+        if name == "domains" or name in if_asked:
+            continue
+        with pytest.raises(UserError, match=rf"or leave {re.escape(name)}, which --allow_changes does not let"):
+            check_same_run(COMPLETE, changed(name, "other" if value is None else None), RUN, allow_changes=True)
+    both = replace(changed("losses.lambda_cyc", 2.0), training=RunConfig(seed=5))
+    with pytest.raises(UserError, match=r"lambda_cyc is .*or leave training\.seed, which --allow_changes does not let"):
+        check_same_run(COMPLETE, both, RUN, allow_changes=True)
+
+
 def test_every_change_is_listed():
     now = replace(changed("losses.lambda_cyc", 2.0), training=RunConfig(seed=5, steps=9))
     with pytest.raises(UserError) as raised:

@@ -18,16 +18,43 @@ def test_a_run_of_an_earlier_version_goes_on(tmp_path):
     longer = replace(config, training=replace(config.training, steps=9000))
     run_directory.open_for_training(tmp_path, longer)
     assert run_directory.load_config(tmp_path) == longer
-    assert path.read_text() == EARLIER.replace("  reader_processes: 0\n", "").replace("steps: 7000", "steps: 9000")
+    now = EARLIER.replace("  reader_processes: 0\n", "").replace("steps: 7000", "steps: 9000")
+    images = "images:\n  fit: crop\n  background:\n  - 255\n  - 255\n  - 255\nmodel:"  # as it was, and is known now
+    assert path.read_text() == now.replace("model:", images)
     with pytest.raises(UserError, match=r"training\.seed is 0 there and 1 now"):
         run_directory.open_for_training(tmp_path, replace(config, training=RunConfig(seed=1)))
 
 
-def test_data_is_noted_once(tmp_path):
+def test_settings_change_if_asked_and_that_is_noted(tmp_path):
+    config = resolve(preset("quickstart"), ("circle", "square"), (32, 32))
+    assert run_directory.open_for_training(tmp_path, config) == {}
+    lower = replace(config, optimizers=replace(config.optimizers, learning_rate=1e-5, l2=0.0))
+    with pytest.raises(UserError, match="--allow_changes"):
+        run_directory.open_for_training(tmp_path, lower)
+    assert run_directory.load_config(tmp_path) == config and run_directory.changed_settings(tmp_path) == set()
+    changes = run_directory.open_for_training(tmp_path, lower, allow_changes=True, step=30)
+    assert changes == {"optimizers.learning_rate": (5e-4, 1e-5), "optimizers.l2": (1e-4, 0.0)}
+    assert run_directory.load_config(tmp_path) == lower
+    events = [{key: entry[key] for key in entry.keys() - {"time"}} for entry in run_directory.recorded_events(tmp_path)]
+    event = {"event": "other setting", "step": 30}
+    assert events == [
+        event | {"setting": "optimizers.learning_rate", "before": 5e-4, "now": 1e-5},
+        event | {"setting": "optimizers.l2", "before": 1e-4, "now": 0.0},
+    ]
+    assert run_directory.changed_settings(tmp_path) == changes.keys()
+    assert run_directory.open_for_training(tmp_path, lower) == {}  # no change any more
+
+
+def test_data_is_noted_once_and_other_data_are_told(tmp_path):
     assert run_directory.recorded_data(tmp_path) == []
-    first, second = {"step": 0, "fingerprint": "a"}, {"step": 5, "fingerprint": "b"}
-    for entry in (first, {"step": 3, "fingerprint": "a"}, second):
-        run_directory.record_data(tmp_path, entry)
+    first = {"step": 0, "path": "data/one", "fingerprint": "0123456789abcdef"}
+    second = {"step": 5, "path": "data/two", "fingerprint": "fedcba9876543210"}
+    assert run_directory.record_data(tmp_path, first) is None
+    assert run_directory.record_data(tmp_path, first | {"step": 3}) is None
+    assert run_directory.record_data(tmp_path, second) == (
+        "note: from step 5 on the run is trained on other data, data/two (fingerprint fedcba987654); before, it was "
+        "data/one (0123456789ab)"
+    )
     assert run_directory.recorded_data(tmp_path) == [first, second]
 
 
@@ -61,12 +88,12 @@ def test_a_store_is_not_taken_for_a_local_folder():
     "record", [run_directory.record_event, run_directory.append_metrics, run_directory.record_data]
 )
 def test_part_of_a_line_that_a_full_disk_left_is_replaced(record, tmp_path):
-    record(tmp_path, {"step": 1, "fingerprint": "a"})
+    record(tmp_path, {"step": 1, "path": "data", "fingerprint": "a"})
     (path,) = tmp_path.iterdir()
     whole = path.read_text()
     path.write_text(whole + '{"step": 2, "finger')
-    record(tmp_path, {"step": 3, "fingerprint": "b"})
-    assert path.read_text() == whole + '{"step": 3, "fingerprint": "b"}\n'
+    record(tmp_path, {"step": 3, "path": "data", "fingerprint": "b"})
+    assert path.read_text() == whole + '{"step": 3, "path": "data", "fingerprint": "b"}\n'
 
 
 @pytest.mark.parametrize(

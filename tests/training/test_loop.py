@@ -7,10 +7,11 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from data_prep import images_to_tfrecords
 from stargan_tf import config as configuration
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import RunConfig
-from stargan_tf.data.records import open_data_directory
+from stargan_tf.data.records import DataDirectory, open_data_directory
 from stargan_tf.training import loop
 from stargan_tf.training.hooks import schedule
 from stargan_tf.training.hooks.measurements import NonFiniteError
@@ -117,11 +118,57 @@ def test_a_call_ends_where_something_is_written_or_traced(changes, expected):
     assert ends[1:] == expected
 
 
+def test_a_run_goes_on_with_other_settings_if_asked(trained_run, data_path, tmp_path, capsys):
+    """As the advice says that a loss which is not finite ends with."""
+    run, data = shutil.copytree(trained_run, tmp_path / "run"), open_data_directory(data_path)
+    lower = replace(TINY.optimizers, learning_rate=1e-5, mapping_learning_rate=1e-7)
+    longer = replace(with_training(TINY, steps=4), optimizers=lower, input=replace(TINY.input, batch_size=4))
+    with pytest.raises(UserError, match="or give --allow_changes to go on with the new ones"):
+        train_and_evaluate(longer, data, run)
+    assert train_and_evaluate(longer, data, run, allow_changes=True) == 0
+    assert "optimizers.learning_rate is 1e-05 from step 2 on; it was 0.0001\n" in capsys.readouterr().out
+    assert train_and_evaluate(with_training(longer, steps=5), data, run) == 0  # not asked for any more
+    state = tf.train.load_checkpoint(checkpoint_of(run))
+    rates = {
+        name: state.get_tensor(f"optimizers/{name}/_learning_rate/.ATTRIBUTES/VARIABLE_VALUE")
+        for name in ("generator", "mapping_network")
+    }
+    assert rates == pytest.approx({"generator": 1e-5, "mapping_network": 1e-7})
+    rates = [json.loads(line)["learning_rate/networks"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert rates == [1e-4, 1e-4, 1e-5, 1e-5, 1e-5]
+
+
+def prepare_less(images_path, directory, missing) -> DataDirectory:
+    """The data directory of `images_path` without a file or a folder."""
+    images = shutil.copytree(images_path, directory / "images")
+    shutil.rmtree(images / missing) if (images / missing).is_dir() else (images / missing).unlink()
+    settings = {"image_size": 16, "encoding": "png"}
+    images_to_tfrecords.run(
+        images_to_tfrecords.Arguments(input=str(images), output=str(directory / "data"), **settings)
+    )
+    return open_data_directory(str(directory / "data"))
+
+
+def test_other_data_of_the_same_names_are_told(trained_run, images_path, tmp_path, capsys):
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    data = prepare_less(images_path, tmp_path, "train/circle/00000.png")
+    assert train_and_evaluate(with_training(TINY, steps=3), data, run) == 0
+    assert f"note: from step 2 on the run is trained on other data, {tmp_path / 'data'} (" in capsys.readouterr().out
+
+
+def test_data_that_cannot_be_evaluated_on_are_refused_before_anything_is_done(images_path, tmp_path):
+    data = prepare_less(images_path, tmp_path, "val/square")
+    with pytest.raises(UserError, match=r"'square' of .* has 0 validation image\(s\); an evaluation needs at least 1"):
+        train_and_evaluate(with_training(TINY, eval_every=1), data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_not_saved(data_path, tmp_path):
     # Steps so large that the second one starts from weights beyond float32's range.
     exploding = replace(TINY, optimizers=replace(TINY.optimizers, learning_rate=1e30))
     exploding = with_training(exploding, steps=4, steps_per_call=4, log_every=4, sample_every=100, checkpoint_every=100)
-    with pytest.raises(NonFiniteError, match=r"at step \d, among steps 1 to 4; nothing of these steps is saved"):
+    sentence = r"at step \d, among steps 1 to 4; nothing of these steps is saved .* \(with --allow_changes, to go on"
+    with pytest.raises(NonFiniteError, match=sentence):
         train_and_evaluate(exploding, open_data_directory(data_path), tmp_path / "run")
     assert checkpoint_of(tmp_path / "run") is None
 

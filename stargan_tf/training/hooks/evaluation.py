@@ -11,9 +11,9 @@ from stargan_tf.base import cache_directory
 from stargan_tf.config import Config, RunConfig
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.evaluation import results
-from stargan_tf.evaluation.protocol import Evaluator, Interrupted, ProtocolSettings
+from stargan_tf.evaluation.protocol import Evaluator, Interrupted, ProtocolSettings, check_data
 from stargan_tf.inference.translator import Translator
-from stargan_tf.metrics.loading import load_distance, load_extractor
+from stargan_tf.metrics import loading
 from stargan_tf.runs import best_checkpoint, run_directory
 from stargan_tf.runs.best_checkpoint import Best
 from stargan_tf.runs.run_directory import writing
@@ -28,6 +28,16 @@ from stargan_tf.training.hooks.summaries import Summaries
 def is_pending(settings: RunConfig, run: Path, step: int) -> bool:
     """Returns whether a step was to be evaluated but its evaluation was not finished."""
     return schedule.is_evaluated(settings, step) and not _is_recorded(run, step, settings.eval_metric)
+
+
+def check(settings: RunConfig, data: DataDirectory) -> None:
+    """Checks that a run can be evaluated on its data while it trains, if it is to be.
+
+    Raises:
+        UserError: a domain has too few images.
+    """
+    if settings.eval_every > 0:
+        check_data(data, _protocol(settings))
 
 
 class Evaluation(Hook):
@@ -63,9 +73,8 @@ class Evaluation(Hook):
         cache = cache_directory.default()
         self._evaluator = Evaluator(
             data,
-            ProtocolSettings(sources=self._settings.eval_sources, seed=config.training.seed),
-            load_extractor(self._settings.eval_extractor, data, cache),
-            load_distance(self._settings.eval_distance, data, cache),
+            _protocol(self._settings),
+            *loading.load(self._settings.eval_extractor, self._settings.eval_distance, data, cache),
             fingerprint,
             cache,
         )
@@ -94,6 +103,10 @@ class Evaluation(Hook):
         # Last, since this line says that the rest is done.
         self._summaries.write_metrics(step, results.scalars(result) | {_name(metric) + measured_with: value})
         results.remove_work(self._run, result)
+
+
+def _protocol(settings: RunConfig) -> ProtocolSettings:
+    return ProtocolSettings(sources=settings.eval_sources, seed=settings.seed)
 
 
 def _name(metric: str) -> str:

@@ -57,7 +57,8 @@ def open_hooks(
     run_directory.cut_metrics(run, step)
     data_hash = fingerprint(data)
     description = {"path": data.path, "fingerprint": data_hash, "num_examples": dict(data.num_examples)}
-    run_directory.record_data(run, {"step": step} | description)
+    if note := run_directory.record_data(run, {"step": step} | description):
+        print(note, flush=True)
     translator = Translator(state.ema, config, config.input.batch_size, face_network, step)
     summaries = Summaries(config, data, translator, run)
     recording = Recording(state, measurements, summaries)

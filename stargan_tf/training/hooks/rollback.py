@@ -34,16 +34,17 @@ def roll_back(
         NonFiniteError: the run is to stop, or has rolled back too often.
     """
     settings, failed, number = config.training, int(state.step.numpy()), int(state.rollbacks.numpy()) + 1
+    advice = "lower --optimizers.learning_rate (with --allow_changes, to go on with this run)"
     last = "none" if checkpoints.saved_step is None else f"that of step {checkpoints.saved_step}"
     if settings.on_nonfinite == "stop":
         raise NonFiniteError(
-            f"{error}; nothing of these steps is saved (last checkpoint: {last}); lower --optimizers.learning_rate, or "
-            "let --training.on_nonfinite rollback go on from the last checkpoint with other latent codes and images"
+            f"{error}; nothing of these steps is saved (last checkpoint: {last}); {advice}, or let "
+            "--training.on_nonfinite rollback go on from the last checkpoint with other latent codes and images"
         ) from error
     if number > settings.max_rollbacks:
         raise NonFiniteError(
             f"{error}, after {number - 1} rollback(s), of which --training.max_rollbacks allows no more; nothing of "
-            f"these steps is saved (last checkpoint: {last})"
+            f"these steps is saved (last checkpoint: {last}); {advice}"
         ) from error
     restored = checkpoints.restore_latest()
     state.rollbacks.assign(number)
