@@ -7,7 +7,7 @@ from stargan_tf.data import records
 from stargan_tf.data.images import evenly_spread
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
-from stargan_tf.inference import grids
+from stargan_tf.inference import fonts, grids
 from stargan_tf.inference.translator import Translator
 
 
@@ -31,17 +31,18 @@ class SampleGrids:
 
     def draw(self, translator: Translator) -> dict[str, Image.Image]:
         """Returns the grids of a translator, by `latent` and `reference`."""
-        latents = translator.draw_latents(self._styles, self._seed)
+        latents, titles = translator.draw_latents(self._styles, self._seed), fonts.titles(translator.domains)
         latent, reference = {}, {}
         for domain in translator.domains:
-            latent[domain] = list(
+            latent[titles[domain]] = list(
                 translator.translate_all(self._sources, translator.styles_from_latents(latents, domain))
             )
             styles = translator.styles_from_references(self._references[domain], domain)
-            reference[domain] = list(translator.translate_all(self._sources, styles))
+            reference[titles[domain]] = list(translator.translate_all(self._sources, styles))
+        references = {titles[domain]: images for domain, images in self._references.items()}
         return {
             "latent": grids.latent_grid(self._sources, latent),
-            "reference": grids.reference_grid(self._sources, self._references, reference),
+            "reference": grids.reference_grid(self._sources, references, reference),
         }
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from stargan_tf.inference import fonts
 
 MOST_FACES = 16
 
@@ -36,7 +38,7 @@ def entry(name: str, source: tuple[Image.Image, np.ndarray], aligned: tuple[Imag
         drawn.paste(fitted, (left, (_SIDE - fitted.height) // 2))
     if len(name) > _NAME_LENGTH:
         name = "..." + name[3 - _NAME_LENGTH :]
-    ImageDraw.Draw(drawn).text((0, _SIDE + 2), name, fill=_TEXT, font=ImageFont.load_default(12))
+    fonts.draw(ImageDraw.Draw(drawn), (0, _SIDE + 2), name, 12, _TEXT)
     return drawn
 
 

@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from stargan_tf.data.images import to_image
+from stargan_tf.inference import fonts
 
 # Images smaller than this are enlarged by a whole factor without smoothing, so that their pixels can be seen.
 _MIN_SIDE = 64
 _MIN_VIDEO_SIDE = 128
 _GAP = 4
-_TITLE_HEIGHT = 20
+_TITLE_HEIGHT, _TITLE_SIZE = 20, 13
 _BACKGROUND = (255, 255, 255)
 _TEXT = (32, 32, 32)
 
@@ -104,16 +105,15 @@ def _titled(title: str, rows: list[list[np.ndarray | Image.Image | None]], min_s
     width, height = last.size
     zoom = max(1, -(-min_side // min(height, width)))
     height, width = height * zoom, width * zoom
-    font = ImageFont.load_default(13)
     block = Image.new(
         "RGB",
         (
-            max(len(rows[0]) * (width + _GAP) + _GAP, int(font.getlength(title)) + 1 + 2 * _GAP),
+            max(len(rows[0]) * (width + _GAP) + _GAP, int(fonts.length(title, _TITLE_SIZE)) + 1 + 2 * _GAP),
             len(rows) * (height + _GAP) + _GAP + _TITLE_HEIGHT,
         ),
         _BACKGROUND,
     )
-    ImageDraw.Draw(block).text((_GAP, _GAP), title, fill=_TEXT, font=font)
+    fonts.draw(ImageDraw.Draw(block), (_GAP, _GAP), title, _TITLE_SIZE, _TEXT)
     for i, row in enumerate(pictures):
         for j, picture in enumerate(row):
             if picture is not None:

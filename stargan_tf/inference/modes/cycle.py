@@ -16,7 +16,7 @@ from stargan_tf.base.progress import Progress
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.base.writing import write_text
 from stargan_tf.data.images import evenly_spread, to_image
-from stargan_tf.inference import grids
+from stargan_tf.inference import fonts, grids
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, result_names
 from stargan_tf.inference.modes import shared
 from stargan_tf.inference.modes.shared import SharedArguments
@@ -197,6 +197,8 @@ def _cycle(
                     entries.append(pair | origins[row] | {"error": round(float(errors[row]), 6)})
                 progress.update(len(batch))
     if entries and any(rows.values()):
+        titles = fonts.titles(translator.domains, output)
+        rows = {titles[domain]: shown for domain, shown in rows.items()}
         grids.cycle_grid(rows, with_references=bool(guide.references)).save(output / GRID_FILE)
     return entries
 

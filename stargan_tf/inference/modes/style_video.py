@@ -1,6 +1,6 @@
 """Videos that move from style to style: drawn ones, those of references, or saved ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +14,7 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.base.file_names import file_names
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
-from stargan_tf.inference import grids, interpolation, style_file, video
+from stargan_tf.inference import fonts, grids, interpolation, style_file, video
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources
 from stargan_tf.inference.modes import shared
 from stargan_tf.inference.modes.shared import SharedArguments
@@ -120,12 +120,13 @@ def make_video(translator: "Translator", paths: Sequence[Path], arguments: Argum
         translator.image_size, translator.image_config, output.with_name(f"{output.name}.{REJECTED_FILE}")
     )
     sources = _readable(reader, paths, "--source")
+    titles = fonts.titles(translator.domains, _styles_directory(output))
     if arguments.style:
-        rows = [_saved_row(arguments, translator)]
+        rows = [_saved_row(arguments, translator, titles)]
     elif arguments.reference:
-        rows = _reference_rows(arguments, translator, reader, domains)
+        rows = _reference_rows(arguments, translator, reader, domains, titles)
     else:
-        rows = _latent_rows(arguments, translator, domains)
+        rows = _latent_rows(arguments, translator, domains, titles)
     names = file_names(translator.domains)
     for row in rows:
         for index, style in enumerate(row.visited):
@@ -172,7 +173,9 @@ def _readable(reader: ImageReader, paths: Sequence[Path], flag: str) -> list[tup
     return images
 
 
-def _latent_rows(arguments: Arguments, translator: "Translator", domains: Sequence[str]) -> list[Row]:
+def _latent_rows(
+    arguments: Arguments, translator: "Translator", domains: Sequence[str], titles: Mapping[str, str]
+) -> list[Row]:
     seeds = arguments.seeds or [0, 1, 2, 3]
     latents = np.concatenate([translator.draw_latents(1, seed) for seed in seeds])
     rows = []
@@ -183,12 +186,16 @@ def _latent_rows(arguments: Arguments, translator: "Translator", domains: Sequen
         else:
             way = interpolation.walk(latents, arguments.frames, arguments.loop, interpolation.spherical)
             codes = translator.styles_from_latents(way, domain, arguments.psi)
-        rows.append(Row(f"to {domain}", visited, codes))
+        rows.append(Row(f"to {titles[domain]}", visited, codes))
     return rows
 
 
 def _reference_rows(
-    arguments: Arguments, translator: "Translator", reader: ImageReader, domains: Sequence[str]
+    arguments: Arguments,
+    translator: "Translator",
+    reader: ImageReader,
+    domains: Sequence[str],
+    titles: Mapping[str, str],
 ) -> list[Row]:
     paths = [Path(path) for path in arguments.reference]
     if len(paths) == 1:
@@ -206,7 +213,7 @@ def _reference_rows(
             raise UserError(f"there is 1 reference of domain {domain!r}; a video moves between at least 2")
         visited = style_file.reference_styles(translator, domain, images)
         pictures = [to_image(image) for _, image in images]
-        rows.append(Row(f"to {domain}", visited, _line(visited, arguments), pictures))
+        rows.append(Row(f"to {titles[domain]}", visited, _line(visited, arguments), pictures))
     if len({len(row.visited) for row in rows}) > 1:
         numbers = ", ".join(f"{len(row.visited)} {row.visited[0].domain}" for row in rows)
         raise UserError(
@@ -215,9 +222,9 @@ def _reference_rows(
     return rows
 
 
-def _saved_row(arguments: Arguments, translator: "Translator") -> Row:
+def _saved_row(arguments: Arguments, translator: "Translator", titles: Mapping[str, str]) -> Row:
     visited = [style_file.read(Path(path), translator, arguments.other_networks) for path in arguments.style]
-    return Row(" - ".join(dict.fromkeys(style.domain for style in visited)), visited, _line(visited, arguments))
+    return Row(" - ".join(dict.fromkeys(titles[style.domain] for style in visited)), visited, _line(visited, arguments))
 
 
 def _line(visited: Sequence[Style], arguments: Arguments) -> np.ndarray:

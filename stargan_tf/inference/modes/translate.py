@@ -1,6 +1,6 @@
 """Translates images: in styles drawn from latent codes, in those of references, and in saved ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from stargan_tf.base.file_names import file_names
 from stargan_tf.base.progress import Progress
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.data.images import evenly_spread, to_image
-from stargan_tf.inference import grids, style_file
+from stargan_tf.inference import fonts, grids, style_file
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, result_names
 from stargan_tf.inference.modes import shared
 from stargan_tf.inference.modes.shared import SharedArguments
@@ -201,17 +201,19 @@ def _translate(
             shown_sources += [to_image(image) for path, image in batch if path in in_grids]
             translated += len(batch)
     if shown_sources:
+        titles = fonts.titles(translator.domains, output)
         for guide in guides:
-            _write_grid(output / guide.grid, guide, shown_sources, shown)
+            _write_grid(output / guide.grid, guide, shown_sources, shown, titles)
     return translated
 
 
-def _write_grid(path: Path, guide: Guide, sources: list[Image.Image], shown: dict) -> None:
+def _write_grid(path: Path, guide: Guide, sources: list[Image.Image], shown: dict, titles: Mapping[str, str]) -> None:
     rows = {
-        domain: [shown[guide.name, domain, index] for index in range(len(styles))]
+        titles[domain]: [shown[guide.name, domain, index] for index in range(len(styles))]
         for domain, styles in guide.styles.items()
     }
     if guide.references is None:
         grids.latent_grid(sources, rows).save(path)
     else:
-        grids.reference_grid(sources, guide.references, rows).save(path)
+        references = {titles[domain]: images for domain, images in guide.references.items()}
+        grids.reference_grid(sources, references, rows).save(path)

@@ -9,7 +9,7 @@ from stargan_tf.config import Config
 from stargan_tf.data import records
 from stargan_tf.data.input_pipeline import read_images
 from stargan_tf.data.records import DataDirectory
-from stargan_tf.inference import grids
+from stargan_tf.inference import fonts, grids
 from stargan_tf.inference.translator import Translator
 from stargan_tf.runs import run_directory
 from stargan_tf.runs.run_directory import LOGS, writing
@@ -36,6 +36,7 @@ class Summaries:
         self._run = run
         self._writer = tf.summary.create_file_writer(str(run / LOGS))
         (run / SAMPLES).mkdir(exist_ok=True)
+        self._titles = fonts.titles(data.domains, run / SAMPLES)
         self._images = {}
         for domain in data.domains:
             split = records.split_name("val", domain)
@@ -57,12 +58,13 @@ class Summaries:
         translator = self._translator
         latent_guided, reference_guided, references = {}, {}, {}
         for domain, images in self._images.items():
+            title = self._titles[domain]
             styles = translator.styles_from_latents(self._latents, domain)
-            latent_guided[domain] = list(translator.translate_all(sources, styles))
+            latent_guided[title] = list(translator.translate_all(sources, styles))
             # From the end, so that where there are enough images no source is its own reference.
-            references[domain] = images[-_STYLES:]
-            styles = translator.styles_from_references(references[domain], domain)
-            reference_guided[domain] = list(translator.translate_all(sources, styles))
+            references[title] = images[-_STYLES:]
+            styles = translator.styles_from_references(references[title], domain)
+            reference_guided[title] = list(translator.translate_all(sources, styles))
         pictures = {
             "latent_guided": grids.latent_grid(sources, latent_guided),
             "reference_guided": grids.reference_grid(sources, references, reference_guided),
