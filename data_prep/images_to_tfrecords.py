@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -192,7 +191,7 @@ def _gather(argv: Sequence[str], flag: str) -> list[str]:
 
 def _write_lists_of_images(source: Source, work: str) -> int:
     """Writes the images of a source as lines of JSON into files for workers to read; gives their number."""
-    num_images, by_domain = 0, Counter[str]()
+    num_images = 0
     lines: list[str] = []
     num_lists = 0
 
@@ -204,15 +203,15 @@ def _write_lists_of_images(source: Source, work: str) -> int:
             num_lists += 1
             lines.clear()
 
-    for image in source.images():
+    for num_images, image in enumerate(source.images(), start=1):  # noqa: B007  # the last is the number
         lines.append(image.to_json())
-        num_images += 1
-        by_domain[image.domain] += 1
         if len(lines) == _LINES_PER_LIST:
             flush()
     flush()
-    num_images = getattr(source, "num_images", num_images)
-    print(f"{num_images} images of {', '.join(source.domains)}", flush=True)
+    kind = "images"
+    if hasattr(source, "num_images"):
+        num_images, kind = source.num_images, "examples, among them images"  # workers will see which
+    print(f"{num_images} {kind} of {', '.join(source.domains)}", flush=True)
     for note in source.notes:
         print(note, flush=True)
     for kind, count in sorted(source.ignored.items()):

@@ -16,10 +16,12 @@ from data_prep.sources.folders import printable
 from data_prep.sources.split_files import choose_subsets
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.progress import Progress
 from stargan_tf.data.images import IMAGE_SUFFIXES
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
 _LABEL = "label"
+_DELAY = 2.0  # seconds before a bar appears
 _NO_LABEL = "-1"
 _MOST_BYTES = 1 << 20  # of a label
 _LOOKED_AT = 32  # members, to tell WebDataset from an archive of folders
@@ -48,10 +50,12 @@ class WebDataset:
         subsets, self.notes = choose_subsets(shards, folder, val_split)
         # As lines, which take less memory: a shard that is compressed, or far away, is read from its start once only.
         self._images, domains = list[str](), set[str]()
-        for shard, subset in subsets.items():
-            for image in self._read(shard, files.join(folder, shard), subset, work):
-                self._images.append(image.to_json())
-                domains.add(image.domain)
+        with Progress(len(subsets), "reading labels", "shards", keep=False, delay=_DELAY) as progress:
+            for shard, subset in subsets.items():
+                for image in self._read(shard, files.join(folder, shard), subset, work):
+                    self._images.append(image.to_json())
+                    domains.add(image.domain)
+                progress.update()
         self.domains = tuple(sorted(domains))
 
     def images(self) -> Iterator[SourceImage]:

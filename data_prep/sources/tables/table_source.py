@@ -19,11 +19,13 @@ from data_prep.sources.tables.table import Table
 from data_prep.sources.tables.text_tables import CsvTable, JsonLinesTable
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.progress import Progress
 from stargan_tf.data.images import IMAGE_SUFFIXES
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _PATHS = ("path", "file_name")  # the second is what Hugging Face's folders of images have
 _LABEL = "label"
+_DELAY = 2.0  # seconds before a bar appears
 _NO_LABEL = -1  # as Hugging Face's libraries write it
 
 
@@ -111,17 +113,24 @@ class TableSource:
         for place in self._places.values():
             place.num_located = 0
         for index in range(len(self._tables)):
-            if self._holds_images(index):
-                with files.create(files.join(self._work, f"images-{index:06d}")) as copy:
-                    yield from self._read(index, copy)
-            else:
-                yield from self._read(index)
+            yield from self._copied(index) if self._holds_images(index) else self._read(index)
         for table in self._left_out:
             self.ignored["rows of files of other splits"] += open_table(table.path).count_rows()
         for place in self._places.values():
             self.ignored.update(place.left_out())
         if self._folder is not None:
             self._count_others(self._folder)
+
+    def _copied(self, index: int) -> Iterator[SourceImage]:
+        """Lists the images that are in a table, and copies them."""
+        count, name = self._opened[index].count_rows(), files.name_of(self._tables[index].path)
+        with (
+            files.create(files.join(self._work, f"images-{index:06d}")) as copy,
+            Progress(count, f"copying images out of {name}", "rows", keep=False, delay=_DELAY) as progress,
+        ):
+            for image in self._read(index, copy):
+                progress.update()
+                yield image
 
     def _holds_images(self, index: int) -> bool:
         """Whether images are in the table itself."""
