@@ -1,6 +1,7 @@
 """From the bytes of any image to the bytes that are stored."""
 
 import io
+import re
 import warnings
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -71,7 +72,9 @@ class StorageSettings:
         value_range: what becomes black and white of images of more than 8 bits: 0 and 65535 (full), the least and the
             greatest value of each file (file), or two values, [0,4095] for 12 bits.
         min_side: the least pixels of the shorter side; smaller images are rejected.
-        max_pixels: the most pixels of an image; larger ones are rejected before they are decoded.
+        max_pixels: the most pixels of an image; larger ones are rejected before they are decoded. What a worker needs
+            for one image grows with it: up to 19 bytes a pixel (WebP with transparency), 10 of PNG with transparency,
+            4 of plain JPEG; by default what 1 GB holds.
         max_bytes: the most bytes of a file; larger ones are rejected.
     """
 
@@ -80,7 +83,7 @@ class StorageSettings:
     fit: Fit = "crop"
     value_range: ValueRange = "full"
     min_side: PositiveInt = 1
-    max_pixels: PositiveInt = 100_000_000
+    max_pixels: PositiveInt = 53_000_000
     max_bytes: PositiveInt = 268_435_456
 
 
@@ -146,14 +149,19 @@ def check_header(data: bytes, options: ImageOptions) -> Image.Image:
         image = open_image(data)
     except UnreadableImage as error:
         if isinstance(error.__cause__, Image.DecompressionBombError):
-            raise RejectedImage("too_many_pixels", str(error)) from error
+            # More than any --max_pixels; Pillow tells how many.
+            pixels = "".join(re.findall(r"\((\d+) pixels\)", str(error.__cause__))[:1])
+            raise RejectedImage("too_many_pixels", _too_many(f"{pixels} pixels", options)) from error
         raise RejectedImage(error.kind, str(error)) from error
     if image.width * image.height > options.max_pixels:
-        pixels = f"{image.width} x {image.height} pixels"
-        raise RejectedImage("too_many_pixels", f"{pixels} are more than --max_pixels {options.max_pixels} allows")
+        raise RejectedImage("too_many_pixels", _too_many(f"{image.width} x {image.height} pixels", options))
     if min(image.size) < options.min_side:
         raise RejectedImage("too_small", f"{image.width} x {image.height} pixels; the least side is {options.min_side}")
     return image
+
+
+def _too_many(pixels: str, options: ImageOptions) -> str:
+    return f"{pixels} are more than --max_pixels {options.max_pixels} allows"
 
 
 def prepare_image(data: bytes, options: ImageOptions) -> PreparedImage:

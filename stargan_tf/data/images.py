@@ -29,7 +29,7 @@ IMAGE_SUFFIXES = (
 )
 
 # Of images that have to be converted; most are smaller than that.
-_PIXELS_AT_ONCE = 1 << 20
+_PIXELS_AT_ONCE = 1 << 18
 
 # How what is stored is turned upright, by the value of EXIF's orientation.
 _UPRIGHT = {

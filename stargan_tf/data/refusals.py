@@ -184,6 +184,8 @@ def _explain_image(data: bytes, name: str, error: Exception) -> UnreadableImage:
             Image.OPEN[name][0](io.BytesIO(data), "")
         except Exception as own:  # as Pillow's formats raise: OSError, SyntaxError, KeyError, struct.error ...
             error = own
+    if isinstance(error, Image.DecompressionBombError):
+        return UnreadableImage(f"a {name} image of too many pixels: {error}", "unsupported")
     reason = str(error) or type(error).__name__
     if isinstance(error, Image.UnidentifiedImageError):
         reason = "its header means nothing"

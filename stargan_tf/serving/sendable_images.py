@@ -6,8 +6,10 @@ Images of other formats and with other profiles become PNG in sRGB before.
 from PIL import Image
 
 from stargan_tf.config import ImageConfig
+from stargan_tf.config.images import UNRECORDED
 from stargan_tf.data import images
 from stargan_tf.data.images import UnreadableImage
+from stargan_tf.data.value_ranges import is_deep
 from stargan_tf.serving.matrix_profiles import is_followed
 
 # What the graph decodes, by the bytes that files begin with.
@@ -19,11 +21,12 @@ _MAX_PROFILE = 60_000
 _CHANNELS = {"1": 1, "L": 1, "LA": 1, "I": 1, "I;16": 1, "CMYK": 4}
 
 
-def is_sendable(data: bytes) -> bool:
+def is_sendable(data: bytes, how: ImageConfig = UNRECORDED) -> bool:
     """Tells whether an image can be sent as it is, to be decoded by the served model or refused in its own words.
 
     Args:
         data: an encoded image.
+        how: the model's; where it does not take the full range of 16 bits, the graph refuses these.
 
     Returns:
         Whether it is a JPEG or PNG without a colour profile that the graph would not follow; or empty, or damaged.
@@ -36,6 +39,8 @@ def is_sendable(data: bytes) -> bool:
         header = images.open_image(data, ("JPEG", "PNG"))
     except UnreadableImage:
         return True
+    if how.known().value_range != "full" and is_deep(header):
+        return False
     profile = header.info.get("icc_profile")
     if not profile:
         return True

@@ -109,7 +109,7 @@ class ServedModel(abc.ABC):
         Raises:
             InvalidRequest: it is damaged, of an unknown format, or has more pixels than the model takes.
         """
-        if sendable_images.is_sendable(image):
+        if sendable_images.is_sendable(image, self.image_config):
             return image
         try:
             return sendable_images.as_png(image, self.image_config, self.card.get("limits", {}).get("max_pixels"))

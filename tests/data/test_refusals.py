@@ -106,3 +106,12 @@ def test_a_refusal_tells_what_the_file_is_and_what_is_wrong(case):
     begin, _, end = reason.partition(".* ")
     assert begin in message and end in message, message
     assert "BytesIO" not in message and "\n" not in message
+
+
+def test_too_many_pixels_are_no_damage():
+    data = bytearray(encode(Image.new("L", (8, 8))))
+    data[16:24] = struct.pack(">II", 30_000, 30_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    with pytest.raises(UnreadableImage, match=r"a PNG image of too many pixels: .*900000000 pixels") as caught:
+        decode_image(bytes(data))
+    assert caught.value.kind == "unsupported"

@@ -21,7 +21,7 @@ import tensorflow as tf
 from stargan_tf.config import ImageConfig
 from stargan_tf.serving.decoding.jpeg import decode_jpeg
 from stargan_tf.serving.decoding.limits import within
-from stargan_tf.serving.decoding.png import decode_png
+from stargan_tf.serving.decoding.png import decode_png, refuse_deep
 from stargan_tf.serving.decoding.resizing import fit
 
 # In the order of _SIGNATURES, which they begin.
@@ -52,7 +52,7 @@ def decode_images(
         image_size: height and width wanted, in pixels.
         max_pixels: images whose header announces more are not decoded.
         name: what the sentences call the input, scalar string.
-        how: background, and whether to crop, pad or stretch.
+        how: background, whether to crop, pad or stretch, and whether the full range of 16 bits is meant.
 
     Returns:
         Images, [N, height, width, 3] float32 in [-1, 1], zeros where refused; errors, [N] string, "" or one sentence.
@@ -69,6 +69,8 @@ def decode_images(
     background = how.known().background
     assert background is not None
     decoders = [partial(decode_jpeg, bounded=bounded), partial(decode_png, bounded=bounded, background=background)]
+    if how.known().value_range != "full":
+        decoders[1] = partial(refuse_deep, decode=decoders[1], name=name)
 
     def decode_row(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         kind = _recognize(encoded)

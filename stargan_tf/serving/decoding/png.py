@@ -1,5 +1,7 @@
 """PNG files inside a TensorFlow graph."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from stargan_tf.config.images import Colour
@@ -8,6 +10,8 @@ from stargan_tf.serving.decoding.colour import to_srgb
 from stargan_tf.serving.decoding.exif import orientation, upright
 from stargan_tf.serving.decoding.file_bytes import big_endian, bytes_at, fail_unless, length
 from stargan_tf.serving.decoding.limits import MAX_STEPS, Bounded
+
+_BIT_DEPTH = 24  # Signature 8, chunk length 4, chunk type 4, width 4, height 4.
 
 
 def decode_png(encoded: tf.Tensor, bounded: Bounded, background: Colour) -> tuple[tf.Tensor, tf.Tensor]:
@@ -56,6 +60,19 @@ def decode_png(encoded: tf.Tensor, bounded: Bounded, background: Colour) -> tupl
 
     with tf.control_dependencies([fail_unless(tf.reduce_all(header[4:8] == [*b"IHDR"]))]):
         return bounded(tf.identity(width), height, colours, decode)
+
+
+def refuse_deep(
+    encoded: tf.Tensor, decode: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]], name: tf.Tensor | str
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes as `decode` does, or refuses a file of 16 bits, where the model gives their values another meaning."""
+    client = "stargan_tf.serving.client sends such images with 8 bits"
+    sentence = tf.strings.join([name, f" has 16 bits, of which this model does not take the full range; {client}"])
+    return tf.cond(
+        tf.equal(bytes_at(encoded, _BIT_DEPTH, 1)[0], 16),
+        lambda: (tf.zeros([0, 0, 3], tf.uint8), sentence),
+        lambda: decode(encoded),
+    )
 
 
 def on_background(pixels: tf.Tensor, alpha: tf.Tensor, background: Colour) -> tf.Tensor:
