@@ -16,6 +16,9 @@ WORK := work/quickstart
 # What the lock file holds beside the requirements of everybody. PyTorch is apart, see below.
 EXTRAS := serving onnx metrics litert demo video s3 dev docs
 
+# Where an NVIDIA GPU answers, TensorFlow's CUDA libraries are installed, too (the extra gpu, 3 GB).
+HAS_GPU = $(shell nvidia-smi -L 2>/dev/null | grep "^GPU ")
+
 # Bytecode when installing: where nobody may write it later (PYTHONDONTWRITEBYTECODE, a read-only disk), every process would
 # compile TensorFlow and Beam for itself, which takes several times as long as the import.
 export UV_COMPILE_BYTECODE := 1
@@ -31,6 +34,7 @@ $(VENV)/installed: requirements.lock pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 	$(RUN) -m uv pip install --python $(RUN) --requirement requirements.lock
+	$(if $(HAS_GPU),$(RUN) -m uv pip install --python $(RUN) --constraint requirements.lock 'tensorflow[and-cuda]')
 	$(RUN) -m uv pip install --python $(RUN) --no-deps --editable .
 	@touch $@
 

@@ -78,7 +78,9 @@ def run(arguments: Arguments) -> int:
         from stargan_tf.training.loop import train_and_evaluate
         from stargan_tf.training.workers import WORKER_LOST_EXIT_CODE, WorkerLostError
 
-        runtime.configure(config.training)
+        unused = runtime.configure(config.training)
+    if unused is not None:
+        print(f"note: {unused}", file=sys.stderr, flush=True)
     try:
         return train_and_evaluate(
             config,

@@ -137,6 +137,7 @@ def end_at_once() -> None:
 
 def _exit_code(run: Callable[[], int | None], program: str) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters to a user is raised, not logged
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # or the first program takes all memory of a GPU
     end_at_once()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files and domains may have any letters, or bytes
@@ -152,9 +153,26 @@ def _exit_code(run: Callable[[], int | None], program: str) -> int:
         from stargan_tf.base.writing import unwritable  # brings NumPy, which --help does without
 
         if (problem := unwritable(error)) is None:
-            raise
+            if (problem := out_of_memory(error)) is None:
+                raise
+            problem += "; work on fewer images at once (a smaller --batch_size, where there is one)"
         print(f"{program}: error: {problem}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
+
+
+def out_of_memory(error: Exception) -> str | None:
+    """Returns what an error says of memory that does not suffice; None if it says no such thing."""
+    tensorflow = sys.modules.get("tensorflow")
+    if isinstance(error, MemoryError):
+        return f"the memory of this machine is used up ({error or 'no more could be had'})"
+    if tensorflow is None or not isinstance(error, tensorflow.errors.OpError):
+        return None
+    text = str(error)
+    if not ("OOM" in text or "out of memory" in text.lower()):  # a full disk is another resource that is exhausted
+        return None
+    if not (found := re.search(r"OOM when allocating tensor with shape\s*(\[[\d,]*\])[^\n]*?device:(\w+:\d+)", text)):
+        return f"the memory of a device is used up ({text.partition(chr(10))[0]})"
+    return f"the memory of {found[2]} is used up (there was none for values of shape {found[1]})"
 
 
 def parse(

@@ -22,6 +22,7 @@ class RunConfig:
         strategy: `one_device`, `mirrored` over the devices of this machine, `multi_worker` over those of all processes
             that the environment variable TF_CONFIG lists; `auto` takes what TF_CONFIG and the devices suggest.
         devices: GPUs, or logical CPUs without any, of this machine that share its part of a batch; by default all.
+        require_gpu: whether it is an error that TensorFlow finds no GPU, where it would train on the CPU otherwise.
         threads_per_op: CPU threads that one operation may use, by default all; small networks are faster with 1.
         microbatches: parts of a device's batch that are computed one after the other: the memory of a part, the update
             of the whole; by default 1.
@@ -55,6 +56,7 @@ class RunConfig:
     tf32: bool = field(default=True, metadata=MAY_CHANGE)
     strategy: Literal["auto", "one_device", "mirrored", "multi_worker"] = field(default="auto", metadata=MAY_CHANGE)
     devices: PositiveInt | None = field(default=None, metadata=MAY_CHANGE)
+    require_gpu: bool = field(default=False, metadata=MAY_CHANGE)
     threads_per_op: PositiveInt | None = field(default=None, metadata=MAY_CHANGE)
     microbatches: PositiveInt = field(default=1, metadata=MAY_CHANGE)
     steps_per_call: PositiveInt = field(default=1, metadata=MAY_CHANGE)

@@ -21,6 +21,7 @@ from stargan_tf.training.hooks.measurements import Measurements, NonFiniteError
 from stargan_tf.training.hooks.opened import open_hooks
 from stargan_tf.training.hooks.rollback import roll_back
 from stargan_tf.training.hooks.stop_signals import StopSignals
+from stargan_tf.training.memory import enough_memory
 from stargan_tf.training.workers import Workers
 
 # A process that a signal has ended reports this plus the signal's number.
@@ -54,7 +55,8 @@ def train_and_evaluate(
         0 when all steps are done, 128 plus the signal's number after a stop by SIGINT or SIGTERM, which saves first.
 
     Raises:
-        UserError: configuration, data and run directory do not go together, or the run directory cannot be written.
+        UserError: configuration, data and run directory do not go together, the run directory cannot be written, or
+            memory does not suffice.
         NonFiniteError: a loss, gradient or weight is not finite; what was saved before stays.
         WorkerLostError: another worker does not answer.
     """
@@ -63,7 +65,7 @@ def train_and_evaluate(
     strategy = create_strategy(config.training.strategy, config.training.devices)
     check_replicas(config, strategy.num_replicas_in_sync)
     workers = Workers(strategy)
-    with workers.watched():
+    with workers.watched(), enough_memory(config):
         init_from = initialization.open_run(
             config, run, face_network, init_from, read_face_network, workers, allow_changes
         )
