@@ -118,13 +118,13 @@ def _load(networks: Networks | Mapping[str, keras.Model], state: State, file: st
         raise UserError(f"{file!r}: {error}") from error
 
 
-def _moments(state: TrainingState, network: str) -> dict[str, tuple[Parameter, Parameter]]:
-    """Returns where the moments of each parameter of a network live, by published name."""
+def _moments(state: TrainingState, network: str) -> dict[str, tuple[Parameter | None, Parameter]]:
+    """Returns where the moments of each parameter of a network live, by published name; the first may not be kept."""
     optimizer = state.optimizers[network]
     places = published_names.parameters({network: getattr(state.networks, network)})[network]
     return {
         name: (
-            replace(place, variable=optimizer.first_moments[index]),
+            replace(place, variable=optimizer.first_moments[index]) if optimizer.first_moments else None,
             replace(place, variable=optimizer.second_moments[index]),
         )
         for name, place in places.items()
@@ -138,6 +138,8 @@ def _assign_adam(state: TrainingState, adam: Mapping[str, AdamState]) -> None:
         slots: dict[int, keras.Variable] = {}
         for name, places in _moments(state, network).items():
             for place, moment in zip(places, held.moments.get(name, ()), strict=False):
+                if place is None:
+                    continue
                 slot = slots.setdefault(id(place.variable), place.variable)
                 value = values.setdefault(id(slot), np.zeros(slot.shape, slot.dtype))
                 # `select` gives a view, so this writes into the variable's layout.
@@ -152,7 +154,7 @@ def _extract_adam(state: TrainingState, config: Config) -> dict[str, AdamState]:
     for network, optimizer in state.optimizers.items():
         step = int(optimizer.iterations.numpy())
         moments = {
-            name: (first.select(first.variable.numpy()), second.select(second.variable.numpy()))
+            name: (_value(first, second), _value(second, second))
             for name, (first, second) in _moments(state, network).items()
         }
         settings = config.optimizers
@@ -161,3 +163,9 @@ def _extract_adam(state: TrainingState, config: Config) -> dict[str, AdamState]:
             step, moments if step else {}, rate, settings.beta_1, settings.beta_2, settings.epsilon, settings.l2
         )
     return adam
+
+
+def _value(place: Parameter | None, like: Parameter) -> np.ndarray:
+    """Returns a moment; zeros for one that is not kept, of which PyTorch makes the next gradient, too."""
+    value = like.select(like.variable.numpy())
+    return np.zeros_like(value) if place is None else place.select(place.variable.numpy())

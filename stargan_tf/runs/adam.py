@@ -1,5 +1,7 @@
 """Adam as published: with the L2 term in the gradient (Keras decouples it) and epsilon after bias correction."""
 
+import uuid
+
 import keras
 import tensorflow as tf
 
@@ -10,6 +12,7 @@ class Adam(keras.optimizers.Optimizer):
 
     It differs from `keras.optimizers.Adam` in two ways, both of which the reference numbers need: epsilon is added to
     the root of the *bias-corrected* second moment, and `l2 * weight` is added to the gradient *before* the moments.
+    With `beta_1` 0, as published, the first moment is the gradient, which no later step needs: it is not kept.
 
     Args:
         learning_rate: step size.
@@ -36,11 +39,11 @@ class Adam(keras.optimizers.Optimizer):
         self.l2 = l2
 
     def build(self, variables):
-        """Creates the moments of every variable."""
+        """Creates the moments of every variable; `first_moments` stays empty with `beta_1` 0."""
         if self.built:
             return
         super().build(variables)
-        self.first_moments = self.add_optimizer_variables(variables, "first_moment")
+        self.first_moments = self.add_optimizer_variables(variables, "first_moment") if self.beta_1 else []
         self.second_moments = self.add_optimizer_variables(variables, "second_moment")
 
     def update_step(self, gradient, variable, learning_rate):
@@ -49,12 +52,14 @@ class Adam(keras.optimizers.Optimizer):
         # Delay until this gradient exists, or all products are alive at once, which is the size of the network.
         with tf.control_dependencies([gradient]):
             decay = self.l2 * tf.convert_to_tensor(variable)
+        gradient = gradient + decay
+        first_moment = self.first_moments[index].value.handle if self.first_moments else _passing(gradient)
         step = tf.cast(self.iterations + 1, variable.dtype)
         beta_2_power = tf.pow(tf.constant(self.beta_2, variable.dtype), step)
         # The fused operation adds epsilon before the bias is corrected, so epsilon is scaled by the same correction.
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=self.first_moments[index].value.handle,
+            m=first_moment,
             v=self.second_moments[index].value.handle,
             beta1_power=tf.pow(tf.constant(self.beta_1, variable.dtype), step),
             beta2_power=beta_2_power,
@@ -62,8 +67,10 @@ class Adam(keras.optimizers.Optimizer):
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon * tf.sqrt(1.0 - beta_2_power),
-            grad=gradient + decay,
+            grad=gradient,
         )
+        if not self.first_moments:
+            tf.raw_ops.DestroyResourceOp(resource=first_moment)
 
     def get_config(self):
         return super().get_config() | {
@@ -72,3 +79,13 @@ class Adam(keras.optimizers.Optimizer):
             "epsilon": self.epsilon,
             "l2": self.l2,
         }
+
+
+def _passing(value: tf.Tensor) -> tf.Tensor:
+    """Returns the handle of a variable that lives within a step only: the fused operation takes no tensor there.
+
+    Made of single operations it would read and write memory more than twice as often, and updates take what that takes.
+    """
+    handle = tf.raw_ops.VarHandleOp(dtype=value.dtype, shape=value.shape, shared_name=f"passing_{uuid.uuid4().hex}")
+    tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+    return handle

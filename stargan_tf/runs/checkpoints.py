@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,6 +14,7 @@ from stargan_tf.config import Config, described, differences, flatten
 from stargan_tf.networks import Networks
 from stargan_tf.runs import best_checkpoint, run_directory
 from stargan_tf.runs import checkpoint_files as files
+from stargan_tf.runs.adam import Adam
 from stargan_tf.runs.state import TrainingState, build_ema
 
 # Where a checkpoint keeps what _Record serializes.
@@ -80,13 +82,25 @@ class Checkpoints:
         if path is None:
             return 0
         _check_record(path, self._config, may_differ=run_directory.changed_settings(self._run))
-        self._checkpoint.restore(str(path)).assert_consumed()
+        self._as_written(path).restore(str(path)).assert_consumed()
         for name, optimizer in self._state.optimizers.items():  # a checkpoint has that of its own configuration
             optimizer.learning_rate = self._config.optimizers.rate_of(name)
         self.saved_step = int(self._state.step.numpy())
         if self._writes:
             files.set_aside_after(self._run, self.saved_step)
         return self.saved_step
+
+    def _as_written(self, path: Path) -> tf.train.Checkpoint:
+        """Returns the checkpoint in the form of a file, of which everything must be known.
+
+        Earlier versions kept Adam's first moments even where nothing depends on them, and `beta_1` may have changed.
+        """
+        names = {name for name, _ in tf.train.list_variables(str(path))}
+        optimizers = {name: _in_form_of(names, name, optimizer) for name, optimizer in self._state.optimizers.items()}
+        if all(optimizers[name] is optimizer for name, optimizer in self._state.optimizers.items()):
+            return self._checkpoint
+        children = dict(self._checkpoint._trackable_children())
+        return tf.train.Checkpoint(**children | {"optimizers": optimizers})
 
     def save(self) -> None:
         """Saves the state, unless this step has been saved already or another process writes.
@@ -169,6 +183,23 @@ def load_ema(config: Config, run: Path, checkpoint: str = "latest") -> tuple[Net
     saved = tf.train.Checkpoint(ema=dict(networks.items()), step=step)
     saved.restore(str(path)).assert_existing_objects_matched().expect_partial()
     return networks, int(step.numpy())
+
+
+def _in_form_of(names: Collection[str], network: str, optimizer: Adam) -> Adam | dict[str, Any]:
+    """Returns an optimizer in the form that a file has: with places for first moments if they are there, and only then."""
+    second, others = list(optimizer.second_moments), [optimizer.iterations, optimizer._learning_rate]
+    last = len(others) + 2 * len(second) - 1  # number of the last variable if there are first moments
+    there = f"optimizers/{network}/_variables/{last}/.ATTRIBUTES/VARIABLE_VALUE" in names
+    if there == bool(optimizer.first_moments):
+        return optimizer
+    first = [tf.Variable(tf.zeros(moment.shape, moment.dtype), trainable=False) for moment in second] if there else []
+    return {
+        "_iterations": others[0],
+        "_learning_rate": others[1],
+        "_variables": [*others, *first, *second],
+        "first_moments": first,
+        "second_moments": second,
+    }
 
 
 def _write(checkpoint: tf.train.Checkpoint, run: Path, step: int) -> None:

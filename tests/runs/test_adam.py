@@ -61,6 +61,16 @@ def test_adam_in_float32_within_a_graph():
     np.testing.assert_allclose(variable.numpy() - weight, expected - weight, rtol=1e-3, atol=1e-6)
 
 
+def test_a_first_moment_that_is_the_gradient_is_not_kept():
+    variables = [keras.Variable(np.ones((3, 4))), keras.Variable(np.ones(5))]
+    sizes = {}
+    for beta_1 in (0.0, 0.5):
+        optimizer = Adam(beta_1=beta_1)
+        optimizer.build(variables)
+        sizes[beta_1] = sum(int(np.prod(variable.shape)) for variable in optimizer.variables)
+    assert sizes[0.5] - sizes[0.0] == 17 and sizes[0.0] == 17 + 2
+
+
 def test_a_gradient_of_zero_still_decays_the_weight():
     variable = keras.Variable([2.0, -3.0])
     optimizer = Adam(0.1, l2=1e-4)

@@ -78,6 +78,57 @@ def test_everything_is_restored_to_the_bit(filled, config, run):
     assert checkpoints.saved_step == 17
 
 
+@pytest.fixture(scope="module")
+def of_an_earlier_version(config):
+    """A state with first moments, which earlier versions kept although `beta_1` is 0."""
+    with_first_moments = replace(config, optimizers=replace(config.optimizers, beta_1=0.5))
+    return fill(create_state(with_first_moments), seed=2, step=17)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_checkpoint_with_first_moments_that_are_no_longer_kept(of_an_earlier_version, config, replicas, tmp_path):
+    Checkpoints(of_an_earlier_version, config, tmp_path).save()
+    earlier = values(of_an_earlier_version)
+    with create_strategy(devices=replicas).scope():
+        state = create_state(config)
+    checkpoints = Checkpoints(state, config, tmp_path)
+    assert checkpoints.restore_latest() == 17
+    for name, network in state.networks.items():
+        optimizer, theirs = state.optimizers[name], of_an_earlier_version.optimizers[name]
+        assert optimizer.first_moments == [] and len(optimizer.second_moments) == len(network.trainable_variables)
+        assert optimizer.iterations.numpy() == theirs.iterations.numpy()
+        for moment, expected in zip(optimizer.second_moments, theirs.second_moments, strict=True):
+            np.testing.assert_array_equal(moment.numpy(), expected.numpy())
+    for name, value in values(state).items():
+        if not name.startswith("adam_"):
+            np.testing.assert_array_equal(value, earlier[name], err_msg=name)
+    size = find_latest(tmp_path).with_suffix(".data-00000-of-00001").stat().st_size
+    state.step.assign(18)
+    checkpoints.save()
+    assert find_latest(tmp_path).with_suffix(".data-00000-of-00001").stat().st_size < size - 3000
+    state.step.assign(0)
+    assert Checkpoints(state, config, tmp_path).restore_latest() == 18
+
+
+def test_first_moments_begin_with_zeros_where_they_were_not_kept(config, filled, run):
+    """As in a run that goes on with another `beta_1`."""
+    changed = replace(config, optimizers=replace(config.optimizers, beta_1=0.5))
+    state = create_state(changed)
+    assert Checkpoints(state, config, run).restore_latest() == 17
+    for name, optimizer in state.optimizers.items():
+        assert not any(np.any(moment.numpy()) for moment in optimizer.first_moments)
+        for moment, expected in zip(optimizer.second_moments, filled.optimizers[name].second_moments, strict=True):
+            np.testing.assert_array_equal(moment.numpy(), expected.numpy())
+
+
+def test_a_checkpoint_of_an_earlier_version_must_be_complete(of_an_earlier_version, config, tmp_path):
+    state = of_an_earlier_version
+    incomplete = replace(state, optimizers={name: state.optimizers[name] for name in ("generator", "discriminator")})
+    Checkpoints(incomplete, config, tmp_path).save()
+    with pytest.raises(AssertionError, match=r"mapping_network|not assigned a value"):
+        Checkpoints(create_state(config), config, tmp_path).restore_latest()
+
+
 def test_a_run_may_move_from_one_device_to_several_and_back(filled, config, run):
     strategy = create_strategy()
     assert strategy.num_replicas_in_sync == 2

@@ -7,9 +7,11 @@ import sys
 import keras
 import tensorflow as tf
 
-from stargan_tf.runs.adam import Adam
 from stargan_tf.runs.state import TrainingState
 from stargan_tf.training.hooks.measurements import NonFiniteError
+
+# Values of each variable by which updates are measured, at most.
+_SAMPLED = 50_000
 
 
 def check_finite(state: TrainingState, step: int) -> None:
@@ -25,21 +27,33 @@ def check_finite(state: TrainingState, step: int) -> None:
                     raise NonFiniteError(f"{name} has a weight that is not finite after step {step} ({variable.path})")
 
 
-def update_ratios(state: TrainingState) -> dict[str, float]:
-    """Computes how far the last update moved each network: |update| / |weights|, about 1e-3 in a healthy run.
-
-    The update is derived from Adam's moments, so that nothing from before it needs to be kept.
+class UpdateRatios:
+    """How far a call (one iteration, or `steps_per_call`) moved each network: |update| / |weights|.
 
     Args:
-        state: after at least one step.
-
-    Returns:
-        The ratio by name, `update_ratio/NETWORK`.
+        state: of the run; its weights are compared with what they were when `start` was called.
     """
-    return {
-        f"update_ratio/{name}": _ratio(state.optimizers[name], network.trainable_variables)
-        for name, network in state.networks.items()
-    }
+
+    def __init__(self, state: TrainingState):
+        self._networks = state.networks.items()
+        self._before: dict[str, list[tf.Tensor]] = {}
+
+    def start(self) -> None:
+        """Takes a sample of all weights, before the call."""
+        self._before = {name: _sample(network.trainable_variables) for name, network in self._networks}
+
+    def ratios(self) -> dict[str, float]:
+        """Returns the ratio of each network by name, `update_ratio/NETWORK`, after the call; none without `start`."""
+        ratios = {}
+        for name, network in self._networks if self._before else ():
+            after, updates, weights = _sample(network.trainable_variables), 0.0, 0.0
+            for variable, new, old in zip(network.trainable_variables, after, self._before[name], strict=True):
+                stands_for = math.prod(variable.shape) / new.shape[0]
+                updates += stands_for * float(tf.reduce_sum(tf.square(new - old)))
+                weights += stands_for * float(tf.reduce_sum(tf.square(new)))
+            ratios[f"update_ratio/{name}"] = math.sqrt(updates / weights)
+        self._before = {}
+        return ratios
 
 
 def memory() -> dict[str, float]:
@@ -51,13 +65,9 @@ def memory() -> dict[str, float]:
     return peaks
 
 
-def _ratio(optimizer: Adam, variables: list[keras.Variable]) -> float:
-    steps = int(optimizer.iterations.numpy())
-    first_scale, second_scale = 1 - optimizer.beta_1**steps, 1 - optimizer.beta_2**steps
-    updates = weights = 0.0
-    # One variable at a time, so that no second copy of a network is held.
-    for variable, first, second in zip(variables, optimizer.first_moments, optimizer.second_moments, strict=True):
-        first, second = tf.convert_to_tensor(first) / first_scale, tf.convert_to_tensor(second) / second_scale
-        updates += float(tf.reduce_sum(tf.square(first / (tf.sqrt(second) + optimizer.epsilon))))
-        weights += float(tf.reduce_sum(tf.square(tf.convert_to_tensor(variable))))
-    return float(optimizer.learning_rate.numpy()) * math.sqrt(updates / weights)
+def _sample(variables: list[keras.Variable]) -> list[tf.Tensor]:
+    """Returns evenly spread values of each variable, so that no second copy of a network is held."""
+    return [
+        tf.reshape(tf.convert_to_tensor(variable), [-1])[:: math.prod(variable.shape) // _SAMPLED + 1]
+        for variable in variables
+    ]

@@ -53,7 +53,7 @@ def open_hooks(
     """
     settings, step = config.training, int(state.step.numpy())
     if not writes:
-        return Hooks(Recording(state, measurements, None))
+        return Hooks(Recording(state, settings, measurements, None))
     run_directory.cut_metrics(run, step)
     data_hash = fingerprint(data)
     description = {"path": data.path, "fingerprint": data_hash, "num_examples": dict(data.num_examples)}
@@ -61,7 +61,7 @@ def open_hooks(
         print(note, flush=True)
     translator = Translator(state.ema, config, config.input.batch_size, face_network, step)
     summaries = Summaries(config, data, translator, run)
-    recording = Recording(state, measurements, summaries)
+    recording = Recording(state, settings, measurements, summaries)
     hooks: list[Hook] = [
         recording,
         ProgressBar(settings.steps, step, recording),

@@ -1,8 +1,9 @@
 """Metrics, checkpoints and sample grids, each when it is due."""
 
+from stargan_tf.config import RunConfig
 from stargan_tf.runs.checkpoints import Checkpoints
 from stargan_tf.runs.state import TrainingState
-from stargan_tf.training.hooks import health
+from stargan_tf.training.hooks import health, schedule
 from stargan_tf.training.hooks.hook import Hook
 from stargan_tf.training.hooks.measurements import Measurements
 from stargan_tf.training.hooks.schedule import Due
@@ -16,17 +17,27 @@ class Recording(Hook):
 
     Args:
         state: of the run.
+        settings: of the run.
         measurements: of the run.
         summaries: where they are written, by the process that writes.
     """
 
-    def __init__(self, state: TrainingState, measurements: Measurements, summaries: Summaries | None):
+    def __init__(
+        self, state: TrainingState, settings: RunConfig, measurements: Measurements, summaries: Summaries | None
+    ):
+        self._settings = settings
         self._state, self._measurements, self._summaries = state, measurements, summaries
         self.metrics: dict[str, float] = {}  # of the last record
+        self._update_ratios = health.UpdateRatios(state)
 
     def __exit__(self, kind, *exception) -> None:
         if kind is None and self._summaries is not None:
             self._summaries.flush()
+
+    def before_call(self, step: int) -> None:
+        last = step - 1 + schedule.steps_of_next_call(self._settings, step - 1)
+        if self._summaries is not None and schedule.due(self._settings, last).recording:
+            self._update_ratios.start()
 
     def after_call(self, due: Due) -> None:
         if not due.recording:
@@ -36,7 +47,7 @@ class Recording(Hook):
             health.check_finite(self._state, due.step)
         if self._summaries is not None:
             with self._measurements.phase("summaries"):
-                more = health.update_ratios(self._state) | health.memory()
+                more = self._update_ratios.ratios() | health.memory()
                 self._summaries.write_metrics(due.step, self.metrics | more)
 
 
