@@ -60,8 +60,8 @@ def _found() -> _Gpu | None:
     for file in sorted(_DRIVER.glob("gpus/*/information")):
         model = re.search(r"Model:\s*(.+)", file.read_text(errors="replace"))
         version = _DRIVER / "version"
-        driver = re.search(r"\s(\d+\.[\d.]+)\s", version.read_text(errors="replace")) if version.is_file() else None
-        return _Gpu(model[1].strip() if model else "a GPU", driver[1] if driver else "")
+        number = re.search(r"\s(\d+\.[\d.]+)\s", version.read_text(errors="replace")) if version.is_file() else None
+        return _Gpu(model[1].strip() if model else "a GPU", number[1] if number else "")
     return None
 
 

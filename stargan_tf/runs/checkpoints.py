@@ -186,7 +186,7 @@ def load_ema(config: Config, run: Path, checkpoint: str = "latest") -> tuple[Net
 
 
 def _in_form_of(names: Collection[str], network: str, optimizer: Adam) -> Adam | dict[str, Any]:
-    """Returns an optimizer in the form that a file has: with places for first moments if they are there, and only then."""
+    """Returns an optimizer in the form that a file has: with places for first moments only if it has some."""
     second, others = list(optimizer.second_moments), [optimizer.iterations, optimizer._learning_rate]
     last = len(others) + 2 * len(second) - 1  # number of the last variable if there are first moments
     there = f"optimizers/{network}/_variables/{last}/.ATTRIBUTES/VARIABLE_VALUE" in names

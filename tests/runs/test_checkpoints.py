@@ -36,6 +36,7 @@ def variables(state) -> dict[str, tf.Variable]:
             f"{name}/{index}/{variable.path}": variable
             for name, owner in owners
             for index, variable in enumerate(owner.variables)
+            if not variable.path.endswith("learning_rate")  # which is that of the configuration
         }
         | {"rollbacks": state.rollbacks}
     )

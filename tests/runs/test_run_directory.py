@@ -8,7 +8,7 @@ import pytest
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import RunConfig, preset, resolve
 from stargan_tf.runs import run_directory
-from tests.config.test_config import EARLIER
+from tests.config.test_config import EARLIER, WRITTEN_NOW
 
 
 def test_a_run_of_an_earlier_version_goes_on(tmp_path):
@@ -18,9 +18,9 @@ def test_a_run_of_an_earlier_version_goes_on(tmp_path):
     longer = replace(config, training=replace(config.training, steps=9000))
     run_directory.open_for_training(tmp_path, longer)
     assert run_directory.load_config(tmp_path) == longer
-    now = EARLIER.replace("  reader_processes: 0\n", "").replace("steps: 7000", "steps: 9000")
-    images = "images:\n  fit: crop\n  background:\n  - 255\n  - 255\n  - 255\nmodel:"  # as it was, and is known now
-    assert path.read_text() == now.replace("model:", images)
+    images = "  fit: crop\n  background:\n  - 255\n  - 255\n  - 255\n  value_range: full\n"
+    recorded = WRITTEN_NOW.replace("  fit: null\n  background: null\n  value_range: null\n", images)
+    assert path.read_text() == recorded.replace("steps: 7000", "steps: 9000")
     with pytest.raises(UserError, match=r"training\.seed is 0 there and 1 now"):
         run_directory.open_for_training(tmp_path, replace(config, training=RunConfig(seed=1)))
 
