@@ -117,10 +117,12 @@ def _open(place: str, options: SourceOptions, work: str) -> Source:
             return _open_files(*split_folder(expand(place)), columns, options, work)
         raise UserError(f"--input {place} does not exist; name a directory with a folder of images for each domain")
     if lower.endswith(ARCHIVE_SUFFIXES):
-        if is_webdataset(place):
-            name, folder = files.name_of(place), files.folder_of(place)
-            return WebDataset([name], folder, options.label_column, options.val_split, work)
-        return ArchiveSource(place, work, options.val_split)
+        if not is_webdataset(place, in_folders=options.label_column is not None):
+            source = ArchiveSource(place, work, options.val_split)
+            if len(source.domains) > 1 or not is_webdataset(place, in_folders=True):
+                return source
+        name, folder = files.name_of(place), files.folder_of(place)
+        return WebDataset([name], folder, options.label_column, options.val_split, work)
     if is_celeba(place) and options.label_column is None:
         return CelebaSource(place, options.images, options.domain, options.val_split, work)
     if lower.endswith(TABLE_SUFFIXES):
@@ -154,7 +156,7 @@ def _open_below(place: str, columns: ColumnNames, options: SourceOptions, work: 
     names = [name for name in files.list_files(place) if name.lower().endswith((".parquet", *WEBDATASET_SUFFIXES))]
     parquet = [name for name in names if name.lower().endswith(".parquet")]
     shards = sorted(parquet or names)
-    if not parquet and not (shards and is_webdataset(files.join(place, shards[0]))):
+    if not parquet and not (shards and is_webdataset(files.join(place, shards[0]), in_folders=True)):
         return None
     return _open_files(place, shards, columns, options, work)
 
@@ -164,7 +166,7 @@ def _open_files(folder: str, names: Sequence[str], columns: ColumnNames, options
     if all(name.lower().endswith(TABLE_SUFFIXES) for name in names):
         return open_shards(names, folder, columns, work, options.val_split)
     if all(name.lower().endswith(WEBDATASET_SUFFIXES) for name in names) and is_webdataset(
-        files.join(folder, names[0])
+        files.join(folder, names[0]), in_folders=True
     ):
         return WebDataset(names, folder, options.label_column, options.val_split, work)
     raise UserError(

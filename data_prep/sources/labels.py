@@ -33,6 +33,8 @@ class ChosenLabels:
         """
         self._source = source
         self._domain_of = choose_labels(rules, source.domains, place)
+        if hasattr(source, "chosen"):
+            source.chosen = self._domain_of.keys()
         self.domains = tuple(sorted(set(self._domain_of.values())))
         self.ignored: Counter[str] = Counter()
         self.notes = source.notes

@@ -96,10 +96,16 @@ class WebDataset:
         return text
 
 
-def is_webdataset(archive: str) -> bool:
-    """Returns whether a tar file holds images with labels beside them, by its first members.
+def is_webdataset(archive: str, in_folders: bool = False) -> bool:
+    """Tells WebDataset from an archive of folders, by its first members.
 
-    JSON beside images in folders is none of it: people keep what they know of an image in such files, too.
+    Args:
+        archive: the file.
+        in_folders: whether JSON beside images in folders is taken for labels: people keep what else they know of an
+            image in such files, too, and folders may be domains.
+
+    Returns:
+        Whether it is a tar file with labels beside images.
     """
     if not archive.lower().endswith(SUFFIXES):
         return False
@@ -111,7 +117,9 @@ def is_webdataset(archive: str) -> bool:
     except (tarfile.TarError, OSError, EOFError, TypeError, zlib.error):  # TypeError: of a gzip header that is cut
         return False  # whoever reads it says so
     keys = {_key(name) for name in names if name.lower().endswith(IMAGE_SUFFIXES)}
-    labels = (name for name in names if name.endswith(".cls") or (name.endswith(".json") and "/" not in name))
+    labels = (
+        name for name in names if name.endswith(".cls") or (name.endswith(".json") and (in_folders or "/" not in name))
+    )
     return any(_key(name) in keys for name in labels)
 
 

@@ -41,6 +41,14 @@ def test_labels_without_names_are_their_numbers_and_can_be_named(tmp_path):
     assert find(file, domain=("cat=0", "dog=1*"))[0].domains == ("cat", "dog")
 
 
+def test_only_images_of_chosen_labels_are_copied(tmp_path):
+    file = write_shard(tmp_path / "t.parquet", numbered(0, 6), [0, 1, 2] * 2, names=("cat", "dog", "fox"))
+    source, images = find(file, domain=("cat", "wild=fox"))
+    assert [read_image(image.location, 9) for image in images.values()] == [b"0", b"2", b"3", b"5"]
+    assert source.ignored == {"images of labels that no --domain names": 2}
+    assert (tmp_path / "t.parquet.work" / "images-000000").read_bytes() == b"0235"
+
+
 def test_columns_under_other_names_are_found(tmp_path):
     source, _ = find(write_shard(tmp_path / "t.parquet", numbered(0, 2), [0, 1], column="animal"))
     assert source.domains == ("cat", "dog")

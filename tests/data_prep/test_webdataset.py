@@ -49,6 +49,15 @@ def test_one_file(tmp_path, name, kind):
     }
 
 
+def test_samples_in_a_folder(tmp_path):
+    members = {f"images/{name}": content for name, content in samples(0, ["cat", "dog"], "json").items()}
+    assert find(write_tar(tmp_path / "pets.tar", members))[0].domains == ("cat", "dog")
+    two = {f"more/{name}": content for name, content in samples(2, ["cat", "dog"], "json").items()}
+    file = write_tar(tmp_path / "pets.tar", members | two)
+    assert find(file)[0].domains == ("images", "more")  # whose JSON may be anything
+    assert find(file, label_column="label")[0].domains == ("cat", "dog")
+
+
 def test_numbers_are_named(tmp_path):
     file = write_tar(tmp_path / "pets.tar", samples(0, [0, 1, 2, -1]))
     source, images = find(file, domain=("cat=0", "dog=2"))

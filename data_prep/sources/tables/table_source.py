@@ -5,7 +5,7 @@ A table is read row by row, twice: once to find mistakes and the names of the do
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -62,7 +62,11 @@ class ColumnNames:
 
 
 class TableSource:
-    """Images whose paths, or whose bytes, and whose labels are columns of tables."""
+    """Images whose paths, or whose bytes, and whose labels are columns of tables.
+
+    Attributes:
+        chosen: labels whose images will be needed; None for all. Others' are not copied out of a table.
+    """
 
     example_format: ExampleFormat | None = None
 
@@ -97,6 +101,7 @@ class TableSource:
         if val_split in ("val", "test") and not columns.split and not any(table.subset for table in tables):
             raise UserError(f"--val_split is {val_split}, and no --split_column of {tables[0].path} tells the split")
         self.ignored: Counter[str] = Counter()
+        self.chosen: Collection[str] | None = None
         self._opened = [open_table(table.path) for table in self._tables]
         self._columns = [_find_columns(*pair, columns) for pair in zip(self._opened, self._tables, strict=True)]
         self._places = {place: ImagePlace(place, work) for place in {table.images for table in self._tables}}
@@ -166,7 +171,7 @@ class TableSource:
                 raise UserError(f"{where} has no {columns.label}")
             if domain is None or subset is None:
                 continue
-            if inside and copy:
+            if inside and copy and (self.chosen is None or domain in self.chosen):
                 location = self._copy(row[columns.path], table, offset, copy)
                 offset += location.size
             yield SourceImage(key, domain, subset, location)
