@@ -158,17 +158,19 @@ def _open_below(place: str, columns: ColumnNames, options: SourceOptions, work: 
     shards = sorted(parquet or names)
     if not parquet and not (shards and is_webdataset(files.join(place, shards[0]), in_folders=True)):
         return None
-    return _open_files(place, shards, columns, options, work)
+    return _open_files(place, shards, columns, options, work, whole=True)
 
 
-def _open_files(folder: str, names: Sequence[str], columns: ColumnNames, options: SourceOptions, work: str) -> Source:
+def _open_files(
+    folder: str, names: Sequence[str], columns: ColumnNames, options: SourceOptions, work: str, whole: bool = False
+) -> Source:
     """Opens files that are one data set together."""
     if all(name.lower().endswith(TABLE_SUFFIXES) for name in names):
-        return open_shards(names, folder, columns, work, options.val_split)
+        return open_shards(names, folder, columns, work, options.val_split, whole)
     if all(name.lower().endswith(WEBDATASET_SUFFIXES) for name in names) and is_webdataset(
         files.join(folder, names[0]), in_folders=True
     ):
-        return WebDataset(names, folder, options.label_column, options.val_split, work)
+        return WebDataset(names, folder, options.label_column, options.val_split, work, whole)
     raise UserError(
         f"the {len(names)} files in {folder}, {names[0]} the first, are neither tables nor tars of WebDataset together"
     )

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from data_prep.sources.advice import HEAD_BYTES, no_domains
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
@@ -106,6 +106,19 @@ def hidden_kind(name: str) -> str | None:
         if part.startswith("."):
             return "hidden files"
     return None
+
+
+def count_others(folder: str, is_known: Callable[[str], bool], ignored: Counter[str]) -> None:
+    """Counts the files of a folder that are no part of what was listed otherwise.
+
+    Args:
+        folder: the folder.
+        is_known: tells by its relative path whether a file is a part.
+        ignored: counts the others, by a description.
+    """
+    for name in files.list_files(folder, ignored):
+        if not is_known(name):
+            ignored[hidden_kind(name) or ("images that nothing names" if is_image(name) else "other files")] += 1
 
 
 def printable(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from data_prep.sources.archives import list_members
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
-from data_prep.sources.folders import printable
+from data_prep.sources.folders import count_others, printable
 from data_prep.sources.split_files import choose_subsets
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
@@ -32,7 +32,15 @@ class WebDataset:
 
     example_format: ExampleFormat | None = None
 
-    def __init__(self, shards: Sequence[str], folder: str, label: str | None, val_split: str | None, work: str):
+    def __init__(
+        self,
+        shards: Sequence[str],
+        folder: str,
+        label: str | None,
+        val_split: str | None,
+        work: str,
+        whole: bool = False,
+    ):
         """Reads the labels.
 
         Args:
@@ -41,6 +49,7 @@ class WebDataset:
             label: a field of the samples' JSON, which is then taken and not .cls; by default .cls, or else "label".
             val_split: as of `choose_subsets`.
             work: a folder for decompressed copies.
+            whole: whether the folder is the input, whose other files are then counted.
 
         Raises:
             UserError: a shard cannot be read, or an image in one has no label.
@@ -56,6 +65,8 @@ class WebDataset:
                     self._images.append(image.to_json())
                     domains.add(image.domain)
                 progress.update()
+        if whole:
+            count_others(folder, set(shards).__contains__, self.ignored)
         self.domains = tuple(sorted(domains))
 
     def images(self) -> Iterator[SourceImage]:
@@ -66,6 +77,9 @@ class WebDataset:
         """Reads the labels of a shard."""
         members = list_members(path, work, self.ignored)
         images = [name for name in members if name.lower().endswith(IMAGE_SUFFIXES)]
+        keys = {_key(name) for name in images}
+        if others := sum(1 for name in members if _key(name) not in keys):
+            self.ignored["files of samples without an image"] += others
         if subset is None or not images:
             self.ignored["images of other splits"] += len(images)
             return

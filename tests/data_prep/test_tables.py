@@ -205,8 +205,8 @@ def test_a_folder_of_images_with_lists(tmp_path, ending):
     }
     assert all(read_image(image.location, 9999) == (folder / key).read_bytes() for key, image in images.items())
     assert source.ignored == {
-        "images that no row names": 3,
-        "files beside images": 1,
+        "images that nothing names": 3,
+        "other files": 1,
         "rows of files of other splits": 2,
     }
     assert source.notes[0] == "of the files, 1 called test, 1 called train, 1 called val; val is validation; 1 left out"

@@ -75,6 +75,8 @@ def test_several_shards(tmp_path, place):
     for split, start in (("train", 0), ("val", 10), ("test", 20)):
         for shard in range(2):
             write_tar(tmp_path / f"pets-{split}-{shard:03d}.tar", samples(start + 2 * shard, [0, 1]))
+    write_tar(tmp_path / "pets-val-001.tar", samples(12, [0, 1]) | {"0099.txt": b"alone"})
+    (tmp_path / "README.md").touch()
     source, images = find(tmp_path / place if place else tmp_path)
     assert images == {
         f"pets-{split}-{shard:03d}.tar/{start + 2 * shard + label:04d}.jpg": (
@@ -86,7 +88,8 @@ def test_several_shards(tmp_path, place):
         for shard in range(2)
         for label in range(2)
     }
-    assert source.ignored == {"images of other splits": 4}
+    ignored = {"images of other splits": 4, "files of samples without an image": 1}
+    assert source.ignored == ignored | ({} if place else {"other files": 1})
 
 
 def test_a_tar_of_folders_is_none(tmp_path):

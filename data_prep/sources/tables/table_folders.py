@@ -46,7 +46,7 @@ def open_image_folder(folder: str, columns: ColumnNames, work: str, val_split: s
 
 
 def open_shards(
-    paths: Sequence[str], folder: str, columns: ColumnNames, work: str, val_split: str | None
+    paths: Sequence[str], folder: str, columns: ColumnNames, work: str, val_split: str | None, whole: bool
 ) -> TableSource:
     """Opens Parquet files that are parts of one table.
 
@@ -56,6 +56,7 @@ def open_shards(
         columns: which columns hold what.
         work: a folder for temporary files.
         val_split: as of `choose_subsets`.
+        whole: whether the folder is the input, whose other files are then counted.
 
     Returns:
         The images.
@@ -72,4 +73,4 @@ def open_shards(
     for path in sorted(paths):
         prefix = path[: path.rfind("/") + 1]
         tables.append(TableFile(files.join(folder, path), folder, prefix, subsets[path]))
-    return TableSource(tables, columns, work, val_split, notes)
+    return TableSource(tables, columns, work, val_split, notes, folder if whole else None)

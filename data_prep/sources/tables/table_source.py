@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
-from data_prep.sources.folders import hidden_kind
+from data_prep.sources.folders import count_others
 from data_prep.sources.split_files import taken_for
 from data_prep.sources.split_names import split_of
 from data_prep.sources.tables.image_places import ImagePlace
@@ -20,7 +20,6 @@ from data_prep.sources.tables.text_tables import CsvTable, JsonLinesTable
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.progress import Progress
-from stargan_tf.data.images import IMAGE_SUFFIXES
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _PATHS = ("path", "file_name")  # the second is what Hugging Face's folders of images have
@@ -88,7 +87,7 @@ class TableSource:
             val_split: which split of the column is the validation set, "val" or "test"; or "hash". By default "val".
                 Rows of other splits are left out.
             notes: what is already known of how the input is understood.
-            folder: where all images should be; those that no row names are then counted.
+            folder: where all files should be parts of this; others are then counted.
 
         Raises:
             UserError: a table cannot be read, has no such column, a row without a path or a label, or two rows with
@@ -186,6 +185,7 @@ class TableSource:
         """Copies an image out of a table; one of which only the path is there stays where it is."""
         if isinstance(value, dict):
             if value["bytes"] is None and value.get("path"):
+                self._seen.add(_digest(value["path"]))
                 return self._places[table.images].locate(value["path"])
             value = value["bytes"]
         data = value or b""  # of which the job says that it is no image
@@ -213,16 +213,14 @@ class TableSource:
         return subset
 
     def _count_others(self, folder: str) -> None:
-        """Counts the files of a folder that no row names."""
+        """Counts the files of a folder that are no tables, and that no row names."""
         for table in self._left_out:
-            column = _find_columns(opened := open_table(table.path), table, self._wanted).path
-            self._seen.update(_digest(f"{table.prefix}{row[column]}") for row in opened.rows([column]))
+            opened = open_table(table.path)
+            column = self._wanted.path or _PATHS[1]
+            if column in opened.columns and column not in (*opened.image_columns, *opened.binary_columns):
+                self._seen.update(_digest(f"{table.prefix}{row[column]}") for row in opened.rows([column]))
         own = {table.path for table in (*self._tables, *self._left_out)}
-        for name in files.list_files(folder, self.ignored):
-            if _digest(name) in self._seen or files.join(folder, name) in own:
-                continue
-            kind = "images that no row names" if name.lower().endswith(IMAGE_SUFFIXES) else "files beside images"
-            self.ignored[hidden_kind(name) or kind] += 1
+        count_others(folder, lambda name: _digest(name) in self._seen or files.join(folder, name) in own, self.ignored)
 
 
 def open_table(path: str) -> Table:
