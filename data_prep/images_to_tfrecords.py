@@ -19,6 +19,7 @@ from data_prep.dataset_info import METADATA_FILES, describe
 from data_prep.images import MOST_PIXELS, ImageOptions, StorageSettings
 from data_prep.outcome import LIST_PREFIX, Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
 from data_prep.output_directory import check_output, complete_or_absent
+from data_prep.processes import Work, count_processes
 from data_prep.shards import EXAMPLES_PER_SHARD
 from data_prep.sources import Source, SourceOptions, open_source
 from data_prep.statistics import find_narrow_values
@@ -33,8 +34,6 @@ PROGRAM = "python -m data_prep.images_to_tfrecords"
 
 # Named in full, because plain "DirectRunner" first tries to download the binary of another runner.
 _DEFAULT_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-# Below, starting more processes takes longer than it saves.
-_IMAGES_PER_PROCESS = 1000
 _LINES_PER_LIST = 500  # A list is what one worker takes at a time.
 
 
@@ -54,7 +53,8 @@ class Arguments(SourceOptions, StorageSettings):
         conflicts: fail if the same image is in two domains, or in training and validation; or drop all images of the
             first kind, and the training images of the second.
         examples_per_shard: about how many images go into one file.
-        processes: worker processes on this machine; by default one for 1,000 images, up to one for each processor.
+        processes: worker processes on this machine; by default one for each five seconds of work, as
+            the sizes of a few images promise, up to one for each processor.
         overwrite: whether an existing output is replaced, at the end and only if all went well.
         verify: read the output again and compare it with its manifest; without an input, only that.
     """
@@ -120,8 +120,9 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
     with complete_or_absent(arguments.output, arguments.overwrite, last) as directory:
         work = work_folder(directory)
         source = open_source(arguments.input, arguments, work)
-        num_images = _write_lists_of_images(source, work)
-        outcome = _run_pipeline(arguments, options, source, num_images, directory, work, beam_flags)
+        num_images, seconds = _write_lists_of_images(source, work)
+        processes = arguments.processes or count_processes(seconds)
+        outcome = _run_pipeline(arguments, options, source, num_images, directory, work, beam_flags, processes)
         print_summary(outcome, source.domains)
         for warning in find_narrow_values(outcome.statistics, source.domains, options.value_range):
             print(f"warning: {warning}")
@@ -189,9 +190,17 @@ def _gather(argv: Sequence[str], flag: str) -> list[str]:
     return [*rest, f"{flag}={json.dumps(values)}"] if values else rest
 
 
-def _write_lists_of_images(source: Source, work: str) -> int:
-    """Writes the images of a source as lines of JSON into files for workers to read; gives their number."""
-    num_images = 0
+def _write_lists_of_images(source: Source, work: str) -> tuple[int, float]:
+    """Writes the images of a source as lines of JSON into files for workers to read.
+
+    Args:
+        source: where they come from.
+        work: the folder for the files.
+
+    Returns:
+        Their number, and about how many seconds one process will take for them.
+    """
+    num_images, estimate = 0, Work()
     lines: list[str] = []
     num_lists = 0
 
@@ -205,6 +214,7 @@ def _write_lists_of_images(source: Source, work: str) -> int:
 
     for num_images, image in enumerate(source.images(), start=1):  # noqa: B007  # the last is the number
         lines.append(image.to_json())
+        estimate.add(image)
         if len(lines) == _LINES_PER_LIST:
             flush()
     flush()
@@ -216,7 +226,7 @@ def _write_lists_of_images(source: Source, work: str) -> int:
         print(note, flush=True)
     for kind, count in sorted(source.ignored.items()):
         print(f"ignored: {count} {kind}", flush=True)
-    return num_images
+    return num_images, estimate.seconds(num_images)
 
 
 def _run_pipeline(
@@ -227,6 +237,7 @@ def _run_pipeline(
     directory: str,
     work: str,
     beam_flags: Sequence[str],
+    processes: int,
 ) -> Outcome:
     """Writes shards into a directory; tells what came of all images."""
     with command_line.quiet_start():
@@ -235,7 +246,7 @@ def _run_pipeline(
 
         from data_prep import progress, steps
 
-    flags, here = _complete_flags(beam_flags, arguments.processes, num_images)
+    flags, here = _complete_flags(beam_flags, processes)
     job = steps.JobOptions(
         domains=source.domains,
         directory=directory,
@@ -255,7 +266,7 @@ def _run_pipeline(
     return read_outcome(directory, source.domains)
 
 
-def _complete_flags(beam_flags: Sequence[str], processes: int | None, num_images: int) -> tuple[list[str], bool]:
+def _complete_flags(beam_flags: Sequence[str], processes: int) -> tuple[list[str], bool]:
     """Beam's flags with what was not said, and whether the workers will be threads of this process."""
     flags = [
         f"--runner={_DEFAULT_RUNNER}" if flag in ("--runner=DirectRunner", "--runner=direct") else flag
@@ -267,8 +278,6 @@ def _complete_flags(beam_flags: Sequence[str], processes: int | None, num_images
         flags.append(f"--runner={_DEFAULT_RUNNER}")
     if any(flag.startswith("--direct_") for flag in flags):
         return flags, not any("multi_processing" in flag for flag in flags)
-    if processes is None:
-        processes = max(1, min(os.cpu_count() or 1, num_images // _IMAGES_PER_PROCESS))
     if processes > 1:
         flags += [f"--direct_num_workers={processes}", "--direct_running_mode=multi_processing"]
     return flags, processes == 1
