@@ -24,7 +24,10 @@ _ADVICE: Mapping[str, str] = {
         (".zst", ".lz4", ".lz", ".z"), "compressed in a way that is not read; " + _UNPACK.format("tar -xaf")
     ),
     **dict.fromkeys((".gz", ".bz2", ".xz"), "a compressed file; decompress it"),
-    **dict.fromkeys((".zip", ".tar", ".tgz", ".tbz2", ".txz"), "an archive; name it as the input"),
+    **dict.fromkeys(
+        (".zip", ".tar", ".tgz", ".tbz2", ".txz"),
+        "an archive; name it as the input, or unpack each into a folder of its name if they are domains or splits",
+    ),
     **dict.fromkeys((".mdb", ".lmdb"), _DATABASE),
     **dict.fromkeys((".h5", ".hdf5", ".mat", ".npy", ".npz", ".pkl", ".pickle", ".pt"), _ARRAYS),
     **dict.fromkeys(

@@ -4,6 +4,7 @@ A tar that is compressed as a whole can only be read from its start, so it is de
 """
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import posixpath
@@ -203,14 +204,17 @@ def _unreadable(flags: int, method: int) -> str | None:
 
 
 def _what_else(archive: str) -> str:
-    """What a file is that is no archive: a page that says why nothing was downloaded, for instance."""
+    """What a file is that is no archive of the kind its name says: a page that tells why it was not downloaded ..."""
+    lower = archive.lower()
+    expected = "a ZIP archive" if lower.endswith(_ZIP_SUFFIXES) else "a tar archive"
+    if lower.endswith("gz"):
+        expected = "a file compressed by gzip"
     try:
         with files.open_file(archive) as file:
             kind = describe(file.read(HEAD_BYTES))
     except OSError:
         return ""
-    is_archive = any(word in kind for word in ("archive", "compressed", "no kind"))
-    return "" if is_archive and "7z" not in kind and "RAR" not in kind else f"; it is {kind}"
+    return "" if kind == expected or "no kind" in kind else f"; it is {kind}"
 
 
 def _zip_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Location | str]]:
@@ -223,8 +227,10 @@ def _zip_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Loc
             name = member.filename.replace("\\", "/") if member.create_system == _MS_DOS else member.filename
             location = Location(archive, "zipped", member.header_offset, member.compress_size, member.CRC)
             if stat.S_ISLNK(member.external_attr >> 16):
-                target = read_member(location, _LONGEST_TARGET).decode("utf-8", "surrogateescape")
-                yield name, posixpath.join(posixpath.dirname(name), target)
+                target = ""  # if it cannot be read
+                with contextlib.suppress(OSError):
+                    target = read_member(location, _LONGEST_TARGET).decode("utf-8", "surrogateescape")
+                yield name, posixpath.join(posixpath.dirname(name), target) if target else ".."
             elif not name.endswith("/"):
                 yield name, location
 

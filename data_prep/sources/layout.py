@@ -16,6 +16,7 @@ ValSplit = Literal["val", "test", "hash"]
 # CycleGAN's trainA, trainB, testA and testB.
 _JOINED = re.compile(r"(training|train|validation|valid|val|testing|test)[\W_]*([^\W_].*)", re.IGNORECASE)
 _OUTSIDE = "images outside the folders of domains"
+_WITHOUT_DOMAINS = "{} is called like a split but holds images; it should hold a folder for each domain"
 _SHOWN = 5  # names in a sentence
 
 # By the first folder above images, the second, "" where there is none; and if that is called like a split, the third.
@@ -135,7 +136,7 @@ def _splits_of_domains(tree: _Tree, place: str, val_split: ValSplit | None) -> L
         if not named or (named.keys() != tree.keys() and all("" in tree[folder] for folder in named)):
             return None  # Domains that happen to be called like splits.
         if train := next((folder for folder in named if named[folder] == "train"), None):
-            raise _without_domains(f"{place}/{train}")
+            raise UserError(_WITHOUT_DOMAINS.format(f"{place}/{train}"))
         raise UserError(
             f"--input {place} has a folder {next(iter(named))} but no images in one called train; if it is no split, "
             "rename it; to make domains of the folders in it, name it as the input"
@@ -145,7 +146,8 @@ def _splits_of_domains(tree: _Tree, place: str, val_split: ValSplit | None) -> L
         if len(folders) > 1:
             raise UserError(f"{_quoted(folders)} in {place} would both be the split {split}; merge or rename one")
         if folders and not inner[folders[0]] and (split != "val" or val_split in (None, "val")):
-            raise _without_domains(f"{place}/{folders[0]}")
+            hint = "; --val_split hash leaves it out" if split == "val" else ""
+            raise UserError(_WITHOUT_DOMAINS.format(f"{place}/{folders[0]}") + hint)
     doubled = all(
         len(inner[folder]) == 1 and split_of(next(iter(inner[folder]))) == split
         for folder, split in named.items()
@@ -156,10 +158,6 @@ def _splits_of_domains(tree: _Tree, place: str, val_split: ValSplit | None) -> L
         names = tree[folder][next(iter(inner[folder]))] if doubled and inner[folder] else inner[folder]
         domains.setdefault(split, set()).update(map(_normalize, names - {""}))
     return _choose(named, domains, place, val_split, Layout((), domain_at=2 if doubled else 1, split_at=0))
-
-
-def _without_domains(folder: str) -> UserError:
-    return UserError(f"{folder} is called like a split but holds images; it should hold a folder for each domain")
 
 
 def _domains_of_splits(tree: _Tree, place: str, val_split: ValSplit | None) -> Layout | None:

@@ -1,6 +1,7 @@
 """What the job says of inputs in which it finds no domains."""
 
 import re
+import tarfile
 import zipfile
 
 import pytest
@@ -115,3 +116,9 @@ def test_a_file_that_is_not_read_is_told_what_to_do_with(tmp_path, name, said):
 def test_a_file_that_is_no_archive_is_called_what_it_is(tmp_path, name, data, said):
     told = refusal(make(tmp_path, name, data=data) / name)
     assert f"{name} cannot be read as an archive: " in told and said in told
+
+
+def test_an_archive_of_another_kind_than_its_name_says_is_called_what_it_is(tmp_path):
+    with tarfile.open(tmp_path / "i.tar", "w:gz"):
+        pass
+    assert refusal(tmp_path / "i.tar").endswith("; it is a file compressed by gzip")

@@ -180,8 +180,12 @@ def test_links_in_a_zip_are_the_files_that_they_lead_to(tmp_path):
         link = zipfile.ZipInfo("dog/link.jpg")
         link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
         opened.writestr(link, "../cat/a.jpg")
-    _, images = find(archive)
+        long = zipfile.ZipInfo("dog/long.jpg")
+        long.create_system, long.external_attr = 3, link.external_attr
+        opened.writestr(long, "x" * 5000)
+    source, images = find(archive)
     assert read_image(images["dog/link.jpg"].location, 10_000) == content("cat/a.jpg")
+    assert source.ignored == {"links to what is not in the archive": 1}
 
 
 def test_of_two_files_of_one_name_the_last_counts_and_the_first_is_counted(tmp_path):

@@ -122,10 +122,11 @@ def test_test_is_left_out_beside_val_and_read_when_asked(tmp_path, name):
     assert sum(source.ignored.values()) == 4
 
 
-def test_a_test_set_without_labels_is_counted(tmp_path):
-    images, source = find(make(tmp_path / "pets", [*pairs("train"), "test/1.jpg", "test/2.jpg"]))
-    assert {subset for _, subset in images.values()} == {""}
-    assert source.ignored == {"images of the split 'test'": 2}
+@pytest.mark.parametrize(("split", "options"), [("test", {}), ("val", {"val_split": "hash"})])
+def test_a_split_without_labels_is_counted(tmp_path, split, options):
+    images, source = find(make(tmp_path / "pets", [*pairs("train"), f"{split}/1.jpg", f"{split}/2.jpg"]), **options)
+    assert {subset for _, subset in images.values()} == {""} and len(images) == 2
+    assert source.ignored == {f"images of the split {split!r}": 2}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,12 @@ def test_a_test_set_without_labels_is_counted(tmp_path):
         (pairs("valid", "Test"), {}, "has a folder Test but no images in one called train"),
         ([*pairs("val"), *pairs(".")], {}, "has a folder val but no images in one called train"),
         (["train/1.jpg", "val/2.jpg"], {}, "/train is called like a split but holds images; it should hold a folder"),
-        ([*pairs("train"), "val/2.jpg"], {}, "/val is called like a split but holds images; it should hold a folder"),
+        (
+            [*pairs("train"), "val/2.jpg"],
+            {},
+            "{}/val is called like a split but holds images; it should hold a folder for each domain; --val_split hash "
+            "leaves it out",
+        ),
         (pairs("train", "Training", "val"), {}, "'Training' and 'train' in "),
         (pairs("train", "val", "validation"), {}, "'val' and 'validation' in "),
         (
