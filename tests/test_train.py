@@ -1,6 +1,7 @@
 """The training command as users run it: its errors, and how it stops and goes on."""
 
 import json
+import shutil
 import signal
 import statistics
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks.kill_and_resume import compare
 from stargan_tf import train
+from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoint_files import latest
 from tests.fixtures import TINY, flags
 
@@ -132,6 +134,22 @@ def test_a_mistake_gets_one_sentence(arguments, sentence, data_path, tmp_path, m
     assert err.count("\n") == 1
     assert sentence in err
     assert not (tmp_path / "r").exists()
+
+
+def test_the_flag_that_lets_settings_change_is_named_and_works(trained_run, data_path, tmp_path, capsys):
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    command = ["--data", str(data_path), "--run", str(run), "--optimizers.learning_rate", "1e-5"]
+    assert train.main(command) == 2
+    assert "or give --allow_changes to go on with the new ones" in capsys.readouterr().err
+    assert train.main([*command, "--model.style_dim", "4", "--allow_changes"]) == 2
+    assert "leave model.style_dim, which --allow_changes does not let change, as they are" in capsys.readouterr().err
+    assert run_directory.recorded_events(run) == []
+    assert train.main([*command, "--allow_changes"]) == 0
+    (event,) = run_directory.recorded_events(run)
+    assert (event["step"], event["setting"]) == (2, "optimizers.learning_rate")
+    assert (event["before"], event["now"]) == (1e-4, 1e-5)
+    assert train.main(command[:4]) == 0  # it stays so
+    assert run_directory.load_config(run).optimizers.learning_rate == 1e-5
 
 
 def test_bfloat16_without_onednn_is_refused(data_path, tmp_path, monkeypatch, capsys):

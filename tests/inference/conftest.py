@@ -2,6 +2,7 @@
 
 import pytest
 
+from stargan_tf.inference import fonts
 from stargan_tf.inference.translator import Translator
 
 
@@ -9,3 +10,13 @@ from stargan_tf.inference.translator import Translator
 def translator(trained_run) -> Translator:
     """Translates 16 px images, at most 4 at once."""
     return Translator.from_run(trained_run, batch_size=4)
+
+
+@pytest.fixture
+def no_fonts(monkeypatch):
+    """A system without fonts of its own; what was found before and said before is forgotten."""
+    fonts._font_of.cache_clear()
+    monkeypatch.setattr(fonts, "_of_system", list)
+    monkeypatch.setattr(fonts, "_told", set())
+    yield
+    fonts._font_of.cache_clear()

@@ -17,16 +17,6 @@ without_shaping = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def bare(monkeypatch):
-    """A system without fonts of its own; what was found before and said before is forgotten."""
-    fonts._font_of.cache_clear()
-    monkeypatch.setattr(fonts, "_of_system", list)
-    monkeypatch.setattr(fonts, "_told", set())
-    yield
-    fonts._font_of.cache_clear()
-
-
 def drawn(text: str) -> np.ndarray:
     picture = Image.new("L", (120, 24), 255)
     fonts.draw(ImageDraw.Draw(picture), (4, 4), text, 13, 0)
@@ -34,7 +24,7 @@ def drawn(text: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("text", ALWAYS + [pytest.param(text, marks=without_shaping) for text in SHAPED])
-def test_letters_of_many_scripts_are_drawn_on_a_bare_system(text, bare):
+def test_letters_of_many_scripts_are_drawn_on_a_bare_system(text, no_fonts):
     assert fonts.is_drawable(text)
     assert fonts.titles([text]) == {text: text}
     assert (drawn(text) < 128).any()
@@ -42,7 +32,7 @@ def test_letters_of_many_scripts_are_drawn_on_a_bare_system(text, bare):
     assert not np.array_equal(drawn(text), boxes)
 
 
-def test_no_two_names_look_alike(bare):
+def test_no_two_names_look_alike(no_fonts):
     names = ["猫", "ねこ", *ALWAYS]
     pictures = [drawn(title).tobytes() for title in fonts.titles(names).values()]
     assert len(set(pictures)) == len(names)
@@ -58,7 +48,7 @@ def test_a_script_of_the_system_is_drawn_or_numbered(text):
         assert not np.array_equal(drawn(text), drawn("\u0378" * len(text)))
 
 
-def test_names_without_a_font_are_numbered_listed_and_said_once(bare, tmp_path, capsys):
+def test_names_without_a_font_are_numbered_listed_and_said_once(no_fonts, tmp_path, capsys):
     titles = fonts.titles(["cat", "猫", "บ้าน"], tmp_path)
     assert titles == {"cat": "cat", "猫": "domain 2", "บ้าน": "domain 3"}
     assert (tmp_path / "domains.txt").read_text() == "domain 2: 猫\ndomain 3: บ้าน\n"
@@ -69,18 +59,17 @@ def test_names_without_a_font_are_numbered_listed_and_said_once(bare, tmp_path, 
     assert capsys.readouterr().out == ""
 
 
-def test_a_number_is_never_another_domains_name(bare):
+def test_a_number_is_never_another_domains_name(no_fonts):
     assert fonts.titles(["domain 2", "猫"]) == {"domain 2": "domain 1", "猫": "domain 2"}
 
 
-def test_nothing_is_listed_where_all_is_drawn(bare, tmp_path, capsys):
+def test_nothing_is_listed_where_all_is_drawn(no_fonts, tmp_path, capsys):
     assert fonts.titles(["cat", "Кошка"], tmp_path) == {"cat": "cat", "Кошка": "Кошка"}
     assert list(tmp_path.iterdir()) == [] and capsys.readouterr().out == ""
 
 
-def test_a_broken_font_of_the_system_is_passed_over(tmp_path, monkeypatch):
+def test_a_broken_font_of_the_system_is_passed_over(tmp_path, no_fonts, monkeypatch):
     (tmp_path / "broken.ttf").write_bytes(b"no font")
-    fonts._font_of.cache_clear()
     monkeypatch.setattr(fonts, "_of_system", lambda: [str(tmp_path / "broken.ttf")])
     assert not fonts.is_drawable("\u0378")
 
@@ -91,7 +80,7 @@ def test_marks_stay_with_their_letters():
     assert fonts._clusters("👩\u200d🚀!") == ["👩\u200d🚀", "!"]
 
 
-def test_a_title_is_as_wide_as_its_letters(bare):
+def test_a_title_is_as_wide_as_its_letters(no_fonts):
     assert fonts.length("Кошка", 13) > fonts.length("Кошк", 13) > 0
     wide = grids.latent_grid(np.zeros((1, 8, 8, 3), np.float32), {"Кошка" * 20: np.zeros((1, 1, 8, 8, 3), np.float32)})
     assert wide.width > 20 * fonts.length("Кошка", 13)

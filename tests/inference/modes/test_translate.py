@@ -138,6 +138,19 @@ def test_no_name_of_a_source_is_too_much(go, tmp_path):
     assert cut.startswith("n" * 180)
 
 
+def test_domains_of_any_name_have_folders_and_titles(go, translator, no_fonts, monkeypatch, capsys):
+    monkeypatch.setattr(translator, "domains", ("..", "a/b", "猫" * 150))
+    output = go(styles=1)
+    folders = names(output / "latent")
+    assert {"_..", "a_b"} < folders and len(folders) == 3
+    assert all((output / "latent" / folder / "00000_0.png").is_file() for folder in folders)
+    assert {path.name.rpartition("_")[0] for path in (output / "styles/latent").iterdir()} == folders
+    assert (output / "domains.txt").read_text() == f"domain 3: {'猫' * 150}\n"
+    assert "`apt-get install fonts-noto-cjk` brings one" in capsys.readouterr().out
+    again = go("again", style=[str(output / "styles/latent/_.._0.json"), str(output / "styles/latent/a_b_0.json")])
+    assert names(again / "saved") == {"_..", "a_b"}
+
+
 def test_no_readable_source_is_an_error(go, tmp_path):
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a.png").touch()

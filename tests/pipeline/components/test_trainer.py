@@ -1,10 +1,13 @@
 """Trainer: what it refuses before anything is trained."""
 
+import shutil
+
 import pytest
 
 from pipeline import artifacts
 from pipeline.components import trainer
 from stargan_tf.base.errors import UserError
+from tests.fixtures import TINY, flags
 
 
 def test_nothing_is_trained_on_data_with_blocking_anomalies(data_path, tmp_path):
@@ -29,3 +32,14 @@ def test_a_mistake_in_the_export_is_told_before_training(data_path, tmp_path, ca
     assert trainer.main([*flags, "--settings.preset=nothing"]) == 2
     assert "there is no preset 'nothing'" in capsys.readouterr().err
     assert not (tmp_path / "work").exists()
+
+
+def test_an_earlier_attempt_goes_on_with_other_settings_only_if_asked(trained_run, data_path, tmp_path, capsys):
+    shutil.copytree(trained_run, tmp_path / "work" / "run")
+    words = [f"--examples={data_path}", f"--output={tmp_path / 'model'}", f"--work={tmp_path / 'work'}"]
+    words += [word.replace("--", "--settings.", 1) for word in flags(TINY)]
+    assert trainer.main([*words, "--settings.losses.lambda_cyc=2"]) == 2
+    assert "losses.lambda_cyc is 1.0 there and 2.0 now); leave these settings" in capsys.readouterr().err
+    other = ["--settings.model.style_dim=4", "--settings.allow_changes"]
+    assert trainer.main([*words, "--settings.losses.lambda_cyc=2", *other]) == 2
+    assert "leave model.style_dim, which --allow_changes does not let change, as they are" in capsys.readouterr().err
