@@ -33,7 +33,7 @@ _COMPRESSED_TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", "
 SUFFIXES = (*_ZIP_SUFFIXES, *_TAR_SUFFIXES, *_COMPRESSED_TAR_SUFFIXES)
 
 _LOCAL_HEADER = struct.Struct("<4s2xHH16xHH")  # Signature, flags, method, lengths of the name and of an extra field.
-_ENCRYPTED = 1  # A flag.
+_ENCRYPTED, _UTF_8 = 1, 1 << 11  # Flags.
 # Methods of section 4.4.5 of the format's description (APPNOTE.TXT) that are met, and not read here.
 _OTHER_METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 _MOST_DICTIONARY = 1 << 28  # bytes of memory that a member compressed by LZMA may ask for
@@ -214,7 +214,9 @@ def _what_else(archive: str) -> str:
             kind = describe(file.read(HEAD_BYTES))
     except OSError:
         return ""
-    return "" if kind == expected or "no kind" in kind else f"; it is {kind}"
+    if kind == expected:
+        return "; it begins as one, so it is damaged or its end is missing"
+    return "" if "no kind" in kind else f"; it is {kind}"
 
 
 def _zip_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Location | str]]:
@@ -223,8 +225,13 @@ def _zip_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Loc
         members = [member for member in opened.infolist() if not member.is_dir()]
         _check_readable([member for member in members if member.file_size])
         for member in members:
-            # Unlike all others, some programs on Windows write backslashes.
-            name = member.filename.replace("\\", "/") if member.create_system == _MS_DOS else member.filename
+            name = member.filename
+            if not member.flag_bits & _UTF_8:
+                # In the letters of MS-DOS, by which zipfile goes; or in UTF-8 all the same, as macOS writes it.
+                with contextlib.suppress(UnicodeError):
+                    name = name.encode("cp437").decode()
+            if member.create_system == _MS_DOS:
+                name = name.replace("\\", "/")  # Unlike all others, some programs on Windows write backslashes.
             location = Location(archive, "zipped", member.header_offset, member.compress_size, member.CRC)
             if stat.S_ISLNK(member.external_attr >> 16):
                 target = ""  # if it cannot be read

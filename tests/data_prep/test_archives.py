@@ -131,6 +131,26 @@ def test_a_member_without_a_header_is_refused_alone(tmp_path):
         read_image(images["cat/a.jpg"].location, 10_000)
 
 
+def test_names_in_utf_8_are_read_whether_a_flag_says_so_or_not(tmp_path):
+    """macOS sets none."""
+    names = ("katze/ä.jpg", "dög/b.jpg")
+    archive = make_zip(tmp_path / "i.zip", names)
+    assert find(archive)[1].keys() == set(names)
+    for name in names:
+        rewrite(archive, name, FLAGS, 0)
+    source, images = find(archive)
+    assert source.domains == ("dög", "katze") and images.keys() == set(names)
+    archive.write_bytes(archive.read_bytes().replace("ö".encode(), b"\x94\x94"))  # as MS-DOS writes it
+    assert find(archive)[0].domains == ("döög", "katze")
+
+
+def test_a_zip_that_ends_early_is_told(tmp_path):
+    archive = make_zip(tmp_path / "i.zip")
+    archive.write_bytes(archive.read_bytes()[:300])
+    with pytest.raises(UserError, match="it begins as one, so it is damaged or its end is missing"):
+        find(archive)
+
+
 def test_a_zip_of_a_version_to_come_is_a_sentence(tmp_path):
     archive = make_zip(tmp_path / "i.zip")
     rewrite(archive, "dog/c.jpg", 4, 99)
