@@ -4,12 +4,10 @@ A tar that is compressed as a whole can only be read from its start, so it is de
 """
 
 import bz2
-import contextlib
 import gzip
 import lzma
 import posixpath
 import shutil
-import stat
 import struct
 import sys
 import tarfile
@@ -17,9 +15,10 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
 
 from data_prep.sources.advice import HEAD_BYTES, no_domains
+from data_prep.sources.archives.tars import tar_members
+from data_prep.sources.archives.zips import read_zipped, zip_members
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.folders import ATTRIBUTES_FILE, hidden_kind, place_image, read_attributes
 from data_prep.sources.layout import ValSplit, find_layout
@@ -32,14 +31,7 @@ _TAR_SUFFIXES = (".tar",)
 _COMPRESSED_TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 SUFFIXES = (*_ZIP_SUFFIXES, *_TAR_SUFFIXES, *_COMPRESSED_TAR_SUFFIXES)
 
-_LOCAL_HEADER = struct.Struct("<4s2xHH16xHH")  # Signature, flags, method, lengths of the name and of an extra field.
-_ENCRYPTED, _UTF_8 = 1, 1 << 11  # Flags.
-# Methods of section 4.4.5 of the format's description (APPNOTE.TXT) that are met, and not read here.
-_OTHER_METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "xz", 98: "PPMd"}
-_MOST_DICTIONARY = 1 << 28  # bytes of memory that a member compressed by LZMA may ask for
-_LONGEST_TARGET = 4096  # bytes of a link's target, as Linux has it
 _MOST_LOOKED_INTO = 1 << 24  # bytes of a member that is only looked into
-_MS_DOS = 0  # the system of archives whose names may have backslashes
 _BUFFER = 1 << 20
 
 
@@ -109,7 +101,7 @@ def list_members(archive: str, work: str, ignored: Counter[str]) -> Mapping[str,
         if lower.endswith(_COMPRESSED_TAR_SUFFIXES):
             place = files.join(work, f"archive-{zlib.crc32(archive.encode('utf-8', 'surrogateescape')):08x}.tar")
             _decompress(archive, place)
-        for name, found in (_zip_members if lower.endswith(_ZIP_SUFFIXES) else _tar_members)(place, ignored):
+        for name, found in (zip_members if lower.endswith(_ZIP_SUFFIXES) else tar_members)(place, ignored):
             path = _normalize(name)
             if path is None:
                 ignored["files whose names lead out of the archive"] += 1
@@ -146,61 +138,15 @@ def read_member(location: Location, max_bytes: int | None = None) -> bytes:
     """
     limit = sys.maxsize - 1 if max_bytes is None else max_bytes
     with files.open_file(location.path) as file:
-        file.seek(location.offset)
         if location.packing == "zipped":
-            data = _read_zipped(file, location, limit)
-        elif location.size > limit:
+            return read_zipped(file, location, limit)
+        if location.size > limit:
             raise files.TooLarge(f"more than {limit:,} bytes")
-        else:
-            data = file.read(location.size)
-            if len(data) < location.size:
-                raise OSError("the archive ends before the file does")
-    if len(data) > limit:
-        raise files.TooLarge(f"more than {limit:,} bytes")
-    if location.checksum is not None and zlib.crc32(data) != location.checksum:
-        raise OSError("damaged in the archive: its checksum is another than the archive's directory says")
+        file.seek(location.offset)
+        data = file.read(location.size)
+    if len(data) < location.size:
+        raise OSError("the archive ends before the file does")
     return data
-
-
-def _read_zipped(file: BinaryIO, location: Location, limit: int) -> bytes:
-    """Decompresses a member of a zip, whose header is next in the file; at most a byte more than the limit."""
-    header = file.read(_LOCAL_HEADER.size)
-    if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):
-        raise OSError("the archive is damaged: a file in it has no header")
-    _, flags, method, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-    if problem := _unreadable(flags, method):
-        raise OSError(problem)
-    file.seek(name_length + extra_length, 1)  # Lengths of its own, unlike the directory's.
-    # What cannot be compressed grows, by less than this.
-    packed = file.read(min(location.size, limit + limit // 50 + 1000))
-    if method == zipfile.ZIP_STORED:
-        return packed[: limit + 1]
-    try:
-        if method == zipfile.ZIP_LZMA:
-            # As in a file of LZMA alone, but for the length, of which all ones mean that an end is marked.
-            properties = packed[4 : 4 + int.from_bytes(packed[2:4], "little")]
-            packed = properties + b"\xff" * 8 + packed[4 + len(properties) :]
-        return _decompressor(method).decompress(packed, limit + 1)
-    except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
-        raise OSError(f"damaged in the archive: {error}") from error
-
-
-def _decompressor(method: int) -> Any:
-    if method == zipfile.ZIP_DEFLATED:
-        return zlib.decompressobj(-zlib.MAX_WBITS)
-    if method == zipfile.ZIP_BZIP2:
-        return bz2.BZ2Decompressor()
-    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_MOST_DICTIONARY)
-
-
-def _unreadable(flags: int, method: int) -> str | None:
-    """Why a member of a zip cannot be read, if so."""
-    if flags & _ENCRYPTED:
-        return "encrypted; unpack the archive with its password, and name the folder"
-    if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-        name = _OTHER_METHODS.get(method, f"method {method}")
-        return f"compressed by {name}, which is not read here; unpack the archive, and name the folder"
-    return None
 
 
 def _what_else(archive: str) -> str:
@@ -217,57 +163,6 @@ def _what_else(archive: str) -> str:
     if kind == expected:
         return "; it begins as one, so it is damaged or its end is missing"
     return "" if "no kind" in kind else f"; it is {kind}"
-
-
-def _zip_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Location | str]]:
-    """Name and place of every file in a zip archive, or the target of a link."""
-    with files.open_file(archive) as file, zipfile.ZipFile(file) as opened:
-        members = [member for member in opened.infolist() if not member.is_dir()]
-        _check_readable([member for member in members if member.file_size])
-        for member in members:
-            name = member.filename
-            if not member.flag_bits & _UTF_8:
-                # In the letters of MS-DOS, by which zipfile goes; or in UTF-8 all the same, as macOS writes it.
-                with contextlib.suppress(UnicodeError):
-                    name = name.encode("cp437").decode()
-            if member.create_system == _MS_DOS:
-                name = name.replace("\\", "/")  # Unlike all others, some programs on Windows write backslashes.
-            location = Location(archive, "zipped", member.header_offset, member.compress_size, member.CRC)
-            if stat.S_ISLNK(member.external_attr >> 16):
-                target = ""  # if it cannot be read
-                with contextlib.suppress(OSError):
-                    target = read_member(location, _LONGEST_TARGET).decode("utf-8", "surrogateescape")
-                yield name, posixpath.join(posixpath.dirname(name), target) if target else ".."
-            elif not name.endswith("/"):
-                yield name, location
-
-
-def _check_readable(members: Sequence[zipfile.ZipInfo]) -> None:
-    """Refuses an archive of which nothing can be read, before long work."""
-    problems = {_unreadable(member.flag_bits, member.compress_type) for member in members}
-    if members and None not in problems:
-        raise zipfile.BadZipFile(f"every file in it is {problems.pop()}")
-
-
-def _tar_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Location | str]]:
-    """Name and place of every file in a tar archive without compression, or the target of a link."""
-    with files.open_file(archive) as file, tarfile.open(fileobj=file, mode="r:") as opened:
-        for member in opened:
-            if member.issparse():
-                ignored["files with gaps, which tar calls sparse"] += 1
-            elif member.isreg():
-                yield member.name, Location(archive, "stored", member.offset_data, member.size)
-            elif member.islnk():
-                yield member.name, member.linkname
-            elif member.issym():
-                yield member.name, posixpath.join(posixpath.dirname(member.name), member.linkname)
-            elif not member.isdir():
-                ignored["devices and pipes"] += 1
-            opened.members.clear()  # type: ignore[attr-defined]  # it keeps all of them otherwise
-        # The library takes a header that is cut or damaged for the end, which a block of zeros marks.
-        file.seek(opened.offset)  # type: ignore[attr-defined]
-        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
-            raise tarfile.ReadError(f"the header at byte {opened.offset} is damaged, or cut")  # type: ignore[attr-defined]
 
 
 def _normalize(name: str) -> str | None:
