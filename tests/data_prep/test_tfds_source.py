@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
@@ -113,3 +114,35 @@ def test_a_directory_without_supervised_keys_is_read_as_before(tmp_path):
     assert info.pop("supervisedKeys")
     (data / "dataset_info.json").write_text(json.dumps(info))
     assert open_data_directory(data).num_examples == {"train_cat": 1, "train_dog": 1}
+
+
+class Pets(tfds.core.GeneratorBasedBuilder):
+    """A data set as programs write it, whose test split has no labels."""
+
+    VERSION = tfds.core.Version("2.0.1")
+
+    def _info(self):
+        labels = tfds.features.ClassLabel(names=["dog", "cat", "fox"])
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict({"picture": tfds.features.Image(), "species": labels})
+        )
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples(0, [0, 1, 2, 1]), "test": self._generate_examples(4, [-1, -1, 0])}
+
+    def _generate_examples(self, start, labels):
+        for index, label in enumerate(labels, start=start):
+            yield index, {"picture": np.asarray(noise(16, 24, index)), "species": label}
+
+
+@pytest.mark.parametrize("place", ["", "pets", "pets/2.0.1"])
+def test_what_the_library_writes(tmp_path, place):
+    Pets(data_dir=tmp_path).download_and_prepare()
+    features = {"image_feature": "picture", "label_feature": "species"}
+    source, images, ignored = find(tmp_path / place, **features, val_split="test", domain=["cat", "hound=dog"])
+    assert source.domains == ("cat", "hound")
+    assert sorted((image.domain, image.subset) for image in images) == [
+        *(("cat", "train"), ("cat", "train"), ("hound", "train"), ("hound", "val"))
+    ]
+    assert ignored == {"examples without a label (-1)": 2, UNNAMED: 1}
+    assert source.num_images == len(images) + ignored.total()
