@@ -19,6 +19,7 @@ from data_prep.sources.tables import (
     TableSource,
     find_celeba,
     is_celeba,
+    open_archived_lists,
     open_image_folder,
     open_shards,
 )
@@ -117,12 +118,7 @@ def _open(place: str, options: SourceOptions, work: str) -> Source:
             return _open_files(*split_folder(expand(place)), columns, options, work)
         raise UserError(f"--input {place} does not exist; name a directory with a folder of images for each domain")
     if lower.endswith(ARCHIVE_SUFFIXES):
-        if not is_webdataset(place, in_folders=options.label_column is not None):
-            source = ArchiveSource(place, work, options.val_split)
-            if len(source.domains) > 1 or not is_webdataset(place, in_folders=True):
-                return source
-        name, folder = files.name_of(place), files.folder_of(place)
-        return WebDataset([name], folder, options.label_column, options.val_split, work)
+        return _open_archive(place, columns, options, work)
     if is_celeba(place) and options.label_column is None:
         return CelebaSource(place, options.images, options.domain, options.val_split, work)
     if lower.endswith(TABLE_SUFFIXES):
@@ -132,6 +128,27 @@ def _open(place: str, options: SourceOptions, work: str) -> Source:
         raise UserError(f"--input {place} is {told}")
     known = ", ".join((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES))
     raise UserError(f"--input {place} is a file of no known kind; it should end in one of {known}")
+
+
+def _open_archive(place: str, columns: ColumnNames, options: SourceOptions, work: str) -> Source:
+    """Opens an archive: of domains, unless there are labels beside its images, or lists of images in it."""
+    source = error = None
+    if not is_webdataset(place, in_folders=options.label_column is not None):
+        try:
+            source = ArchiveSource(place, work, options.val_split)
+        except UserError as caught:
+            error = caught
+        if source and len(source.domains) > 1:
+            return source
+    if is_webdataset(place, in_folders=True):
+        name, folder = files.name_of(place), files.folder_of(place)
+        return WebDataset([name], folder, options.label_column, options.val_split, work)
+    if listed := open_archived_lists(place, columns, options.domain, options.val_split, work):
+        return listed
+    if source:
+        return source
+    assert error is not None  # there is a source or an error
+    raise error
 
 
 def _open_folder(place: str, columns: ColumnNames, options: SourceOptions, work: str) -> Source:

@@ -79,6 +79,23 @@ def test_the_files_of_kaggle(tmp_path, name):
     assert any("list_eval_partition.csv tells training from validation" in note for note in source.notes)
 
 
+def test_all_in_one_archive(tmp_path):
+    (tmp_path / "parts").mkdir()
+    make_kaggle(tmp_path / "parts")
+    with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
+        for file in tmp_path.glob("parts/*.csv"):
+            archive.write(file, file.name)
+        with zipfile.ZipFile(tmp_path / "parts" / "img_align_celeba.zip") as images:
+            for name in images.namelist():
+                archive.writestr(f"img_align_celeba/{name}", images.read(name))
+    source, images = find(tmp_path / "archive.zip", domain=RULES)
+    assert {key: (image.domain, image.subset, read_image(image.location, 99)) for key, image in images.items()} == {
+        "000001.jpg": ("woman", "train", b"000001.jpg"),
+        "000002.jpg": ("man", "val", b"000002.jpg"),
+    }
+    assert source.ignored == {"rows of split 'test'": 1, "files of the archive that no row names": 3}
+
+
 def test_images_that_were_unpacked_into_a_folder_more(tmp_path):
     make_kaggle(tmp_path, images=False)
     (tmp_path / "img_align_celeba" / "img_align_celeba").mkdir(parents=True)

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import zipfile
 
 import pyarrow
@@ -210,6 +211,21 @@ def test_a_folder_of_images_with_lists(tmp_path, ending):
         "rows of files of other splits": 2,
     }
     assert source.notes[0] == "of the files, 1 called test, 1 called train, 1 called val; val is validation; 1 left out"
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_an_archive_of_images_with_lists(tmp_path, ending, kind):
+    folder = make_image_folder(tmp_path / "in" / "pets", ending)
+    archive = shutil.make_archive(str(tmp_path / "pets"), kind, folder.parent)
+    source, images = find(archive)
+    assert {key: (image.domain, image.subset) for key, image in images.items()} == {
+        f"pets/{split}/{number}.png": (domain, subset)
+        for split, subset in (("train", "train"), ("validation", "val"))
+        for number, domain in enumerate(("cat", "dog"))
+    }
+    assert all(read_image(image.location, 9999) == (folder.parent / key).read_bytes() for key, image in images.items())
+    assert source.ignored == {"files of the archive that no row names": 4}
 
 
 def test_one_list_for_a_folder(tmp_path):

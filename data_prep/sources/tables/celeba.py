@@ -10,7 +10,7 @@ from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 
 _ATTRIBUTES = "list_attr_celeba"
-_PARTITION = "list_eval_partition"  # Beside it: 0 for training, 1 for validation, 2 for testing.
+PARTITION = "list_eval_partition"  # Beside it: 0 for training, 1 for validation, 2 for testing.
 _SPLITS = {"0": "train", "1": "val", "2": "test"}
 _IMAGES = ("img_align_celeba", "img_align_celeba.zip")  # Beside it, the first a folder, which may be in one like it.
 
@@ -44,7 +44,7 @@ class CelebaSource:
         self._names = _read_names(table)
         self._rules = _parse_rules(rules, self._names, table)
         self._splits: dict[str, str] = {}
-        partition, notes = files.join(folder, _PARTITION + table[-4:]), []
+        partition, notes = files.join(folder, PARTITION + table[-4:]), []
         if val_split != "hash" and files.exists(partition):
             self._splits = {name: _SPLITS[split] for name, (split,) in _read_rows(partition, 1, (*_SPLITS,))}
             notes.append(f"{partition} tells training from validation; --val_split hash ignores it")

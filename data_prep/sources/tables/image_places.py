@@ -5,6 +5,7 @@ from collections import Counter
 
 from data_prep.sources.archives import SUFFIXES, list_members
 from data_prep.sources.base import Location
+from data_prep.sources.layout import is_image
 from stargan_tf.base import files
 
 
@@ -31,8 +32,9 @@ class ImagePlace:
         self._left_out: Counter[str] = Counter()
         if place.lower().endswith(SUFFIXES) and not files.is_folder(place):
             members = list_members(place, work, self._left_out)
-            # Many archives hold one folder, which the paths of a table leave out.
-            folder = posixpath.commonpath(map(posixpath.dirname, members)) if members else ""
+            # Many archives hold one folder of images, which the paths of a table leave out.
+            folders = {posixpath.dirname(name) for name in members if is_image(name)}
+            folder = posixpath.commonpath(folders) if folders else ""
             self._prefix = f"{folder}/" if folder else ""
             self._members = dict(members)
 

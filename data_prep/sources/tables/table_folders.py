@@ -10,8 +10,8 @@ from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 
 # https://huggingface.co/docs/datasets/image_dataset
-_PATH = "file_name"
-_LISTS = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+PATH = "file_name"
+LISTS = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
 def open_image_folder(folder: str, columns: ColumnNames, work: str, val_split: str | None) -> TableSource | None:
@@ -30,10 +30,10 @@ def open_image_folder(folder: str, columns: ColumnNames, work: str, val_split: s
         UserError: as `TableSource`.
     """
     folders = ["", *(f"{name}/" for name in files.list_folders(folder) if split_of(name))]
-    lists = [path for place in folders for name in _LISTS if files.exists(files.join(folder, path := place + name))]
+    lists = [path for place in folders for name in LISTS if files.exists(files.join(folder, path := place + name))]
     if not lists:
         return None
-    columns = replace(columns, path=columns.path or _PATH)
+    columns = replace(columns, path=columns.path or PATH)
     if not columns.label and not has_columns(open_table(files.join(folder, lists[0])), columns):
         return None
     subsets, notes = choose_subsets(lists, folder, val_split)

@@ -37,12 +37,14 @@ class TableFile:
         images: the folder, or the archive, that its paths begin from.
         prefix: what keys of its images begin with.
         subset: "train", "val", or "" if a column or a hash is to decide; None if all of it is left out.
+        folder: the folder in an archive that its paths begin from, with a slash at its end.
     """
 
     path: str
     images: str
     prefix: str = ""
     subset: str | None = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ class TableSource:
                 key, location = f"{table.prefix}{files.name_of(table.path)}/{number - 1:08d}", Location(table.path)
             else:
                 path = _text(row[columns.path], where, columns.path)
-                key, location = table.prefix + path, self._places[table.images].locate(path)
+                key, location = table.prefix + path, self._places[table.images].locate(table.folder + path)
                 if not path:
                     raise UserError(f"{where} has no {columns.path}")
                 if check:
