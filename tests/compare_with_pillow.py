@@ -128,8 +128,15 @@ def _check_rejected(path: Path, entry: dict, result: Comparison) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _read_with_pillow(path)
+            readings = []
+            for value in (0, 85, 170):
+                # What an image lacks may be taken from memory that was in use before.
+                used = [bytes([value]) * size for size in (1 << 13, 1 << 15, 1 << 17, 3 << 16, 1 << 20)]
+                del used
+                readings.append(_read_with_pillow(path)[0].tobytes())
     except Exception:  # neither does Pillow
+        return
+    if len(set(readings)) > 1:
         return
     if entry["reason"] not in ("too_many_pixels", "too_many_bytes", "too_small"):
         result.problems.append(f"{path} is {entry['reason']} ({entry['error']}), and Pillow reads it")

@@ -15,7 +15,9 @@ from PIL.TiffImagePlugin import (
     IMAGELENGTH,
     IMAGEWIDTH,
     PHOTOMETRIC_INTERPRETATION,
+    PLANAR_CONFIGURATION,
     ROWSPERSTRIP,
+    SAMPLESPERPIXEL,
     STRIPBYTECOUNTS,
     STRIPOFFSETS,
     TILEBYTECOUNTS,
@@ -39,9 +41,13 @@ def check_whole(image: TiffImagePlugin.TiffImageFile) -> None:
         image: of which the header was read.
 
     Raises:
-        ValueError: they are not.
+        ValueError: they are not, or it is not sure how many these are.
     """
     tags = image.tag_v2
+    for tag in (PLANAR_CONFIGURATION, PHOTOMETRIC_INTERPRETATION, SAMPLESPERPIXEL):
+        # Where a number is of another type, Pillow and libtiff read it differently, and so the size of what is decoded.
+        if not isinstance(tags.get(tag, 1), int):
+            raise ValueError(f"its header is damaged: tag {tag} is no number")
     compression = tags.get(COMPRESSION)
     if compression not in (*_FAX, _JPEG) or image.fp is None:
         return

@@ -78,3 +78,12 @@ def test_the_other_order_of_bits():
         np.testing.assert_array_equal(decode_image(data), FAX.convert("RGB"))
         with pytest.raises(UnreadableImage, match="truncated"):
             decode_image(shorten(data, 0, 0.5))
+
+
+def test_a_layout_that_two_readers_understand_differently_is_refused():
+    """Pillow took four bytes for each pixel of a strip where libtiff had put three."""
+    data = tiff(PHOTO, "jpeg")
+    place = data.index(struct.pack("<HHI", TiffImagePlugin.PLANAR_CONFIGURATION, 3, 1))
+    changed = data[: place + 2] + struct.pack("<H", 7) + data[place + 4 :]
+    with pytest.raises(UnreadableImage, match="its header is damaged: tag 284 is no number"):
+        decode_image(changed)
