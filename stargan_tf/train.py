@@ -78,9 +78,7 @@ def run(arguments: Arguments) -> int:
         from stargan_tf.training.loop import train_and_evaluate
         from stargan_tf.training.workers import WORKER_LOST_EXIT_CODE, WorkerLostError
 
-        unused = runtime.configure(config.training)
-    if unused is not None:
-        print(f"note: {unused}", file=sys.stderr, flush=True)
+        runtime.configure(config.training)
     try:
         return train_and_evaluate(
             config,

@@ -331,7 +331,8 @@ def quiet_start() -> Iterator[None]:
     """Hides what libraries written in C++ print while they start, unless they fail.
 
     TensorFlow writes several lines to the process's standard error when it is imported and when it first looks for
-    devices, whatever its log level; between a user and an error of one sentence they are in the way.
+    devices, whatever its log level; between a user and an error of one sentence they are in the way. What matters among
+    them, that it cannot use a GPU, is told in one line afterwards, once.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as hidden, contextlib.ExitStack() as stack:
@@ -340,9 +341,24 @@ def quiet_start() -> Iterator[None]:
         os.dup2(hidden.fileno(), 2)
         try:
             yield
+            unused = _unused_gpu() if "tensorflow" in sys.modules else None
         except BaseException:
             hidden.seek(0)
             os.write(stderr, hidden.read())
             raise
         finally:
             os.dup2(stderr, 2)
+    if unused is not None and unused not in _TOLD:
+        _TOLD.append(unused)
+        print(f"note: {unused}", file=sys.stderr, flush=True)
+
+
+_TOLD: list[str] = []
+
+
+@functools.cache
+def _unused_gpu() -> str | None:
+    """Returns a sentence about a GPU that TensorFlow cannot use, for which it must be imported."""
+    from stargan_tf.base.unused_gpu import unused_gpu
+
+    return None if sys.modules["tensorflow"].config.list_physical_devices("GPU") else unused_gpu()

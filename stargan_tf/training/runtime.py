@@ -9,22 +9,18 @@ from stargan_tf.base.unused_gpu import unused_gpu
 from stargan_tf.config import RunConfig
 
 
-def configure(settings: RunConfig) -> str | None:
+def configure(settings: RunConfig) -> None:
     """Makes TensorFlow compute as a run asks; to be called before TensorFlow's first operation.
 
     Args:
         settings: the run's.
 
-    Returns:
-        A sentence about a GPU that is there and cannot be used, if there is one.
-
     Raises:
         UserError: they cannot work on this machine.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    unused = None if gpus else unused_gpu()
     if settings.require_gpu and not gpus:
-        raise UserError(f"--training.require_gpu is true, and {unused or 'this machine has no NVIDIA GPU'}")
+        raise UserError(f"--training.require_gpu is true, and {unused_gpu() or 'this machine has no NVIDIA GPU'}")
     if settings.precision == "mixed_bfloat16" and not gpus and os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         raise UserError(
             "mixed_bfloat16 on a CPU needs oneDNN, which TF_ENABLE_ONEDNN_OPTS=0 turns off (ten times slower than "
@@ -37,4 +33,3 @@ def configure(settings: RunConfig) -> str | None:
         tf.config.experimental.set_memory_growth(gpu, True)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
-    return unused

@@ -7,7 +7,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from stargan_tf.base import unused_gpu
+from stargan_tf.base import command_line, unused_gpu
 
 pytestmark = pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="TensorFlow uses this GPU")
 
@@ -85,6 +85,19 @@ def test_an_answer_that_does_not_come_is_not_waited_for(nvidia_smi, tmp_path, mo
     nvidia_smi("'; exec sleep 60 #")
     monkeypatch.setattr(unused_gpu, "_SECONDS", 0.5)
     assert unused_gpu.unused_gpu() is None
+
+
+def test_what_the_quiet_start_hides_is_told_once(nvidia_smi, without_libraries, capfd):
+    nvidia_smi("NVIDIA L4, 550.54.15")
+    command_line._unused_gpu.cache_clear()
+    try:
+        for _ in range(2):
+            with command_line.quiet_start():
+                os.write(2, b"lines of TensorFlow\n")
+        assert capfd.readouterr().err.startswith("note: NVIDIA L4 (driver 550.54.15) is there, but TensorFlow cannot")
+    finally:
+        command_line._unused_gpu.cache_clear()
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.slow
