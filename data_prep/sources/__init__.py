@@ -1,9 +1,10 @@
 """Where images come from: folders, tables, archives, data sets; and how the bytes of one are read."""
 
+import collections
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data_prep.sources.advice import advice
+from data_prep.sources.advice import advice, left_out
 from data_prep.sources.archives import SUFFIXES as ARCHIVE_SUFFIXES
 from data_prep.sources.archives import ArchiveSource, read_member
 from data_prep.sources.base import ExampleFormat, Location, Source, SourceImage
@@ -101,7 +102,12 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
     if options.domain and not isinstance(source, CelebaSource):  # which has rules about attributes instead
         source = ChosenLabels(source, options.domain, place)
     if len(source.domains) == 1:
-        raise UserError(f"only one domain, {source.domains[0]!r}, in {place}; a translation needs at least two")
+        if isinstance(source, FolderSource | ArchiveSource):
+            collections.deque(source.images(), maxlen=0)  # which counts what is left out
+        raise UserError(
+            f"only one domain, {source.domains[0]!r}, in {place}; a translation needs at least two"
+            f"{left_out(source.ignored)}"
+        )
     check_domains(source.domains)
     return source
 

@@ -43,7 +43,7 @@ _ADVICE: Mapping[str, str] = {
     **dict.fromkeys((".ppm", ".pgm", ".pnm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"), _CONVERT),
 }
 HEAD_BYTES = 1024  # by which a file is told
-_LOOKED_INTO = 3  # files without an ending
+_LOOKED_INTO = 3  # files of each ending
 _KINDS = 2  # that are told
 
 
@@ -75,13 +75,12 @@ def no_domains(place: str, names: Iterable[str], ignored: Mapping[str, int], rea
         first = min(examples[ending])
         if ending == "an image":
             what = f"{count} images that are in no folder, {first!r} for instance; put those of each domain into one"
-        elif ending:
-            known = advice(first)
-            what = f"{count} files ending in {ending}" + (f", {first!r} for instance: {known}" if known else "")
         else:
-            kinds = " and ".join(sorted({_look_into(name, read_head) for name in examples[ending]}))
-            what = f"{count} files without an ending, {first!r} for instance: {kinds}"
-            what += "; give images their endings, or list them in a table (.csv)" if "image" in kinds else ""
+            kinds = sorted({_look_into(name, read_head) for name in examples[ending]})
+            what = f"{count} files " + (f"ending in {ending}" if ending else "without an ending")
+            what += f", {first!r} for instance: {advice(first) or ' and '.join(kinds)}"
+            if not advice(first) and any("image" in kind for kind in kinds):
+                what += "; give images the ending of their kind, or list them in a table (.csv)"
         told.append(what)
     if len(counts) > _KINDS:
         told.append(f"{sum(counts.values()) - sum(n for _, n in counts.most_common(_KINDS))} other files")
@@ -90,6 +89,12 @@ def no_domains(place: str, names: Iterable[str], ignored: Mapping[str, int], rea
         told.append("--follow_links follows links")
     there = "; ".join(told) or "nothing"
     return f"no domains in {place}: there should be a folder with images for each, and there is {there}"
+
+
+def left_out(ignored: Mapping[str, int]) -> str:
+    """Tells what most of what was left out is; "" if nothing was."""
+    most = Counter(ignored).most_common(_KINDS)
+    return f" (left out: {', '.join(f'{count} {kind}' for kind, count in most)})" if most else ""
 
 
 def _look_into(name: str, read_head: Callable[[str], bytes]) -> str:

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from data_prep.sources.advice import HEAD_BYTES, no_domains
+from data_prep.sources.advice import HEAD_BYTES, advice, no_domains
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.layout import Layout, ValSplit, find_layout, is_image
 from stargan_tf.base import files
@@ -80,11 +80,14 @@ def place_image(
     Returns:
         The image, or None.
     """
+    placed = layout.place(name)
     if not is_image(name):
         ending = name.rpartition("/")[2].rpartition(".")
-        ignored[f"files ending in .{ending[2].lower()}" if ending[1] else "files without an ending"] += 1
+        kind = f"files ending in .{ending[2].lower()}" if ending[1] else "files without an ending"
+        if advice(name) and not isinstance(placed, str) and placed[0] not in layout.domains:
+            kind += f" in the folder {placed[0]!r}, where no images are that can be read"
+        ignored[kind] += 1
         return None
-    placed = layout.place(name)
     if isinstance(placed, str):
         ignored[placed] += 1
         return None

@@ -1,6 +1,5 @@
 """What the job says of inputs in which it finds no domains."""
 
-import re
 import tarfile
 import zipfile
 
@@ -50,7 +49,7 @@ START = "no domains in {}: there should be a folder with images for each, and th
         (["t.tfrecord-00000-of-00002", "t.tfrecord-00001-of-00002"], "2 files ending in .tfrecord, 't.tfrecord-00000"),
         (["data-00000-of-00001.arrow"], "`load_from_disk(DIR).to_parquet(FILE)` makes one that is read of it"),
         (["cats.zip", "dogs.zip"], "2 files ending in .zip, 'cats.zip' for instance: an archive; name it as the input"),
-        (["x.abc", "y.abc", "z.q", "u.v"], "2 files ending in .abc; 1 files ending in "),
+        (["x.abc", "y.abc", "z.q", "u.v"], "2 files ending in .abc, 'x.abc' for instance: text; 1 files ending in "),
     ],
 )
 def test_what_is_there_and_how_it_would_be_read(tmp_path, names, said):
@@ -66,17 +65,31 @@ def test_what_is_there_and_how_it_would_be_read(tmp_path, names, said):
         assert told.startswith(START.format(tmp_path / "i.zip")) and said.replace(" and folders", "") in told
 
 
-def test_files_without_an_ending_are_looked_into(tmp_path):
+@pytest.mark.parametrize(("ending", "said"), [("", "without an ending"), (".png?width=9", "ending in .png?width=9")])
+def test_files_of_other_endings_are_looked_into(tmp_path, ending, said):
     for name in ("cat/1", "dog/2", "dog/3"):
         (tmp_path / "i" / name).parent.mkdir(parents=True, exist_ok=True)
-        noise(4, 4).save(tmp_path / "i" / name, "PNG")
-    assert re.search(
-        r"there is 3 files without an ending, '\w+/\d' for instance: an image \(PNG\); give images their "
-        r"endings, or list them in a table \(.csv\)$",
-        refusal(tmp_path / "i"),
+        noise(4, 4).save(tmp_path / "i" / (name + ending), "PNG")
+    assert refusal(tmp_path / "i").endswith(
+        f"there is 3 files {said}, 'cat/1{ending}' for instance: an image (PNG); give images the ending of their kind, "
+        "or list them in a table (.csv)"
     )
     make(tmp_path / "text", "cat/1", data=b"Notes.")
     assert refusal(tmp_path / "text").endswith("1 files without an ending, 'cat/1' for instance: text")
+
+
+def test_a_folder_without_images_that_can_be_read_is_told(tmp_path):
+    place = make(tmp_path / "i", "cat/1.jpg", "dog/2.jxl", "dog/3.jxl", "docs/4.css")
+    assert refusal(place).endswith(
+        "(left out: 2 files ending in .jxl in the folder 'dog', where no images are that can be read, 1 files ending "
+        "in .css)"
+    )
+    source = open_source(str(make(place, "eel/1.jpg")), SourceOptions(), "")
+    assert source.domains == ("cat", "eel") and len(list(source.images())) == 2
+    assert source.ignored == {
+        "files ending in .jxl in the folder 'dog', where no images are that can be read": 2,
+        "files ending in .css": 1,
+    }
 
 
 def test_links_to_folders_are_told(tmp_path):
