@@ -59,6 +59,8 @@ class TfdsSource:
                 )
         if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
             raise UserError(f"--input {name} is of file format {builder.info.file_format.value}; it must be tfrecord")
+        if not features[label_feature].num_classes:
+            raise UserError(f"--input {name} does not tell the names of {label_feature!r}, nor how many there are")
         names = tuple(features[label_feature].names)
         self.domains = tuple(sorted(names))
         self.example_format: ExampleFormat | None = ExampleFormat(image_feature, label_feature, names)

@@ -146,3 +146,13 @@ def test_what_the_library_writes(tmp_path, place):
     ]
     assert ignored == {"examples without a label (-1)": 2, UNNAMED: 1}
     assert source.num_images == len(images) + ignored.total()
+
+
+def test_labels_without_names_are_named(tmp_path):
+    data = write_data_set(tmp_path, {"train": numbered("train", 0, 1)})
+    features = json.loads((data / "features.json").read_text())
+    features["featuresDict"]["features"]["label"]["classLabel"] = {}
+    (data / "features.json").write_text(json.dumps(features))
+    (data / "label.labels.txt").unlink()
+    with pytest.raises(UserError, match="does not tell the names of 'label', nor how many there are"):
+        find(tmp_path)

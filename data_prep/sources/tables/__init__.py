@@ -2,8 +2,9 @@
 
 from data_prep.sources.tables.archived_tables import open_archived_lists
 from data_prep.sources.tables.celeba import CelebaSource, find_celeba, is_celeba
+from data_prep.sources.tables.columns import ColumnNames
 from data_prep.sources.tables.table_folders import open_image_folder, open_shards
-from data_prep.sources.tables.table_source import SUFFIXES, ColumnNames, TableFile, TableSource
+from data_prep.sources.tables.table_source import SUFFIXES, TableFile, TableSource
 
 __all__ = [
     "SUFFIXES",

@@ -9,8 +9,9 @@ from data_prep.sources.archives import list_members, read_member
 from data_prep.sources.base import Location
 from data_prep.sources.split_files import choose_subsets
 from data_prep.sources.tables.celeba import PARTITION, CelebaSource, is_celeba
-from data_prep.sources.tables.table_folders import LISTS, PATH
-from data_prep.sources.tables.table_source import ColumnNames, TableFile, TableSource
+from data_prep.sources.tables.columns import FILE_NAME, ColumnNames
+from data_prep.sources.tables.table_folders import LISTS
+from data_prep.sources.tables.table_source import TableFile, TableSource
 from stargan_tf.base import files
 
 _MOST_BYTES = 1 << 30  # of a list
@@ -49,7 +50,7 @@ def open_archived_lists(
     for path, copied in zip(lists, _copy(lists, members, work), strict=True):
         folder = path[: path.rfind("/") + 1]
         tables.append(TableFile(copied, archive, folder, subsets[path], folder))
-    return TableSource(tables, replace(columns, path=columns.path or PATH), work, val_split, notes)
+    return TableSource(tables, replace(columns, path=columns.path or FILE_NAME), work, val_split, notes)
 
 
 def _copy(names: Sequence[str], members: Mapping[str, Location], work: str) -> list[str]:

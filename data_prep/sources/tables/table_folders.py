@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from data_prep.sources.split_files import choose_subsets, folder_without_split
 from data_prep.sources.split_names import split_of
-from data_prep.sources.tables.table_source import ColumnNames, TableFile, TableSource, has_columns, open_table
+from data_prep.sources.tables.columns import FILE_NAME, ColumnNames, has_columns, open_table
+from data_prep.sources.tables.table_source import TableFile, TableSource
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 
 # https://huggingface.co/docs/datasets/image_dataset
-PATH = "file_name"
 LISTS = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
@@ -33,7 +33,7 @@ def open_image_folder(folder: str, columns: ColumnNames, work: str, val_split: s
     lists = [path for place in folders for name in LISTS if files.exists(files.join(folder, path := place + name))]
     if not lists:
         return None
-    columns = replace(columns, path=columns.path or PATH)
+    columns = replace(columns, path=columns.path or FILE_NAME)
     if not columns.label and not has_columns(open_table(files.join(folder, lists[0])), columns):
         return None
     subsets, notes = choose_subsets(lists, folder, val_split)

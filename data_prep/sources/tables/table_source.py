@@ -13,17 +13,20 @@ from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.folders import count_others
 from data_prep.sources.split_files import taken_for
 from data_prep.sources.split_names import split_of
+from data_prep.sources.tables.columns import (
+    FILE_NAME,
+    ColumnNames,
+    describe_columns,
+    find_columns,
+    holds_images,
+    open_table,
+)
 from data_prep.sources.tables.image_places import ImagePlace
-from data_prep.sources.tables.parquet_table import ParquetTable
-from data_prep.sources.tables.table import Table
-from data_prep.sources.tables.text_tables import CsvTable, JsonLinesTable
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.progress import Progress
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-_PATHS = ("path", "file_name")  # the second is what Hugging Face's folders of images have
-_LABEL = "label"
 _DELAY = 2.0  # seconds before a bar appears
 _NO_LABEL = -1  # as Hugging Face's libraries write it
 
@@ -45,21 +48,6 @@ class TableFile:
     prefix: str = ""
     subset: str | None = ""
     folder: str = ""
-
-
-@dataclass(frozen=True)
-class ColumnNames:
-    """Which columns hold what; None for the usual ones.
-
-    Args:
-        path: with paths, or with images.
-        label: with the names of domains.
-        split: with the names of splits; None where there is none.
-    """
-
-    path: str | None = None
-    label: str | None = None
-    split: str | None = None
 
 
 class TableSource:
@@ -104,14 +92,16 @@ class TableSource:
         self.ignored: Counter[str] = Counter()
         self.chosen: Collection[str] | None = None
         self._opened = [open_table(table.path) for table in self._tables]
-        self._columns = [_find_columns(*pair, columns) for pair in zip(self._opened, self._tables, strict=True)]
+        self._columns = [
+            find_columns(opened, table.path, columns) for opened, table in zip(self._opened, self._tables, strict=True)
+        ]
         self._places = {place: ImagePlace(place, work) for place in {table.images for table in self._tables}}
         self._seen = set[bytes]()
         domains = set[str]()
         for index in range(len(self._tables)):
             domains.update(image.domain for image in self._read(index, check=True))
         self.domains = tuple(sorted(domains))
-        self.notes: Sequence[str] = (*notes, *_describe(self._columns, self._opened))
+        self.notes: Sequence[str] = (*notes, *describe_columns(self._columns, self._opened))
 
     def images(self) -> Iterator[SourceImage]:
         """Lists the images, one at a time; writes those that are in the tables into the folder for temporary files."""
@@ -140,8 +130,7 @@ class TableSource:
 
     def _holds_images(self, index: int) -> bool:
         """Whether images are in the table itself."""
-        table = self._opened[index]
-        return self._columns[index].path in (*table.image_columns, *table.binary_columns)
+        return holds_images(self._opened[index], self._columns[index].path)
 
     def _read(self, index: int, copy: BinaryIO | None = None, check: bool = False) -> Iterator[SourceImage]:
         """Reads the rows of a table.
@@ -218,79 +207,11 @@ class TableSource:
         """Counts the files of a folder that are no tables, and that no row names."""
         for table in self._left_out:
             opened = open_table(table.path)
-            column = self._wanted.path or _PATHS[1]
-            if column in opened.columns and column not in (*opened.image_columns, *opened.binary_columns):
+            column = self._wanted.path or FILE_NAME
+            if column in opened.columns and not holds_images(opened, column):
                 self._seen.update(_digest(f"{table.prefix}{row[column]}") for row in opened.rows([column]))
         own = {table.path for table in (*self._tables, *self._left_out)}
         count_others(folder, lambda name: _digest(name) in self._seen or files.join(folder, name) in own, self.ignored)
-
-
-def open_table(path: str) -> Table:
-    """Opens a table by the ending of its name.
-
-    Raises:
-        UserError: it cannot be read.
-    """
-    lower = path.lower()
-    if lower.endswith(".parquet"):
-        return ParquetTable(path)
-    return JsonLinesTable(path) if lower.endswith(".jsonl") else CsvTable(path)
-
-
-def has_columns(table: Table, columns: ColumnNames) -> bool:
-    """Returns whether a table has what is needed of one, a path and a label for each image."""
-    try:
-        _find_columns(table, TableFile("", ""), columns)
-    except UserError:
-        return False
-    return True
-
-
-@dataclass(frozen=True)
-class _Columns:
-    path: str
-    label: str
-    split: str | None
-
-
-def _find_columns(table: Table, file: TableFile, wanted: ColumnNames) -> _Columns:
-    """Finds the columns that are asked for, or else the usual ones."""
-    known = f"it has {', '.join(map(repr, table.columns))}"
-    for name in filter(None, (wanted.path or _PATHS[0], wanted.label or _LABEL, wanted.split)):
-        count = table.columns.count(name)
-        if count > 1 or (not count and name in (wanted.path, wanted.label, wanted.split)):
-            problem = "several columns" if count else "no column"
-            raise UserError(f"{file.path} has {problem} {name!r}; {known}")
-    usual = [name for name in _PATHS if name in table.columns]
-    paths = [wanted.path] if wanted.path else _one_of(table.image_columns, "image") or usual[:1]
-    paths = paths or _one_of(table.binary_columns, "image")
-    if not paths:
-        if several := [*table.image_columns, *table.binary_columns]:
-            raise UserError(
-                f"{file.path} has several columns of images, {', '.join(several)}; name one by --path_column"
-            )
-        raise UserError(f"{file.path} has no column {_PATHS[0]!r}; {known}; name one by --path_column")
-    labels = [wanted.label or _LABEL]
-    if not wanted.label and _LABEL not in table.columns:
-        labels = [*table.label_names]
-    if len(labels) > 1:
-        raise UserError(f"{file.path} has several columns of labels, {', '.join(labels)}; name one by --label_column")
-    if not labels:
-        raise UserError(f"{file.path} has no column {_LABEL!r}; {known}; name one by --label_column")
-    return _Columns(paths[0], labels[0], wanted.split)
-
-
-def _one_of(columns: Sequence[str], preferred: str) -> list[str]:
-    return [preferred] if preferred in columns else list(columns) if len(columns) == 1 else []
-
-
-def _describe(columns: Sequence[_Columns], tables: Sequence[Table]) -> Iterator[str]:
-    """Says which columns were taken, where that was not asked for or is not plain."""
-    for found, table in zip(columns, tables, strict=True):
-        if (found.path, found.label) != (_PATHS[0], _LABEL):
-            kind = "images" if found.path in (*table.image_columns, *table.binary_columns) else "paths"
-            yield f"the column {found.path!r} holds the {kind}, {found.label!r} the labels"
-        return
 
 
 def _text(value: Any, where: str, column: str) -> str:
