@@ -105,6 +105,7 @@ def run(arguments: Arguments) -> int:
 def _evaluate(arguments: Arguments, data: "DataDirectory", evaluator: "Evaluator", cache: Path) -> int:
     """Measures, decides and writes; returns the exit code."""
     from pipeline.sample_grids import SampleGrids
+    from stargan_tf.inference import fonts
 
     measurement = arguments.measurement
     measure = _measure_with(measurement, data, evaluator, cache)
@@ -130,6 +131,7 @@ def _evaluate(arguments: Arguments, data: "DataDirectory", evaluator: "Evaluator
     }
     with whole_directory(arguments.evaluation) as directory:
         artifacts.write_json(directory / artifacts.EVALUATION_FILE, written)
+        fonts.titles(data.domains, directory)  # a list beside the pictures, if they number domains
         for model, of_model in pictures.items():
             for mode, picture in of_model.items():
                 picture.save(directory / artifacts.grid_file(model, mode))

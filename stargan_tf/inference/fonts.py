@@ -72,7 +72,8 @@ def titles(domains: Sequence[str], folder: Path | None = None) -> dict[str, str]
     note = f"note: no font here has the letters of {', '.join(missing)}; pictures say {', '.join(listed)}"
     if note not in _told:
         _told.add(note)
-        packages = sorted({_package(letter) for domain in missing for letter in domain if not is_drawable(letter)})
+        clusters = [cluster for domain in missing for cluster in _clusters(domain) if _font_of(cluster) is None]
+        packages = sorted({_package(cluster[0]) for cluster in clusters})
         print(f"{note}; on Debian and Ubuntu, `apt-get install {' '.join(packages)}` brings one", flush=True)
     return shown
 
@@ -85,12 +86,17 @@ def _is_plain(text: str) -> bool:
 def _parts(text: str, size: int) -> Iterator[tuple[str, Any]]:
     """Yields the text in parts of one font each; boxes stand for letters that no font has."""
     if _is_plain(text):
-        yield text, ImageFont.load_default(size)
+        yield text, _opened(None, size)
         return
     fonts = [(cluster, _font_of(cluster) or _of_matplotlib()) for cluster in _clusters(text)]
     for path, group in itertools.groupby(fonts, key=lambda pair: pair[1]):
         part = "".join(cluster for cluster, _ in group)
-        yield part, ImageFont.truetype(path, size)
+        yield part, _opened(path, size)
+
+
+@functools.cache
+def _opened(path: str | None, size: int) -> Any:
+    return ImageFont.load_default(size) if path is None else ImageFont.truetype(path, size)
 
 
 def _clusters(text: str) -> list[str]:
@@ -109,7 +115,7 @@ def _clusters(text: str) -> list[str]:
 def _font_of(cluster: str) -> str | None:
     """Returns the path of a font that has all letters of a cluster, if there is one that Pillow can draw it with."""
     wanted = {ord(letter) for letter in cluster if unicodedata.category(letter) != "Cf" and not _is_selector(letter)}
-    if _is_shaped(cluster) and not (features.check("raqm") and features.check("fribidi")):
+    if _is_shaped(cluster) and not _shapes():
         return None
     return next((path for path in (_of_matplotlib(), *_of_system()) if wanted <= _letters(path)), None)
 
@@ -125,6 +131,10 @@ def _is_shaped(cluster: str) -> bool:
         or any(first <= ord(letter) <= last for first, last in _STACKED)
         for letter in cluster
     )
+
+
+def _shapes() -> bool:
+    return bool(features.check("raqm") and features.check("fribidi"))
 
 
 @functools.cache
@@ -160,7 +170,9 @@ def _letters(path: str) -> frozenset[int]:
 
 
 def _package(letter: str) -> str:
-    """Returns the package of Debian and Ubuntu with a font for a letter."""
+    """Returns the package of Debian and Ubuntu that lets a letter be drawn, a font but for FriBiDi."""
+    if _is_shaped(letter) and not _shapes():
+        return "libfribidi0"
     if unicodedata.name(letter, "").startswith(_EASTERN):
         return "fonts-noto-cjk"
     if unicodedata.category(letter) in ("So", "Sk"):

@@ -59,6 +59,12 @@ def test_names_without_a_font_are_numbered_listed_and_said_once(no_fonts, tmp_pa
     assert capsys.readouterr().out == ""
 
 
+def test_letters_that_must_be_joined_are_not_drawn_without_the_library_for_that(no_fonts, monkeypatch, capsys):
+    monkeypatch.setattr(fonts, "_shapes", lambda: False)
+    assert fonts.titles(["cat", "قطة"]) == {"cat": "cat", "قطة": "domain 2"}
+    assert "`apt-get install libfribidi0` brings one" in capsys.readouterr().out
+
+
 def test_a_number_is_never_another_domains_name(no_fonts):
     assert fonts.titles(["domain 2", "猫"]) == {"domain 2": "domain 1", "猫": "domain 2"}
 
