@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import ImageCms
 
+from stargan_tf.serving.decoding.branches import rarely
+
 _ONE = 2**14
 
 # So many pixels at a time, which bounds the memory that large images take.
@@ -31,9 +33,9 @@ class Colours(NamedTuple):
     matrix: tf.Tensor
 
 
-def no_conversion(refused: tf.Tensor) -> Colours:
-    """Of a file that has no profile, or one that is not read."""
-    return Colours(refused, tf.constant(False), tf.zeros([3 * 256]), tf.zeros([3, 3]))
+def no_conversion() -> Colours:
+    """Of a file that has no profile."""
+    return Colours(tf.constant(False), tf.constant(False), tf.zeros([3 * 256]), tf.zeros([3, 3]))
 
 
 def to_light_of_srgb(light: tf.Tensor, primaries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -57,19 +59,12 @@ def convert(colours: tf.Tensor, light: tf.Tensor, matrix: tf.Tensor) -> tf.Tenso
 
 def to_srgb(pixels: tf.Tensor, colours: Colours) -> tf.Tensor:
     """Converts [height, width, 3] uint8, if the file says so."""
-    return tf.cond(colours.converted, lambda: _to_srgb(pixels, colours.light, colours.matrix), lambda: pixels)
+    return rarely(colours.converted, _to_srgb, lambda: pixels, (pixels, colours.light, colours.matrix))
 
 
-@tf.function(
-    autograph=False,
-    input_signature=[
-        tf.TensorSpec([None, None, 3], tf.uint8),
-        tf.TensorSpec([3 * 256], tf.float32),
-        tf.TensorSpec([3, 3], tf.float32),
-    ],
-)
+@tf.function(autograph=False)
 def _to_srgb(pixels: tf.Tensor, light: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    """A function of its own, so that the exported model holds it once."""
+    """In exported models once, as it is a function of its own."""
     flat = tf.reshape(pixels, [-1, 3])
     count = tf.shape(flat)[0]
     size = tf.minimum(count, _PIXELS)

@@ -3,16 +3,12 @@
 Source: ICC.1:2022; with the choices of Little CMS, by which `data.colour_profiles` converts.
 """
 
-from typing import NamedTuple
-
 import tensorflow as tf
 
 from stargan_tf.data.colour_profiles import SAMPLE_COLOURS, SRGB_TOLERANCE
+from stargan_tf.serving.decoding.branches import rarely
 from stargan_tf.serving.decoding.colour import Colours, convert, no_conversion, to_light_of_srgb
 from stargan_tf.serving.decoding.file_bytes import big_endian, bytes_at, length
-
-# What a file says that has no profile.
-NONE = ""
 
 _MAX_VERSION, _MAX_TAGS = 4, 100  # As in Little CMS.
 _MAX_ENTRIES = 4096  # Of a curve: the most that programs write.
@@ -22,25 +18,64 @@ _CLASSES = (b"scnr", b"mntr", b"prtr", b"spac")  # The others are no profiles of
 _PARAMETERS = (1, 3, 4, 5, 7)  # Of parametric curves, by their type.
 
 
-class Embedded(NamedTuple):
-    """The profile of a file: its bytes, "" if there is none; and whether there is one that was not read."""
+def of_jpeg(encoded: tf.Tensor, segments: tf.Tensor, channels: tf.Tensor) -> Colours:
+    """What the profile of a JPEG says, which may be cut into segments in any order.
 
-    profile: tf.Tensor
-    unread: tf.Tensor
-
-
-def colours(embedded: Embedded, channels: tf.Tensor) -> Colours:
-    """What a profile says of the colours of a file that has 1 (grey), 3 or 4 (CMYK) channels."""
-    return tf.cond(
-        tf.equal(embedded.profile, NONE),
-        lambda: no_conversion(embedded.unread),
-        lambda: Colours(*_read(embedded.profile, channels)),
-    )
+    Args:
+        encoded: the file.
+        segments: [n] int64, where the segments with parts of a profile begin.
+        channels: 1 (grey), 3 or 4 (CMYK), int64.
+    """
+    return rarely(tf.size(segments) > 0, _of_jpeg, no_conversion, (encoded, segments, channels))
 
 
-@tf.function(autograph=False, input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)])
-def _read(profile: tf.Tensor, channels: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """As `Colours`; a function of its own, so that the exported model holds it once."""
+def of_png(encoded: tf.Tensor, chunk: tf.Tensor, channels: tf.Tensor) -> Colours:
+    """What the profile of a PNG says.
+
+    Args:
+        encoded: the file.
+        chunk: where the chunk with the profile begins, int64; negative if there is none.
+        channels: 1 (grey) or 3, int64.
+    """
+    return rarely(chunk >= 0, _of_png, no_conversion, (encoded, chunk, channels))
+
+
+def _of_jpeg(encoded: tf.Tensor, segments: tf.Tensor, channels: tf.Tensor) -> Colours:
+    def part(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        head = bytes_at(encoded, start, 18)
+        begin, size = tf.minimum(start + 18, length(encoded)), tf.maximum(big_endian(head[2:4]) - 16, 0)
+        return head[16:], tf.strings.substr(encoded, begin, size)
+
+    numbers, parts = tf.map_fn(part, segments, fn_output_signature=(tf.int64, tf.string))
+    # Their number, and of how many; with another count Pillow sees no profile.
+    order = tf.argsort(numbers[:, 0] * 256 + numbers[:, 1], stable=True)
+    numbers, parts = tf.gather(numbers, order), tf.gather(parts, order)
+    whole = numbers[0, 1] == tf.size(segments, tf.int64)
+    twice = tf.reduce_any(numbers[1:, 0] == numbers[:-1, 0])
+    return _colours(tf.where(whole, tf.strings.reduce_join(parts), ""), channels, whole & twice)
+
+
+def _of_png(encoded: tf.Tensor, chunk: tf.Tensor, channels: tf.Tensor) -> Colours:
+    head = bytes_at(encoded, chunk, 8 + 81)
+    size = big_endian(head[:4])
+    # A name of at most 79 bytes, a zero, and the method, of which there is one.
+    zero = tf.argmin(head[8:88])
+    readable = (head[8 + zero] == 0) & (head[9 + zero] == 0) & (size <= _MAX_DEFLATED) & (size > zero + 2)
+    start = tf.minimum(chunk + 8 + zero + 2, length(encoded))
+    deflated = tf.strings.substr(encoded, start, tf.where(readable, size - zero - 2, 0))
+    # Pillow sees no profile where the bytes are damaged; an error inside a dataset leaves it empty.
+    inflated = tf.data.Dataset.from_tensors(deflated).map(lambda part: tf.io.decode_compressed(part, "ZLIB"))
+    none = tf.data.Dataset.from_tensors(tf.constant(""))
+    profile = inflated.ignore_errors(log_warning=False).concatenate(none).take(1).get_single_element()
+    return _colours(profile, channels, ~readable | (length(profile) > _MAX_INFLATED))
+
+
+@tf.function(
+    autograph=False,
+    input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.bool)],
+)
+def _colours(profile: tf.Tensor, channels: tf.Tensor, unread: tf.Tensor) -> Colours:
+    """What a profile says of a file; `unread` if it is not sure that this is the file's. In exported models once."""
     header = bytes_at(profile, 0, 132)
 
     def is_one_of(position: int, *names: bytes) -> tf.Tensor:
@@ -94,7 +129,8 @@ def _read(profile: tf.Tensor, channels: tf.Tensor) -> tuple[tf.Tensor, ...]:
     samples = tf.constant(SAMPLE_COLOURS)
     moved = tf.cast(convert(samples, light, matrix), tf.int32) - tf.cast(samples, tf.int32)
     is_srgb = tf.reduce_max(tf.abs(moved)) <= SRGB_TOLERANCE
-    return ~ignored & ~is_matrix, ~ignored & is_matrix & ~is_srgb, light, matrix
+    applied = ~ignored & ~unread
+    return Colours(unread | (applied & ~is_matrix), applied & is_matrix & ~is_srgb, light, matrix)
 
 
 def _fixed(values: tf.Tensor) -> tf.Tensor:
@@ -148,56 +184,3 @@ def _curve(profile: tf.Tensor, start: tf.Tensor, end: tf.Tensor) -> tuple[tf.Ten
         return tf.where(x >= d, tf.maximum(a * x + b, 0) ** g + e, c * x + f)
 
     return tf.cond(is_table & (entries > 1), table, formula), is_table | is_formula
-
-
-def of_jpeg(encoded: tf.Tensor, segments: tf.Tensor) -> Embedded:
-    """The profile of a JPEG, which may be cut into segments in any order.
-
-    Args:
-        encoded: the file.
-        segments: [n] int64, where the segments with parts of a profile begin.
-    """
-
-    def part(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        head = bytes_at(encoded, start, 18)
-        data = tf.strings.substr(
-            encoded, tf.minimum(start + 18, length(encoded)), tf.maximum(big_endian(head[2:4]) - 16, 0)
-        )
-        return head[16:], data
-
-    def join() -> Embedded:
-        numbers, parts = tf.map_fn(part, segments, fn_output_signature=(tf.int64, tf.string))
-        # Their number, and of how many; with another count Pillow sees no profile.
-        order = tf.argsort(numbers[:, 0] * 256 + numbers[:, 1], stable=True)
-        numbers, parts = tf.gather(numbers, order), tf.gather(parts, order)
-        whole = numbers[0, 1] == tf.size(segments, tf.int64)
-        twice = tf.reduce_any(numbers[1:, 0] == numbers[:-1, 0])
-        return Embedded(tf.where(whole & ~twice, tf.strings.reduce_join(parts), NONE), whole & twice)
-
-    return tf.cond(tf.size(segments) > 0, join, lambda: Embedded(tf.constant(NONE), tf.constant(False)))
-
-
-def of_png(encoded: tf.Tensor, chunk: tf.Tensor) -> Embedded:
-    """The profile of a PNG.
-
-    Args:
-        encoded: the file.
-        chunk: where the chunk with the profile begins, int64; negative if there is none.
-    """
-
-    def inflate() -> Embedded:
-        head = bytes_at(encoded, chunk, 8 + 81)
-        size = big_endian(head[:4])
-        # A name of at most 79 bytes, a zero, and the method, of which there is one.
-        zero = tf.argmin(head[8:88])
-        readable = (head[8 + zero] == 0) & (head[9 + zero] == 0) & (size <= _MAX_DEFLATED) & (size > zero + 2)
-        start = tf.minimum(chunk + 8 + zero + 2, length(encoded))
-        deflated = tf.strings.substr(encoded, start, tf.where(readable, size - zero - 2, 0))
-        # Pillow sees no profile where the bytes are damaged; an error inside a dataset leaves it empty.
-        inflated = tf.data.Dataset.from_tensors(deflated).map(lambda part: tf.io.decode_compressed(part, "ZLIB"))
-        none = tf.data.Dataset.from_tensors(tf.constant(NONE))
-        profile = inflated.ignore_errors(log_warning=False).concatenate(none).take(1).get_single_element()
-        readable &= length(profile) <= _MAX_INFLATED
-        return Embedded(tf.where(readable, profile, NONE), ~readable)
-
-    return tf.cond(chunk >= 0, inflate, lambda: Embedded(tf.constant(NONE), tf.constant(False)))

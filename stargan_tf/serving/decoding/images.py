@@ -72,20 +72,31 @@ def decode_images(
     if how.known().value_range != "full":
         decoders[1] = partial(refuse_deep, decode=decoders[1], name=name)
 
-    def decode_row(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        kind = _recognize(encoded)
-        # Turns a decoder's error into a sentence: an error inside a dataset leaves it empty, and the next one takes
-        # over.
-        decoded = tf.data.Dataset.from_tensors(encoded).map(
-            lambda row: _decode(row, kind, refusals, image_size, decoders, how)
-        )
-        refused = tf.data.Dataset.from_tensors((tf.zeros([height, width, 3]), tf.gather(refusals, kind)))
-        return decoded.ignore_errors(log_warning=False).concatenate(refused).take(1).get_single_element()
+    def decode_row(index: tf.Tensor, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return index, *_decode(encoded, _recognize(encoded), refusals, image_size, decoders, how)
 
     def decode_all() -> tuple[tf.Tensor, tf.Tensor]:
-        rows = tf.data.Dataset.from_tensor_slices(contents)
+        count = tf.size(contents, tf.int64)
+        rows = tf.data.Dataset.from_tensor_slices((tf.range(count), contents))
         rows = rows.map(decode_row, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return rows.batch(tf.shape(contents, tf.int64)[0]).get_single_element()
+        # Rows that raise errors are left out, which turns errors into sentences; one is appended that stands for them.
+        damaged = tf.data.Dataset.from_tensors((count, tf.zeros([height, width, 3]), tf.constant("")))
+        rows = rows.ignore_errors(log_warning=False).concatenate(damaged).batch(count + 1)
+        indices, images, errors = rows.get_single_element()
+        last = tf.size(indices) - 1
+        places = tf.tensor_scatter_nd_update(tf.fill([count + 1], last), indices[:, tf.newaxis], tf.range(last + 1))
+        places = places[:-1]
+
+        def sentences() -> tf.Tensor:
+            kinds = tf.map_fn(_recognize, contents, fn_output_signature=tf.int32)
+            return tf.where(places == last, tf.gather(refusals, kinds), tf.gather(errors, places))
+
+        # All in their places, as nearly always, or some left out.
+        return tf.cond(
+            tf.equal(tf.size(indices, tf.int64), count + 1),
+            lambda: (images[:-1], errors[:-1]),
+            lambda: (tf.gather(images, places), sentences()),
+        )
 
     images, errors = tf.cond(
         tf.size(contents) > 0,

@@ -53,7 +53,7 @@ def decode_jpeg(encoded: tf.Tensor, bounded: Bounded) -> tuple[tf.Tensor, tf.Ten
     )
     size = bytes_at(encoded, tf.maximum(frame, 0) + 5, 5)
     height, width, channels = big_endian(size[:2]), big_endian(size[2:4]), size[4]
-    colours = icc.colours(icc.of_jpeg(encoded, profile), channels)
+    colours = icc.of_jpeg(encoded, profile, channels)
 
     def decode() -> tf.Tensor:
         values = tf.io.decode_raw(encoded, tf.uint8)

@@ -42,7 +42,7 @@ def decode_png(encoded: tf.Tensor, bounded: Bounded, background: Colour) -> tupl
         (0, tf.constant(8, tf.int64), False, none, none, False),
     )
     channels = tf.where((colour_type == 0) | (colour_type == 4), tf.constant(1, tf.int64), 3)
-    colours = icc.colours(icc.of_png(encoded, profile), channels)
+    colours = icc.of_png(encoded, profile, channels)
 
     def decode_transparent() -> tf.Tensor:
         pixels = tf.io.decode_png(encoded, channels=4)
