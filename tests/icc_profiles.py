@@ -57,12 +57,13 @@ def text(name: str, version: int = 2) -> bytes:
 
 
 def lut(curve: Sequence[float], corners: np.ndarray) -> bytes:
-    """A table of 16 bits (mft2) from RGB to XYZ: a curve for each channel, then corners [2, 2, 2, 3]."""
+    """A table of 16 bits (mft2) from n channels to XYZ: a curve for each channel, then corners [2, ... 2, 3]."""
+    channels = corners.ndim - 1
     identity = (1, 0, 0, 0, 1, 0, 0, 0, 1)
     entries = [round(65535 * value) for value in curve]
     corners = np.round(np.clip(corners, 0, 1.9999) * 32768).astype(int).ravel()
-    content = struct.pack(">BBBB", 3, 3, 2, 0) + fixed(*identity) + struct.pack(">HH", len(entries), 2)
-    content += struct.pack(f">{3 * len(entries)}H", *entries * 3)
+    content = struct.pack(">BBBB", channels, 3, 2, 0) + fixed(*identity) + struct.pack(">HH", len(entries), 2)
+    content += struct.pack(f">{channels * len(entries)}H", *entries * channels)
     content += struct.pack(f">{len(corners)}H", *corners) + struct.pack(">6H", *(0, 65535) * 3)
     return b"mft2\0\0\0\0" + content
 
@@ -111,3 +112,11 @@ def lut_profile(perceptual: float, colorimetric: float = 1.0, **options) -> byte
     corners = grid @ np.array(SRGB)
     tables = {b"A2B0": lut(curve * perceptual, corners), b"A2B1": lut(curve * colorimetric, corners)}
     return icc_profile(tables, **options)
+
+
+def cmyk_profile(**options) -> bytes:
+    """A profile of tables for four inks, each of which takes light away from the white of sRGB."""
+    grid = np.stack(np.meshgrid(*[[0, 1]] * 4, indexing="ij"), axis=-1)
+    corners = ((1 - grid[..., :3]) * (1 - grid[..., 3:])) @ np.array(SRGB)
+    table = lut(np.linspace(0, 1, 256), corners)
+    return icc_profile({b"A2B0": table}, space=b"CMYK", device=b"prtr", **options)

@@ -13,6 +13,7 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import decode_image, to_png
 from stargan_tf.serving.client import GrpcClient, RestClient
 from stargan_tf.serving.served_model import InvalidRequest, ServerUnavailable, texts
+from tests.icc_profiles import ADOBE_RGB, gamma, lut_profile, rgb_profile
 from tests.serving.clients import PROTOCOLS, assert_same, connect
 from tests.serving.good_requests import SIGNATURES, inputs_of
 from tests.serving_double.server import Double
@@ -86,10 +87,21 @@ def test_what_the_graph_decodes_is_sent_byte_for_byte(local, monkeypatch, source
     monkeypatch.setattr(local, "predict", lambda signature, inputs: sent.append(inputs["image_bytes"]) or {"error": []})
     exif = Image.Exif()
     exif[0x0112] = 6
-    given = [sources[0], encode(Image.new("RGB", (9, 5)), "JPEG", exif=exif), b""]
+    camera = encode(Image.new("RGB", (9, 5)), "JPEG", icc_profile=rgb_profile(ADOBE_RGB, gamma(2.2)))
+    given = [sources[0], encode(Image.new("RGB", (9, 5)), "JPEG", exif=exif), camera, b""]
     with pytest.raises(KeyError):  # there is no style in this answer
         local.encode_styles(given, "circle")
     assert sent[0].tolist() == given
+
+
+def test_colours_that_the_graph_does_not_know_are_converted(local, monkeypatch):
+    sent = []
+    monkeypatch.setattr(local, "predict", lambda signature, inputs: sent.append(inputs["image_bytes"]) or {"error": []})
+    given = encode(Image.new("RGB", (9, 5), (200, 100, 50)), "JPEG", icc_profile=lut_profile(0.5, 0.5))
+    with pytest.raises(KeyError):  # there is no style in this answer
+        local.encode_styles([given], "circle")
+    assert Image.open(io.BytesIO(sent[0][0])).format == "PNG"
+    np.testing.assert_array_equal(np.asarray(decode_image(sent[0][0])), np.asarray(decode_image(given)))
 
 
 def encode(image, encoding, **options) -> bytes:
