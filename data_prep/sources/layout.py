@@ -1,20 +1,17 @@
 """How the folders of a data set lie: which are domains, which are splits, and whether all are in one folder more."""
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from data_prep.sources.split_names import Split, split_of
+from data_prep.sources.split_names import Split, split_joined, split_of
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import IMAGE_SUFFIXES
 
 ValSplit = Literal["val", "test", "hash"]
 
-# CycleGAN's trainA, trainB, testA and testB.
-_JOINED = re.compile(r"(training|train|validation|valid|val|testing|test)[\W_]*([^\W_].*)", re.IGNORECASE)
 _OUTSIDE = "images outside the folders of domains"
 _WITHOUT_DOMAINS = "{} is called like a split but holds images; it should hold a folder for each domain"
 _SHOWN = 5  # names in a sentence
@@ -63,7 +60,7 @@ class Layout:
         if len(folders) <= self.domain_at:
             return _OUTSIDE
         domain = folders[self.domain_at]
-        return _normalize(_split_joined(domain)[1] if self.joined else domain), subset
+        return _normalize(split_joined(domain)[1] if self.joined else domain), subset
 
 
 def is_image(name: str) -> bool:
@@ -130,7 +127,7 @@ def _understand(tree: _Tree, place: str, val_split: ValSplit | None) -> Layout:
 
 def _splits_of_domains(tree: _Tree, place: str, val_split: ValSplit | None) -> Layout | None:
     """`train/cat/`, `val/cat/` ...; or `train/train/cat/` ..., as some archives are unpacked."""
-    named = {folder: split for folder in sorted(tree) if (split := split_of(folder))}
+    named = _named(tree)
     inner = {folder: tree[folder].keys() - {""} for folder in named}
     if not any(split == "train" and inner[folder] for folder, split in named.items()):
         if not named or (named.keys() != tree.keys() and all("" in tree[folder] for folder in named)):
@@ -191,10 +188,10 @@ def _domains_of_splits(tree: _Tree, place: str, val_split: ValSplit | None) -> L
 
 
 def _joined(tree: _Tree, place: str, val_split: ValSplit | None) -> Layout | None:
-    """`trainA/`, `trainB/`, `testA/`, `testB/`."""
+    """`trainA/`, `trainB/`, `testA/`, `testB/`; or `cat_train/` ..."""
     named, domains = dict[str, Split](), dict[Split, set[str]]()
     for folder in tree:
-        split, domain = _split_joined(folder)
+        split, domain = split_joined(folder)
         if split is None:
             return None
         named[folder] = split
@@ -205,10 +202,15 @@ def _joined(tree: _Tree, place: str, val_split: ValSplit | None) -> Layout | Non
     return _choose(named, {"train": train, **domains}, place, val_split, Layout((), split_at=0, joined=True))
 
 
-def _split_joined(folder: str) -> tuple[Split | None, str]:
-    """Split and domain of a folder whose name joins both."""
-    match = _JOINED.fullmatch(folder)
-    return (split_of(match[1]), match[2]) if match and not split_of(folder) else (None, folder)
+def _named(tree: _Tree) -> dict[str, Split]:
+    """Folders that are called like splits: by the usual names, or by these with the same or a number beside each."""
+    named = {folder: split for folder in sorted(tree) if (split := split_of(folder))}
+    joined = {folder: split_joined(folder) for folder in sorted(tree)}
+    splits, others = [split for split, _ in joined.values()], {other for _, other in joined.values()}
+    alike = len(others) == 1 or all(other.isdigit() for other in others)
+    if not named and alike and None not in splits and "train" in splits and len({*splits}) == len(splits) > 1:
+        named = {folder: split for folder, (split, _) in joined.items() if split}
+    return named
 
 
 def _choose(

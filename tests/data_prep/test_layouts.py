@@ -61,6 +61,12 @@ def test_usual_names_of_splits(name, split):
     ("train", "val"),
     [
         *(("train", "val"), ("train", "validation"), ("train", "valid"), ("training", "validation"), ("TRAIN", "VAL")),
+        *(
+            ("train2017", "val2017"),
+            ("pets-Train", "pets-Valid"),
+            ("1_train", "2_val"),
+            ("01 training", "02 validation"),
+        ),
         *(("Train", "Dev"), ("training_set/training_set", "val_set/val_set"), ("Training Images", "Validation Images")),
     ],
 )
@@ -104,6 +110,17 @@ def test_splits_and_domains_joined_in_one_name(tmp_path):
     )
 
 
+@pytest.mark.parametrize("form", ["{split}{domain}", "{domain}_{split}", "{split} - {domain}", "{split}.{domain}"])
+def test_other_ways_to_join_splits_and_domains(tmp_path, form):
+    paths = {
+        f"{form.format(split=split, domain=domain)}/1.jpg": (domain, {"Training": "train", "Val": "val"}[split])
+        for split in ("Training", "Val")
+        for domain in ("Cat", "Big dog", "3")
+    }
+    images, source = find(make(tmp_path / "i", paths))
+    assert images == paths and not source.ignored
+
+
 @PLACES
 def test_test_is_left_out_beside_val_and_read_when_asked(tmp_path, name):
     place = make(tmp_path / name, pairs("train", "val", "test"))
@@ -142,6 +159,7 @@ def test_a_split_without_labels_is_counted(tmp_path, split, options):
         (pairs("test"), {}, "has a folder test but no images in one called train"),
         (pairs("valid", "Test"), {}, "has a folder Test but no images in one called train"),
         ([*pairs("val"), *pairs(".")], {}, "has a folder val but no images in one called train"),
+        (["train2017/1.jpg", "val2017/2.jpg"], {}, "/train2017 is called like a split but holds images"),
         (["train/1.jpg", "val/2.jpg"], {}, "/train is called like a split but holds images; it should hold a folder"),
         (
             [*pairs("train"), "val/2.jpg"],
@@ -192,6 +210,9 @@ def test_what_looks_like_splits_and_does_not_fit_is_a_sentence(tmp_path, paths, 
         ["cat/test/1.jpg", "dog/2.jpg"],
         ["trainers/1.jpg", "testers/2.jpg"],
         ["trainA/1.jpg", "trainB/2.jpg"],
+        ["TRAINERS/1.jpg", "TESTERS/2.jpg"],
+        ["toy train/1.jpg", "steam train/2.jpg"],
+        ["pets_train/1.jpg", "faces_val/2.jpg"],
     ],
 )
 def test_domains_may_be_called_like_splits(tmp_path, paths):
