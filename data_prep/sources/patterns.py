@@ -4,11 +4,9 @@ import glob
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.stores import client_for
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
@@ -35,7 +33,7 @@ def expand(pattern: str) -> list[str]:
     places = [*itertools.islice(_expand_braces(pattern), _MOST + 1)]
     if len(places) > _MOST:
         raise UserError(f"--input {pattern} stands for more than {_MOST:,} files")
-    found = [path for place in places for path in (_match(place) if glob.has_magic(place) else [place])]
+    found = [path for place in places for path in (files.match(place) if glob.has_magic(place) else [place])]
     if not found:
         raise UserError(f"--input {pattern} fits no file")
     if missing := next((path for path in found if not files.exists(path)), None):
@@ -48,7 +46,8 @@ def split_folder(paths: Sequence[str]) -> tuple[str, list[str]]:
     parts = [path.split("/") for path in paths]
     shared = sum(1 for _ in itertools.takewhile(lambda same: len(set(same)) == 1, zip(*parts, strict=False)))
     shared = min(shared, len(parts[0]) - 1)
-    return "/".join(parts[0][:shared]) or ".", ["/".join(names[shared:]) for names in parts]
+    folder = "/".join(parts[0][:shared]) or ("/" if paths[0].startswith("/") else ".")
+    return folder, ["/".join(names[shared:]) for names in parts]
 
 
 def _expand_braces(pattern: str) -> Iterator[str]:
@@ -64,10 +63,3 @@ def _expand_braces(pattern: str) -> Iterator[str]:
         parts = iter(match[1].split(","))
     for part in parts:
         yield from _expand_braces(pattern[: match.start()] + part + pattern[match.end() :])
-
-
-def _match(pattern: str) -> list[str]:
-    if files.is_remote(pattern):
-        with client_for(pattern) as client:
-            return sorted(client.unstrip_protocol(path) for path in client.glob(pattern))
-    return sorted(path for path in glob.glob(pattern) if Path(path).is_file())  # noqa: PTH207  # absolute ones, too

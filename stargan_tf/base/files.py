@@ -5,6 +5,7 @@ for each store as long as the process lives. Paths are text, since a `Path` woul
 """
 
 import contextlib
+import glob
 import hashlib
 import os
 import shutil
@@ -120,6 +121,14 @@ def list_files(folder: str, ignored: dict[str, int] | None = None, follow_links:
                     pending.append((path, (*above, real)))
             else:
                 yield path
+
+
+def match(pattern: str) -> list[str]:
+    """Returns the paths of the files that a pattern with `*`, `?` and `[...]` fits, sorted."""
+    if is_remote(pattern):
+        with client_for(pattern) as client:
+            return sorted(client.unstrip_protocol(path) for path in client.glob(pattern))
+    return sorted(path for path in glob.glob(pattern) if Path(path).is_file())  # noqa: PTH207  # absolute ones, too
 
 
 def list_folders(folder: str) -> list[str]:

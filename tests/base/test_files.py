@@ -159,3 +159,12 @@ def test_a_store_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch):
             files.read("s3://bucket/x")
     finally:
         s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_patterns_match_files(store):  # noqa: F811
+    for name in ("a/1.tar", "a/2.tar", "a/2.txt", "b/3.tar"):
+        files.write(f"{store}/patterns/{name}", b"x")
+    found = files.match(f"{store}/patterns/*/?.tar")
+    assert [path.partition("/patterns/")[2] for path in found] == ["a/1.tar", "a/2.tar", "b/3.tar"]
+    assert all(files.is_remote(path) and files.read(path) == b"x" for path in found)
+    assert files.list_folders(f"{store}/patterns") == ["a", "b"] and files.list_folders(f"{store}/patterns/none") == []
