@@ -1,6 +1,8 @@
 """How far long work has come: a bar on a terminal, and a line now and then where there is none."""
 
+import contextlib
 import sys
+import threading
 import time
 from collections.abc import Collection, Iterator
 from typing import Self, TypeVar
@@ -11,6 +13,9 @@ Item = TypeVar("Item")
 
 # Seconds until the first line, and the most between two: each comes after twice the time of the one before.
 _FIRST_LINE, _RAREST_LINE = 5.0, 60.0
+
+# How often what takes long is looked at.
+_LOOK_SECONDS = 0.5
 
 _now = time.monotonic
 
@@ -44,8 +49,7 @@ class Progress:
             disable=None,  # where there is no terminal
             dynamic_ncols=True,
         )
-        self._start = _now()
-        self._wait, self._next = _FIRST_LINE, self._start + _FIRST_LINE
+        self._start, self._clock = _now(), _Clock()
 
     def __enter__(self) -> Self:
         return self
@@ -65,10 +69,8 @@ class Progress:
             self._note = note
             self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(count)
-        if self._bar.disable and _now() >= self._next:
+        if self._bar.disable and self._clock.is_due():
             self._print_line()
-            self._wait = min(2 * self._wait, _RAREST_LINE)
-            self._next = _now() + self._wait
 
     def _print_line(self) -> None:
         took, new = _now() - self._start, self.done - self._first
@@ -84,6 +86,47 @@ def each(items: Collection[Item], description: str, unit: str) -> Iterator[Item]
         for item in items:
             yield item
             progress.update()
+
+
+@contextlib.contextmanager
+def waiting(description: str) -> Iterator[None]:
+    """Shows on stderr how long something takes that does not say how far it is, while a `with` block runs.
+
+    Args:
+        description: what is done, like "encoding the video".
+    """
+    start, ended, clock = _now(), threading.Event(), _Clock()
+    bar: tqdm = tqdm(desc=description, bar_format="{desc}: {elapsed}", leave=False, disable=None)
+
+    def show() -> None:
+        while not ended.wait(_LOOK_SECONDS):
+            if not bar.disable:
+                bar.refresh()
+            elif clock.is_due():
+                print(f"{description}: {tqdm.format_interval(_now() - start)} so far", file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        bar.close()
+
+
+class _Clock:
+    """Says when a line is due: after 5 s, 10 s later, 20 s later, and at last one a minute."""
+
+    def __init__(self) -> None:
+        self._wait, self._next = _FIRST_LINE, _now() + _FIRST_LINE
+
+    def is_due(self) -> bool:
+        if _now() < self._next:
+            return False
+        self._wait = min(2 * self._wait, _RAREST_LINE)
+        self._next = _now() + self._wait
+        return True
 
 
 def say(line: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stargan_tf.base import extras
+from stargan_tf.base import extras, progress
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_file
 
@@ -97,6 +97,12 @@ def _with_even_sides(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 def _write_animation(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool) -> int:
     pictures: list[Image.Image] = [Image.fromarray(frame) for frame in frames]
+    with progress.waiting("encoding the video"):
+        _save_animation(pictures, path, fps, loop)
+    return len(pictures)
+
+
+def _save_animation(pictures: list[Image.Image], path: Path, fps: int, loop: bool) -> None:
     is_gif = path.suffix.lower() == ".gif"
     tick = 10 if is_gif else 1  # milliseconds
     # Rounded as times since the beginning, not frame by frame, so that rounding does not change the length.
@@ -110,4 +116,3 @@ def _write_animation(frames: Iterable[np.ndarray], path: Path, fps: int, loop: b
     else:
         options = {"loop": 0 if loop else 1, "quality": _WEBP_QUALITY, "method": 4}
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, **options)
-    return len(pictures)

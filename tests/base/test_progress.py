@@ -1,6 +1,7 @@
 import io
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,24 @@ def test_a_terminal_has_a_bar_and_no_lines(clock, monkeypatch):
             shown.update()
     assert "so far" not in terminal.getvalue()
     assert re.search(r"drawing: 100%.*10/10 ", terminal.getvalue())
+
+
+def test_what_does_not_say_how_far_it_is_says_how_long_it_takes(clock, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "_LOOK_SECONDS", 0.01)
+    with progress.waiting("encoding"):
+        time.sleep(0.2)
+        assert capsys.readouterr().err == ""
+        clock[0] += 65
+        time.sleep(0.2)
+    assert capsys.readouterr().err == "encoding: 01:05 so far\n"
+
+
+def test_a_terminal_sees_how_long_it_takes(monkeypatch):
+    monkeypatch.setattr(progress, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with progress.waiting("encoding"):
+        time.sleep(0.2)
+    assert "encoding: 00:00" in sys.stderr.getvalue() and "so far" not in sys.stderr.getvalue()
 
 
 def test_items_come_one_by_one_in_order(capsys):
