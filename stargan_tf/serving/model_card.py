@@ -128,7 +128,10 @@ def _page(card: dict[str, Any]) -> str:
 
 def _images(images: dict[str, Any]) -> str:
     fit = {"crop": "the centre is cropped", "pad": "padded with the background", "stretch": "stretched"}[images["fit"]]
-    return f"{fit}; transparent pixels on #{bytes(images['background']).hex()}"
+    ranges = {"full": "", "file": "; of more than 8 bits, the least and the greatest value are black and white"}
+    given = images["value_range"]
+    deep = ranges[given] if isinstance(given, str) else "; of more than 8 bits, {} is black and {} white".format(*given)
+    return f"{fit}; transparent pixels on #{bytes(images['background']).hex()}{deep}"
 
 
 def _means(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """Images of more than 8 bits: what becomes black and white."""
 
 import io
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from stargan_tf.config import ImageConfig
+from stargan_tf.base.command_line import from_values
+from stargan_tf.config import Config, ImageConfig, load, save
 from stargan_tf.data.images import decode_image
 from stargan_tf.data.refusals import UnreadableImage
 from tests.png_files import png
@@ -73,3 +76,12 @@ def test_colours_of_16_bits_are_not_read_otherwise_than_asked_for():
         with pytest.raises(UnreadableImage, match="16 bits, which are read in their full range only") as caught:
             decode(png(pixels), value_range)
         assert caught.value.kind == "unsupported"
+
+
+@pytest.mark.parametrize("value_range", ["full", "file", (0, 4095)])
+def test_a_range_is_kept_by_configurations_and_model_cards(value_range, tmp_path):
+    how = ImageConfig("crop", (255, 255, 255), value_range)
+    config = replace(Config(), images=how)
+    save(config, tmp_path / "config.yaml")
+    assert load(tmp_path / "config.yaml").images == how
+    assert from_values(ImageConfig, json.loads(json.dumps(asdict(how))), "the model card") == how

@@ -39,3 +39,12 @@ def test_the_graph_refuses_what_it_would_show_dark(value_range):
 def test_the_full_range_is_decoded():
     assert decode(ImageConfig(), png(SCAN))[1] == [""]
     assert is_sendable(png(SCAN), ImageConfig()) and is_sendable(png(SCAN))
+
+
+def test_the_model_card_tells_the_range():
+    from stargan_tf.serving.model_card import _images
+
+    known = {"fit": "crop", "background": (255, 255, 255)}
+    assert "bits" not in _images({**known, "value_range": "full"})
+    assert _images({**known, "value_range": [0, 4095]}).endswith("of more than 8 bits, 0 is black and 4095 white")
+    assert "the least and the greatest value" in _images({**known, "value_range": "file"})
