@@ -64,7 +64,7 @@ class SourceOptions:
         val_split: which split is the validation set, val or test; or hash, which takes --val_fraction of train. By
             default val if there is one, else hash; of folders or files with only test beside train, you are asked to
             choose.
-        follow_links: whether links to folders are followed.
+        follow_links: whether links to folders are followed where the input is a folder of domains.
     """
 
     images: str | None = None

@@ -82,8 +82,10 @@ def place_image(
     """
     placed = layout.place(name)
     if not is_image(name):
-        ending = name.rpartition("/")[2].rpartition(".")
-        kind = f"files ending in .{ending[2].lower()}" if ending[1] else "files without an ending"
+        _, dot, ending = name.rpartition("/")[2].lower().rpartition(".")
+        if not ending.isprintable():
+            ending = ending.encode("unicode_escape").decode()  # for terminals, and for bytes that are not UTF-8
+        kind = f"files ending in .{ending}" if dot else "files without an ending"
         if advice(name) and not isinstance(placed, str) and placed[0] not in layout.domains:
             kind += f" in the folder {placed[0]!r}, where no images are that can be read"
         ignored[kind] += 1

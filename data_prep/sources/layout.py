@@ -100,7 +100,7 @@ def find_layout(list_names: Callable[[str], Iterable[str]], place: str, val_spli
     if val_split in ("val", "test") and found.split_at is None:
         raise UserError(f"--val_split is {val_split}, and --input {place} has no folders train and {val_split}")
     if found.root:
-        found = replace(found, notes=(f"all domains are in the folder {found.root}", *found.notes))
+        found = replace(found, notes=(f"all domains are in the folder {found.root!r}", *found.notes))
     return found
 
 

@@ -159,7 +159,7 @@ def test_trees_of_a_plan_are_read_by_it(tree, kind):
 
 
 FOLDERS = st.sampled_from((*TRAIN, *VAL, *TEST, *DOMAINS, *HIDDEN, "trainA", "trainB", "testA"))
-FILES = st.sampled_from((*IMAGES, *OTHERS, "\udcff.jpg")) | st.text(
+FILES = st.sampled_from((*IMAGES, *OTHERS, "\udcff.jpg", "x.\udcff", "y.\x1b[31m")) | st.text(
     st.characters(exclude_characters="/\0\\", codec="utf-8"), min_size=1, max_size=12
 ).filter(lambda name: name not in (".", "..")).map(lambda name: f"{name}.jpg")
 PATHS = st.tuples(st.lists(FOLDERS, max_size=3), FILES).map(lambda parts: "/".join([*parts[0], parts[1]]))
@@ -182,6 +182,7 @@ def test_trees_of_any_folders_are_counted_or_refused(names, kind, val_split):
             assert "\n" not in str(error)
             return
         event("taken")
+        assert all(text.isprintable() for text in (*source.notes, *source.ignored))
         images = list(source.images())
         files = [read_image(image.location, 1000) for image in images]
         assert len(files) == len(set(files)) and set(files) <= set(map(os.fsencode, names))

@@ -1,5 +1,6 @@
 """Folders of domains and splits as people have them, on a disk and in archives."""
 
+import os
 import re
 import tarfile
 import zipfile
@@ -22,7 +23,7 @@ def make(place, paths):
     folder = place.with_suffix(".folder") if place.suffix else place
     for path in paths:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(path)
+        (folder / path).write_bytes(os.fsencode(path))
     if place.suffix:
         with tarfile.open(place, "w") as archive:
             archive.add(folder, ".")
@@ -105,7 +106,7 @@ def test_splits_and_domains_joined_in_one_name(tmp_path):
     assert source.domains == ("A", "B") and not source.ignored
     assert images == {path: (path.split("/")[1][-1], "val" if "test" in path else "train") for path in paths}
     assert source.notes == (
-        "all domains are in the folder horse2zebra/",
+        "all domains are in the folder 'horse2zebra/'",
         "training images are those in 'trainA' and 'trainB', validation images those in 'testA' and 'testB'",
     )
 
@@ -229,7 +230,9 @@ def test_one_folder_around_everything_is_entered_and_said(tmp_path, name, root, 
     images, source = find(make(tmp_path / name, [*paths, "README.md"]))
     assert source.domains == ("cat", "dog") and images.keys() == set(paths)
     assert {subset for _, subset in images.values()} == ({"train", "val"} if len(parts) == 2 else {""})
-    assert source.notes[0] == f"all domains are in the folder {root}/" and source.ignored == {"files ending in .md": 1}
+    assert source.notes[0] == f"all domains are in the folder {f'{root}/'!r}" and source.ignored == {
+        "files ending in .md": 1
+    }
 
 
 def test_attributes_in_one_folder_around_everything(tmp_path):
@@ -275,12 +278,21 @@ def make_images(folder, paths):
     return folder
 
 
+def test_what_is_printed_of_names_is_text(tmp_path):
+    """Names of files may have bytes that are not UTF-8, and what terminals take for commands."""
+    source = find(
+        make(tmp_path / "i", [f"p\udcff/{name}" for name in ("cat/1.jpg", "dog/1.jpg", "2.\udcff", "3.\x1bc")])
+    )[1]
+    assert source.notes == (r"all domains are in the folder 'p\udcff/'",)
+    assert source.ignored == {r"files ending in .\udcff": 1, r"files ending in .\x1bc": 1}
+
+
 @pytest.mark.slow
 def test_the_job_says_how_it_understands_folders(tmp_path, capsys):
     make_images(tmp_path / "i" / "pets", pairs("Training", "valid", "test"))
     assert run(tmp_path / "i", tmp_path / "o", "--val_split", "test") == 0
     printed = capsys.readouterr().out
-    assert "all domains are in the folder pets/\n" in printed
+    assert "all domains are in the folder 'pets/'\n" in printed
     assert "training images are those in 'Training', validation images those in 'test'; left out: 'valid'\n" in printed
     assert "ignored: 2 images of the split 'valid'\n" in printed and "warning" not in printed
 
