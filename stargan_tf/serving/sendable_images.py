@@ -3,6 +3,8 @@
 Images of other formats and with other profiles become PNG in sRGB before.
 """
 
+import warnings
+
 from PIL import Image
 
 from stargan_tf.config import ImageConfig
@@ -36,7 +38,8 @@ def is_sendable(data: bytes, how: ImageConfig = UNRECORDED) -> bool:
     if not data.startswith(_DECODED_BY_GRAPH):
         return False
     try:
-        header = images.open_image(data, ("JPEG", "PNG"))
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            header = images.open_image(data, ("JPEG", "PNG"))
     except UnreadableImage:
         return True
     if how.known().value_range != "full" and is_deep(header):

@@ -116,3 +116,9 @@ def test_an_image_that_is_too_large_is_refused_by_its_header():
         UnreadableImage, match=rf"^it has 40 x 24 pixels; at most {HEIGHT * WIDTH - 1} pixels are taken$"
     ):
         as_png(data[:100], UNRECORDED, HEIGHT * WIDTH - 1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_huge_header_is_left_to_the_model():
+    """Pillow would warn of it on the terminal."""
+    assert is_sendable(encode(Image.new("1", (10_000, 10_000)), "PNG"))
