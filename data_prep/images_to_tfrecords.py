@@ -42,8 +42,10 @@ class Arguments(SourceOptions, StorageSettings):
     """What to prepare.
 
     Args:
-        input: folder with train/DOMAIN/ and val/DOMAIN/, or with DOMAIN/ alone; a .zip or .tar file of such folders; a
-            .csv, .tsv or .parquet file; CelebA's list_attr_celeba.txt; tfds:NAME or a TensorFlow Datasets directory.
+        input: folder of a folder for each domain, also with folders of splits; a .zip or .tar file of such folders; a
+            table (.csv, .tsv, .jsonl, .parquet), or a folder or a pattern of Parquet files; a folder with metadata.csv;
+            tar files of WebDataset; CelebA's list_attr_celeba; tfds:NAME or a TensorFlow Datasets directory. Each may
+            lie on any file system that fsspec knows, as hf://datasets/USER/NAME.
         output: data directory to write, readable by TensorFlow Datasets.
         image_size: side in pixels, or [height,width].
         background: colour behind transparent pixels and around padded images, by name or as #rrggbb.

@@ -82,8 +82,8 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
     """Opens a source by what its name says.
 
     Args:
-        place: a folder; a .csv, .tsv or .parquet file; CelebA's list_attr_celeba.txt; a .zip or .tar file; `tfds:NAME`
-            or a directory of TensorFlow Datasets.
+        place: a folder of domains, of Parquet files, of tars of WebDataset, with a list of its images, or of
+            TensorFlow Datasets; a table; a .zip or .tar file; several files by braces, `*` and `?`; or `tfds:NAME`.
         options: what else is known.
         work: a folder for temporary files.
 

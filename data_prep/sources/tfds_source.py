@@ -49,7 +49,8 @@ class TfdsSource:
             else:
                 builder = tfds.builder_from_directory(name)
         except Exception as error:  # TensorFlow Datasets promises no particular one.
-            raise UserError(f"--input {name} cannot be opened by TensorFlow Datasets: {error}") from error
+            problem = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+            raise UserError(f"--input {name} cannot be opened by TensorFlow Datasets: {problem}") from error
         features = builder.info.features
         for feature, kind in ((image_feature, tfds.features.Image), (label_feature, tfds.features.ClassLabel)):
             if feature not in features or not isinstance(features[feature], kind):

@@ -156,3 +156,12 @@ def test_labels_without_names_are_named(tmp_path):
     (data / "label.labels.txt").unlink()
     with pytest.raises(UserError, match="does not tell the names of 'label', nor how many there are"):
         find(tmp_path)
+
+
+def test_what_cannot_be_opened_is_one_sentence(tmp_path):
+    (tmp_path / "1.0.0").mkdir()
+    (tmp_path / "1.0.0" / "dataset_info.json").write_text('{"name": ')
+    for place in (tmp_path, "tfds:no_such_data_set"):
+        with pytest.raises(UserError, match="cannot be opened by TensorFlow Datasets: ") as error:
+            open_source(str(place), SourceOptions(), "")
+        assert "\n" not in str(error.value)
