@@ -12,10 +12,6 @@ ALWAYS = ["cat", "café", "Кошка", "γάτα", "😀"]
 SHAPED = ["قطة", "בית"]
 SOMETIMES = ["猫", "ねこ", "고양이", "बिल्ली", "แมว", "\U0001f996"]
 
-without_shaping = pytest.mark.skipif(
-    not (features.check("raqm") and features.check("fribidi")), reason="Pillow has no Raqm or FriBiDi here"
-)
-
 
 def drawn(text: str) -> np.ndarray:
     picture = Image.new("L", (120, 24), 255)
@@ -23,13 +19,20 @@ def drawn(text: str) -> np.ndarray:
     return np.asarray(picture)
 
 
-@pytest.mark.parametrize("text", ALWAYS + [pytest.param(text, marks=without_shaping) for text in SHAPED])
+@pytest.mark.parametrize("text", ALWAYS)
 def test_letters_of_many_scripts_are_drawn_on_a_bare_system(text, no_fonts):
     assert fonts.is_drawable(text)
     assert fonts.titles([text]) == {text: text}
     assert (drawn(text) < 128).any()
     boxes = drawn("\u0378" * len(text))  # a letter that does not exist
     assert not np.array_equal(drawn(text), boxes)
+
+
+@pytest.mark.parametrize("text", SHAPED)
+def test_joined_letters_are_drawn_where_there_is_a_library_for_that(text, no_fonts):
+    assert fonts.is_drawable(text) == (features.check("raqm") and features.check("fribidi"))
+    (title,) = fonts.titles([text]).values()
+    assert title == (text if fonts.is_drawable(text) else "domain 1")
 
 
 def test_no_two_names_look_alike(no_fonts):
@@ -80,7 +83,6 @@ def test_a_broken_font_of_the_system_is_passed_over(tmp_path, no_fonts, monkeypa
     assert not fonts.is_drawable("\u0378")
 
 
-@without_shaping
 def test_marks_stay_with_their_letters():
     assert fonts._clusters("บ้าน") == ["บ้", "า", "น"]
     assert fonts._clusters("👩\u200d🚀!") == ["👩\u200d🚀", "!"]
