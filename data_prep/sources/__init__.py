@@ -29,6 +29,7 @@ from data_prep.sources.webdataset import SUFFIXES as WEBDATASET_SUFFIXES
 from data_prep.sources.webdataset import WebDataset, is_webdataset
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import is_full
 from stargan_tf.data.example_format import decode_example
 from stargan_tf.data.records import check_domains
 from stargan_tf.data.tfrecord import HEADER_BYTES, CorruptRecord, check_data, record_bytes
@@ -96,6 +97,8 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
     try:
         source = _open(place, options, work)
     except OSError as error:
+        if is_full(error):  # where archives and tables are unpacked
+            raise
         raise UserError(f"--input {place} cannot be read: {error.strerror or error}") from error
     if not source.domains:
         raise UserError(f"no domains in {place}: there should be a folder (or label) with images for each")

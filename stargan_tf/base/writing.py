@@ -72,6 +72,11 @@ def unwritable(error: Exception) -> str | None:
     return None
 
 
+def is_full(error: Exception) -> bool:
+    """Returns whether an error means that a disk is full."""
+    return _full(error) is not None
+
+
 def _full(error: Exception) -> str | None:
     """Returns what is full if an error says so, itself or, as those of TensorFlow and Beam, somewhere in its text."""
     for number, words in _FULL.items():

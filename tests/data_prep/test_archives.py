@@ -1,8 +1,11 @@
 """Archives as other programs make them, whole and damaged, read without unpacking."""
 
 import bz2
+import errno
 import io
 import lzma
+import os
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -13,6 +16,7 @@ import pytest
 from data_prep.sources import SourceOptions, open_source, read_image
 from data_prep.sources.archives import list_members, read_member
 from stargan_tf.base.errors import UserError
+from tests.data_prep.jobs import run
 
 NAMES = ("cat/a.jpg", "cat/b.jpg", "dog/c.jpg", "dog/d.jpg")
 
@@ -254,6 +258,24 @@ def test_a_damaged_header_in_a_tar_is_not_taken_for_its_end(tmp_path):
     archive.write_bytes(archive.read_bytes().replace(b"dog/d.jpg\0", b"dog/D.jpg\0"))
     with pytest.raises(UserError, match=r"i.tar cannot be read as an archive: the header at byte .* is damaged"):
         find(archive)
+
+
+def test_an_archive_behind_another_is_counted(tmp_path):
+    archive = make_tar(tmp_path / "i.tar")
+    archive.write_bytes(archive.read_bytes() * 2)
+    source, images = find(archive)
+    assert images.keys() == set(NAMES)
+    assert source.ignored == {"archives behind the end of the first (`tar --ignore-zeros` unpacks them, too)": 1}
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "i.tar.bz2").write_bytes(bz2.compress(make_tar(tmp_path / "plain.tar").read_bytes()))
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    assert run(tmp_path / "i.tar.bz2", tmp_path / "o") == 2
+    assert capsys.readouterr().err.endswith(f"'{tmp_path / 'o'}' cannot be written: no space left on the device\n")
 
 
 @pytest.mark.parametrize("compress", [bz2.compress, lzma.compress])

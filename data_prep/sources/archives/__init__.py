@@ -24,6 +24,7 @@ from data_prep.sources.folders import ATTRIBUTES_FILE, hidden_kind, place_image,
 from data_prep.sources.layout import ValSplit, find_layout
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.writing import is_full
 from stargan_tf.data.refusals import describe
 
 _ZIP_SUFFIXES = (".zip",)
@@ -94,6 +95,7 @@ def list_members(archive: str, work: str, ignored: Counter[str]) -> Mapping[str,
 
     Raises:
         UserError: the archive cannot be read, or every file in it is encrypted or compressed by an unknown method.
+        OSError: the disk is full.
     """
     place, lower = archive, archive.lower()
     members, links = dict[str, Location](), dict[str, str]()
@@ -118,6 +120,8 @@ def list_members(archive: str, work: str, ignored: Counter[str]) -> Mapping[str,
         *(OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
         *(NotImplementedError, ValueError, struct.error),  # which zipfile lets through
     ) as error:
+        if is_full(error):
+            raise
         raise UserError(f"--input {archive} cannot be read as an archive: {error}{_what_else(archive)}") from error
     return members | _follow(links, members, ignored)
 
@@ -161,7 +165,7 @@ def _what_else(archive: str) -> str:
     except OSError:
         return ""
     if kind == expected:
-        return "; it begins as one, so it is damaged or its end is missing"
+        return "; it begins as one, so it is damaged or its end is missing" if expected == "a ZIP archive" else ""
     return "" if "no kind" in kind else f"; it is {kind}"
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from data_prep.sources.base import Location
 from stargan_tf.base import files
 
+_BUFFER = 1 << 20
+
 
 def tar_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Location | str]]:
     """Lists the files and links in a tar archive.
@@ -39,3 +41,7 @@ def tar_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Loca
         file.seek(opened.offset)  # type: ignore[attr-defined]
         if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
             raise tarfile.ReadError(f"the header at byte {opened.offset} is damaged, or cut")  # type: ignore[attr-defined]
+        while block := file.read(_BUFFER):
+            if block.strip(b"\0"):
+                ignored["archives behind the end of the first (`tar --ignore-zeros` unpacks them, too)"] += 1
+                break
