@@ -1,10 +1,8 @@
 """Typed command lines from dataclasses: flags, `--config FILE.yaml`, help, and errors of one sentence."""
 
-import atexit
 import contextlib
 import dataclasses
 import functools
-import gc
 import io
 import json
 import os
@@ -21,6 +19,7 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.flags import completed, config_files, dotted_fields, without_removed_fields
 from stargan_tf.base.parser_errors import one_sentence
+from stargan_tf.base.process import garbage
 
 Arguments = TypeVar("Arguments")
 
@@ -125,20 +124,10 @@ def main_of_modes(
     return _exit_code(run, programs.get(argv[0], program) if argv else program)
 
 
-def end_at_once() -> None:
-    """Lets this process end without a search for garbage, which after training takes from seconds to a minute.
-
-    The interpreter looks through all graphs for what can be freed while it ends, and then frees it, as the system does
-    anyway. Everything else of an end stays: threads are waited for, exit handlers run, streams are flushed.
-    """
-    atexit.unregister(gc.freeze)
-    atexit.register(gc.freeze)  # what is frozen is not looked at
-
-
 def _exit_code(run: Callable[[], int | None], program: str) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what matters to a user is raised, not logged
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # or the first program takes all memory of a GPU
-    end_at_once()
+    garbage.end_at_once()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files and domains may have any letters, or bytes
     try:
@@ -340,7 +329,8 @@ def quiet_start() -> Iterator[None]:
         stack.callback(os.close, stderr)
         os.dup2(hidden.fileno(), 2)
         try:
-            yield
+            with garbage.not_looked_for():
+                yield
             unused = _unused_gpu() if "tensorflow" in sys.modules else None
         except BaseException:
             hidden.seek(0)
@@ -359,6 +349,6 @@ _TOLD: list[str] = []
 @functools.cache
 def _unused_gpu() -> str | None:
     """Returns a sentence about a GPU that TensorFlow cannot use, for which it must be imported."""
-    from stargan_tf.base.unused_gpu import unused_gpu
+    from stargan_tf.base.process.unused_gpu import unused_gpu
 
     return None if sys.modules["tensorflow"].config.list_physical_devices("GPU") else unused_gpu()

@@ -5,7 +5,7 @@ import os
 import tensorflow as tf
 
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.unused_gpu import unused_gpu
+from stargan_tf.base.process.unused_gpu import unused_gpu
 from stargan_tf.config import RunConfig
 
 

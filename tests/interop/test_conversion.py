@@ -203,7 +203,7 @@ def test_from_a_run_and_back_is_exact(random_run, tmp_path):
             for variable, same in zip(owner.variables, theirs[name].variables, strict=True):
                 np.testing.assert_array_equal(variable.numpy(), same.numpy(), err_msg=f"{owners}/{name}")
                 compared += bool(np.any(variable.numpy() != 0))
-    assert compared > 300
+    assert compared > 240
     assert run_directory.load_config(run).model == run_directory.load_config(random_run).model
 
 

@@ -7,7 +7,8 @@ import sys
 import pytest
 import tensorflow as tf
 
-from stargan_tf.base import command_line, unused_gpu
+from stargan_tf.base import command_line
+from stargan_tf.base.process import unused_gpu
 
 pytestmark = pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="TensorFlow uses this GPU")
 
