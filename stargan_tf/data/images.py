@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from stargan_tf.config.images import UNRECORDED, ImageConfig
 from stargan_tf.data import png_chunks, tiff_strips
 from stargan_tf.data.colour_profiles import is_srgb, to_srgb
-from stargan_tf.data.refusals import UnreadableImage, explain, signature
+from stargan_tf.data.refusals import UnreadableImage, explain, explain_known, signature
 from stargan_tf.data.value_ranges import check_colours, find_limits, is_deep_grey, to_8_bits
 
 Item = TypeVar("Item")
@@ -143,7 +143,7 @@ def decode_opened(image: Image.Image, how: ImageConfig = UNRECORDED) -> Image.Im
     except UnreadableImage:
         raise
     except Exception as error:  # As above.
-        raise UnreadableImage(str(error) or type(error).__name__) from error
+        raise explain_known(image.format or "", error) from error
 
 
 def _flatten(image: Image.Image, how: ImageConfig) -> Image.Image:

@@ -185,16 +185,34 @@ def _explain_image(data: bytes, name: str, error: Exception) -> UnreadableImage:
         except Exception as own:  # as Pillow's formats raise: OSError, SyntaxError, KeyError, struct.error ...
             error = own
     if isinstance(error, Image.DecompressionBombError):
-        return UnreadableImage(f"a {name} image of too many pixels: {error}", "unsupported")
+        return UnreadableImage(f"{_with_article(name)} image of too many pixels: {error}", "unsupported")
+    return explain_known(name, error, tiff_layout(data) if name == "TIFF" else "")
+
+
+def explain_known(name: str, error: Exception, layout: str = "") -> UnreadableImage:
+    """Tells why an image of a format that is read could not be decoded.
+
+    Args:
+        name: of the format, as Pillow has it.
+        error: what was raised.
+        layout: of its pixels, as `tiff_layout` describes it.
+
+    Returns:
+        The error to raise.
+    """
     reason = str(error) or type(error).__name__
     if isinstance(error, Image.UnidentifiedImageError):
         reason = "its header means nothing"
     if isinstance(error, KeyError):
         reason = f"unknown value {reason}"
     kind: Kind = "unsupported" if _UNSUPPORTED.search(reason) else "damaged"
-    pixels = f" of {layout}" if name == "TIFF" and (layout := tiff_layout(data)) else ""
+    pixels = f" of {layout}" if layout else ""
     verb = "cannot be read" if kind == "unsupported" else "is damaged"
-    return UnreadableImage(f"a {name} image{pixels} that {verb}: {reason}", kind)
+    return UnreadableImage(f"{_with_article(name)} image{pixels} that {verb}: {reason}", kind)
+
+
+def _with_article(name: str) -> str:
+    return f"an {name}" if name in ("AVIF", "MPO") else f"a {name}"
 
 
 def tiff_layout(data: bytes) -> str:

@@ -88,6 +88,8 @@ CASES = {
         "a JPEG image that cannot be read: cannot handle 12-bit layers",
     ),
     "JPEG without a frame": (JPEG[:4] + b"\xff\xff\xff", "damaged", "a JPEG image that is damaged: "),
+    "cut JPEG": (JPEG[:-3], "damaged", "a JPEG image that is damaged: image file is truncated"),
+    "cut BMP": (encode(Image.new("RGB", (8, 8)), "BMP")[:-30], "damaged", "a BMP image that is damaged: image file is"),
     "PNG of 10 bytes": (b"\x89PNG\r\n\x1a\n\0\0", "damaged", "a PNG image that is damaged: "),
     "GIF of a signature": (b"GIF89a", "damaged", "a GIF image that is damaged: "),
     "TIFF of a signature": (b"II*\0", "damaged", "a TIFF image that is damaged: "),
