@@ -88,7 +88,7 @@ def test_the_same_input_gives_the_same_bytes_and_a_summary(source, output, tmp_p
     assert ["domain", "train", "val", "rejected", "duplicates"] in table
     assert ["jacket", "5", "1", "1", "0"] in table
     assert ["t-shirt", "4", "1", "1", "0"] in table
-    assert ["rejected", "'train/jacket/text.jpg':", "not", "an", "image"] in table
+    assert ["rejected", "'train/jacket/text.jpg':", "not", "an", "image"] in [line[:5] for line in table]
 
 
 def test_two_worker_threads_give_the_same_bytes(source, output, tmp_path):
