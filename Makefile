@@ -14,7 +14,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 WORK := work/quickstart
 # What the lock file holds beside the requirements of everybody. PyTorch is apart, see below.
-EXTRAS := serving onnx metrics litert demo video s3 dev docs
+EXTRAS := serving onnx metrics litert demo video s3 hub heif dev docs
 
 # Where an NVIDIA GPU answers, TensorFlow's CUDA libraries are installed, too (the extra gpu, 3 GB).
 HAS_GPU = $(shell nvidia-smi -L 2>/dev/null | grep "^GPU ")

@@ -1,5 +1,6 @@
 """Files that deploy an exported model with a stock TF Serving, written beside its versions; edited ones are kept."""
 
+import json
 import re
 import string
 from collections.abc import Sequence
@@ -8,15 +9,17 @@ from pathlib import Path
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_text
+from stargan_tf.serving.model_card import CARD_FILE
 
 # Not a number, so that TF Serving does not take it for a version.
 DIRECTORY = "serving"
 MODELS_CONFIG = "models.config"
 TEMPLATES = ("batching.config", MODELS_CONFIG, "monitoring.config", "compose.yaml", "kubernetes.yaml")
 
-# The release of TF Serving for the TensorFlow that saves the models.
+# The TensorFlow that saves the models, the newest release of TF Serving, and the oldest whose TensorFlow loads them.
 TENSORFLOW_VERSION = "2.21"
-SERVING_VERSION = "2.21.0"
+SERVING_VERSION = "2.20.0"
+OLDEST_SERVING_VERSION = "2.18.0"
 POLL_SECONDS = 30
 
 # The name becomes part of paths, URLs and text protos, and, with - for _, of Kubernetes names of at most 63 letters.
@@ -43,7 +46,13 @@ def check_model_name(name: str) -> None:
         )
 
 
-def write(directory: Path, model_name: str, version: int, allowed_batch_sizes: Sequence[int]) -> list[str]:
+def write(
+    directory: Path,
+    model_name: str,
+    version: int,
+    allowed_batch_sizes: Sequence[int],
+    serving_version: str = SERVING_VERSION,
+) -> list[str]:
     """Writes what TF Serving, Docker Compose and Kubernetes need, and lists a new version for loading.
 
     Nothing that was edited is overwritten. The first version gets the labels stable and canary. A later one is only
@@ -54,6 +63,7 @@ def write(directory: Path, model_name: str, version: int, allowed_batch_sizes: S
         model_name: its name on the server.
         version: the version that was just exported.
         allowed_batch_sizes: sizes that batches are filled up to, in rows; rising, at least 1.
+        serving_version: release of TF Serving, a tag of its image.
 
     Returns:
         Sentences worth printing: what the user should do next, if anything.
@@ -71,16 +81,24 @@ def write(directory: Path, model_name: str, version: int, allowed_batch_sizes: S
     values: dict[str, str | int] = {
         "model": model_name,
         "kubernetes_name": model_name.lower().replace("_", "-"),
-        "max_batch_size": sizes[-1],
+        "max_batch_size": _max_rows(directory / str(version)) or sizes[-1],
+        "max_execution_batch_size": sizes[-1],
         "allowed_batch_sizes": "\n".join(f"allowed_batch_sizes: {size}" for size in sizes),
         "tensorflow_version": TENSORFLOW_VERSION,
-        "serving_version": SERVING_VERSION,
+        "serving_version": serving_version,
+        "oldest_serving_version": OLDEST_SERVING_VERSION,
         "poll_seconds": POLL_SECONDS,
     }
     for name in TEMPLATES:
         if name != MODELS_CONFIG and not (serving / name).exists():
             write_text(serving / name, _fill(name, values))
     return _list_version(serving / MODELS_CONFIG, model_name, version)
+
+
+def _max_rows(version: Path) -> int | None:
+    """Returns how many rows a request may have, by the model card of a version."""
+    path = version / CARD_FILE
+    return json.loads(path.read_text())["limits"].get("max_rows") if path.is_file() else None
 
 
 def models_config(model_name: str, versions: Sequence[int], stable: int, canary: int) -> str:

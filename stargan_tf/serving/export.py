@@ -73,7 +73,7 @@ def export_run(run: Path, target: Path, format: str, settings: ExportSettings) -
             f"export it with --device {other}"
         )
     if format == "saved_model":
-        for sentence in deployment.write(model, model.name, version, settings.batch_sizes):
+        for sentence in deployment.write(model, model.name, version, settings.batch_sizes, settings.serving_version):
             print(sentence)
 
 

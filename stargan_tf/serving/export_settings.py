@@ -1,5 +1,6 @@
 """How a run becomes a model to be served."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -7,6 +8,7 @@ from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import PositiveInt
 from stargan_tf.runs.checkpoint_choice import CheckpointChoice
+from stargan_tf.serving.deployment import SERVING_VERSION
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class ExportSettings(CheckpointChoice):
         max_rows: requests with more rows are refused; at least the largest batch size.
         max_pixels: images whose header announces more pixels are refused before they are decoded.
         licence: of the weights, for the model card.
+        serving_version: release of TF Serving, a tag of its image, in the files for Docker Compose and Kubernetes.
     """
 
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -29,6 +32,7 @@ class ExportSettings(CheckpointChoice):
     max_rows: PositiveInt = 32
     max_pixels: PositiveInt = 50_000_000
     licence: str = "not stated"
+    serving_version: str = SERVING_VERSION
 
     def check(self) -> None:
         """Checks every value, and the batch sizes against the limit of rows.
@@ -37,6 +41,10 @@ class ExportSettings(CheckpointChoice):
             UserError: the first mistake found.
         """
         check_ranges(self)
+        if not re.fullmatch(r"[\w.-]+", self.serving_version):
+            raise UserError(
+                f"--serving_version is {self.serving_version!r}; it must be the tag of an image, like 2.20.0"
+            )
         sizes = self.batch_sizes
         if not sizes or sizes != sorted(set(sizes)):
             raise UserError(f"--batch_sizes is {sizes}; it must be rising numbers from 1 on, like [1, 2, 4, 8]")

@@ -23,6 +23,7 @@ class GrpcClient(Client):
         import grpc
         import tensorflow as tf
         from tensorflow_serving.apis import (
+            get_model_metadata_pb2,
             get_model_status_pb2,
             model_service_pb2_grpc,
             predict_pb2,
@@ -31,6 +32,7 @@ class GrpcClient(Client):
 
         self._grpc, self._tf = grpc, tf
         self._predict_request = predict_pb2.PredictRequest
+        self._metadata_request = get_model_metadata_pb2.GetModelMetadataRequest
         self._status_request = get_model_status_pb2.GetModelStatusRequest
         limit = self._connection.message_limit
         options = {
@@ -65,6 +67,11 @@ class GrpcClient(Client):
         response = self._call(self._service.GetModelStatus, request, timeout)
         versions = response.model_version_status
         return {entry.version: entry.State.Name(entry.state) for entry in versions}
+
+    def _labelled_version(self, timeout: float) -> int:
+        request = self._metadata_request(metadata_field=["signature_def"])
+        self._specify(request.model_spec)
+        return self._call(self._prediction.GetModelMetadata, request, timeout).model_spec.version.value
 
     def _specify(self, spec: Any) -> None:
         spec.name = self._connection.model

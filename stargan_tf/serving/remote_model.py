@@ -50,10 +50,19 @@ class Client(ServedModel):
     def status(self) -> dict[int, str]:
         """Asks for the versions that the server knows of the model, with their states ("AVAILABLE" and others).
 
+        Returns:
+            The states by number; with a label only that of its version.
+
         Raises:
             ServerUnavailable: there was no answer, or the server does not know the model.
+            InvalidRequest: the server does not know the label.
         """
-        return self._try(self._status)
+        states = self._try(self._status)
+        if self._connection.label is None:
+            return states
+        # The server tells the states of all versions when it is asked by a label, even by one that there is not.
+        version = self._try(self._labelled_version)
+        return {version: states[version]}
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -70,6 +79,10 @@ class Client(ServedModel):
     @abc.abstractmethod
     def _status(self, timeout: float) -> dict[int, str]:
         """Asks for the status once; raises `Unavailable` if another try may succeed."""
+
+    @abc.abstractmethod
+    def _labelled_version(self, timeout: float) -> int:
+        """Asks once which version has the label; raises `Unavailable` if another try may succeed."""
 
     def __enter__(self):
         return self

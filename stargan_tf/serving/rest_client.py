@@ -57,6 +57,9 @@ class RestClient(Client):
         versions = self._call("GET", "", timeout)["model_version_status"]
         return {int(entry["version"]): entry["state"] for entry in versions}
 
+    def _labelled_version(self, timeout: float) -> int:
+        return int(self._call("GET", "/metadata", timeout)["model_spec"]["version"])
+
     def _call(self, method: str, path: str, timeout: float, body: bytes | None = None) -> dict[str, Any]:
         limit = self._connection.message_limit
         too_large = ServerUnavailable(

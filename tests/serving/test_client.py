@@ -189,6 +189,17 @@ def test_lengths_are_refused_in_the_words_of_the_graph(local, clients):
 
 
 @PROTOCOLS
+def test_status_by_label_is_that_of_its_version(protocol, exported_model, session):
+    with Double(exported_model, session=session, unloaded=(3, 4)) as double:
+        with connect(protocol, double) as client:
+            assert client.status() == {1: "AVAILABLE", 3: "END", 4: "END"}
+        with connect(protocol, double, label="stable") as client:
+            assert client.status() == {1: "AVAILABLE"}
+        with connect(protocol, double, label="gone") as client, pytest.raises(InvalidRequest, match="label: gone"):
+            client.status()
+
+
+@PROTOCOLS
 def test_what_is_not_served(protocol, double, clients):
     assert clients[protocol].status() == {1: "AVAILABLE"}
     for limits, sentence in (

@@ -1,8 +1,10 @@
 """The files for TF Serving, Docker Compose and Kubernetes, read as those read them."""
 
 import re
+import subprocess
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
@@ -10,6 +12,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.serving import deployment
+from tests.serving_double.server import Double
 
 MODEL = "StarGAN_v2"
 SIZES = (1, 2, 4, 8)
@@ -105,10 +108,33 @@ def test_batching_obeys_the_rules_of_tf_serving(directory):
         (directory / "serving" / "batching.config").read_text(), _messages()["BatchingParameters"]()
     )
     assert list(batching.allowed_batch_sizes) == list(SIZES)
-    assert batching.allowed_batch_sizes[-1] == batching.max_batch_size.value
+    # A server that splits takes requests up to the first, and runs batches up to the second.
+    assert batching.enable_large_batch_splitting.value
+    assert batching.allowed_batch_sizes[-1] == batching.max_execution_batch_size.value == SIZES[-1]
+    assert batching.max_batch_size.value == SIZES[-1]  # without a model card, whose limit it would be
     assert not batching.pad_variable_length_inputs
     for name in ("batch_timeout_micros", "max_enqueued_batches", "num_batch_threads"):
         assert getattr(batching, name).value > 0
+
+
+def test_requests_may_have_as_many_rows_as_the_model_takes(tmp_path):
+    directory = tmp_path / MODEL
+    (directory / "1").mkdir(parents=True)
+    (directory / "1" / "model_card.json").write_text('{"limits": {"max_rows": 32}}')
+    deployment.write(directory, MODEL, 1, SIZES)
+    batching = text_format.Parse(
+        (directory / "serving" / "batching.config").read_text(), _messages()["BatchingParameters"]()
+    )
+    assert batching.max_batch_size.value == 32
+    assert list(batching.allowed_batch_sizes) == list(SIZES)
+    assert batching.max_execution_batch_size.value == SIZES[-1]
+
+
+def test_the_release_of_the_server_is_chosen(tmp_path):
+    deployment.write(tmp_path / MODEL, MODEL, 1, SIZES, "2.19.1")
+    assert _services(tmp_path / MODEL)["serving"]["image"] == "tensorflow/serving:${TF_SERVING_VERSION:-2.19.1}"
+    (container,) = _deployment(tmp_path / MODEL)["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "tensorflow/serving:2.19.1"
 
 
 @pytest.mark.parametrize("sizes", [(), (0, 1), (1, 4, 2), (1, 1)])
@@ -153,13 +179,30 @@ def test_compose_images_belong_together_and_only_one_starts_by_default(directory
     assert device["driver"] == "nvidia" and "gpu" in device["capabilities"]
 
 
+def test_the_health_check_of_compose_looks_at_the_version_with_the_label(exported_model, session):
+    test = _services(exported_model)["serving"]["healthcheck"]["test"]
+    for labels, code in ((("stable",), 0), (("canary",), 1)):
+        # Another version being served does not make the stable one healthy.
+        with Double(exported_model, labels=labels, session=session) as double:
+            host, port = double.rest_server.split(":")
+            command = [word.replace("127.0.0.1/8501", f"{host}/{port}") for word in test[1:]]
+            assert subprocess.run(command, timeout=60).returncode == code, labels
+
+
 def test_compose_health_check_asks_for_the_stable_version(directory):
     kind, *command = _services(directory)["serving"]["healthcheck"]["test"]
     assert kind == "CMD" and command[:2] == ["bash", "-c"]
     assert "/dev/tcp/127.0.0.1/8501" in command[2]
     # Two characters each, as printf wants them, and no line end that would end the request early.
-    assert rf"GET /v1/models/{MODEL}/labels/stable HTTP/1.0\r\n\r\n" in command[2]
+    assert rf"GET /v1/models/{MODEL}/labels/stable/metadata HTTP/1.0\r\n\r\n" in command[2]
     assert "\n" not in command[2]
+
+
+def test_kubernetes_takes_the_manifest_by_its_schema(directory):
+    for document in yaml.safe_load_all((directory / "serving" / "kubernetes.yaml").read_text()):
+        kubernetes_validate.validate(document, "1.37", strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(document | {"spce": {}}, "1.37", strict=True)
 
 
 def test_kubernetes_mounts_what_its_flags_name(directory):
@@ -177,7 +220,7 @@ def test_kubernetes_probes_reach_ports_that_are_open(directory):
     ports = _container_ports(container)
     assert ports == {"grpc": 8500, "rest": 8501}
     for probe in ("startupProbe", "readinessProbe"):
-        assert container[probe]["httpGet"] == {"path": f"/v1/models/{MODEL}/labels/stable", "port": "rest"}
+        assert container[probe]["httpGet"] == {"path": f"/v1/models/{MODEL}/labels/stable/metadata", "port": "rest"}
     assert container["livenessProbe"]["tcpSocket"]["port"] in ports
     # Loading and warming up take minutes for a large model.
     startup = container["startupProbe"]
@@ -298,6 +341,10 @@ def _messages() -> dict[str, type]:
         batching.field.add(name=name, number=number, type=field.TYPE_MESSAGE, type_name=kind, label=1)
     batching.field.add(name="allowed_batch_sizes", number=6, type=field.TYPE_INT64, label=3)
     batching.field.add(name="pad_variable_length_inputs", number=7, type=field.TYPE_BOOL, label=1)
+    # Of these two only names and types are sure, which is all that counts in a text.
+    for number, name, kind in ((8, "enable_large_batch_splitting", "Bool"), (9, "max_execution_batch_size", "Int64")):
+        kind = f".google.protobuf.{kind}Value"
+        batching.field.add(name=name, number=number, type=field.TYPE_MESSAGE, type_name=kind, label=1)
     prometheus = file.message_type.add(name="PrometheusConfig")
     prometheus.field.add(name="enable", number=1, type=field.TYPE_BOOL, label=1)
     prometheus.field.add(name="path", number=2, type=field.TYPE_STRING, label=1)

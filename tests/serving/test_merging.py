@@ -5,11 +5,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.serving.served_model import InvalidRequest
 from tests.serving.clients import PATIENCE, connect
+from tests.serving_double.server import Double
 
 
 def together(calls):
@@ -41,6 +43,17 @@ def are_alike(given, expected) -> bool:
 
 def pixels(encoded: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(encoded)), np.int32)
+
+
+def test_a_request_larger_than_a_batch_is_split(exported_model, session, local, sources):
+    seeds = range(8)
+    expected = local.translate_latent(sources[0], "circle", seeds)
+    sizes = {"allowed_batch_sizes": (1, 2), "max_batch_size": 8}
+    with Double(exported_model, batching=True, session=session, **sizes) as double, connect("grpc", double) as client:
+        assert are_alike(client.translate_latent(sources[0], "circle", seeds), expected)
+        assert {rows for name, _, rows in double.runs if name == "translate_latent"} == {2}
+        with pytest.raises(InvalidRequest, match="Task size 9 is larger than maximum input batch size 8"):
+            client.translate_latent(sources[0], "circle", range(9))
 
 
 def test_merged_requests_do_not_touch_one_another(merging, local, sources):

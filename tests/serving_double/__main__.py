@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("--rest_port", type=int, default=0)
     parser.add_argument("--batching", action="store_true")
     parser.add_argument("--allowed_batch_sizes", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--max_batch_size", type=int, help="rows of a request; by default those of a batch")
     parser.add_argument("--window", type=float, default=0.01, help="seconds that a batch waits for further requests")
     parser.add_argument("--warm_up", action="store_true")
     arguments = parser.parse_args()
@@ -31,6 +32,7 @@ def main() -> None:
         grpc_port=arguments.grpc_port,
         rest_port=arguments.rest_port,
         warm_up=arguments.warm_up,
+        max_batch_size=arguments.max_batch_size,
     ) as double:
         print(f"grpc {double.grpc_server}\nrest {double.rest_server}", flush=True)
         ended.wait()

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import grpc
@@ -28,9 +29,10 @@ class _Batch:
 class Batcher:
     """Merges concurrent requests along axis 0 and splits what comes out, as TF Serving's BatchingSession does."""
 
-    def __init__(self, run: Run, allowed_batch_sizes: Sequence[int], window: float):
+    def __init__(self, run: Run, allowed_batch_sizes: Sequence[int], window: float, max_batch_size: int | None = None):
         self._run = run
         self._sizes = tuple(allowed_batch_sizes)
+        self._max_rows = max_batch_size or self._sizes[-1]
         self._window = window
         self._lock = threading.Lock()
         self._open: dict[tuple, _Batch] = {}
@@ -42,11 +44,24 @@ class Batcher:
         if len({len(value) for value in inputs.values()}) != 1:
             raise invalid("Batching Run() input tensors must have equal 0th-dimension size")
         rows = len(next(iter(inputs.values())))
-        if rows > self._sizes[-1]:
-            raise invalid(f"Task size {rows} is larger than maximum input batch size {self._sizes[-1]}")
+        if rows > self._max_rows:
+            raise invalid(f"Task size {rows} is larger than maximum input batch size {self._max_rows}")
         if rows == 0:  # TF Serving pads with the first row, which there is none of; what then happens is not imitated
             return self._run(name, inputs, wanted)
+        if rows <= self._sizes[-1]:
+            return self._merged(name, inputs, wanted)
+        # The server first fills a batch that waits, which changes who shares a batch and no result.
+        parts = [
+            {alias: value[start : start + self._sizes[-1]] for alias, value in inputs.items()}
+            for start in range(0, rows, self._sizes[-1])
+        ]
+        with ThreadPoolExecutor(len(parts)) as threads:
+            results = list(threads.map(lambda part: self._merged(name, part, wanted), parts))
+        return [np.concatenate(outputs) for outputs in zip(*results, strict=True)]
 
+    def _merged(self, name: str, inputs: Mapping[str, np.ndarray], wanted: tuple[str, ...]) -> list[np.ndarray]:
+        """Runs what fits into one batch, with whatever else comes meanwhile."""
+        rows = len(next(iter(inputs.values())))
         with self._lock:
             batch = self._open.get((name, wanted))
             leads = batch is None or batch.rows + rows > self._sizes[-1]

@@ -80,5 +80,6 @@ class Model(model_service_pb2_grpc.ModelServiceServicer):
 
     def GetModelStatus(self, request, context):
         with _answering(context):
-            _find(self._served, request.model_spec)
+            spec = request.model_spec
+            self._served.find_version(spec.name, spec.version.value if spec.HasField("version") else None)
             return self._served.status()

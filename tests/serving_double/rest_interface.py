@@ -68,7 +68,10 @@ class Handler(BaseHTTPRequestHandler):
             if matched is None:
                 raise invalid(f"Malformed request: {self.command} {self.path}")
             version = None if matched["version"] is None else int(matched["version"])
-            self.served.find(unquote(matched["name"]), version, unquote(matched["label"] or ""))
+            if self.command == "GET" and not matched["metadata"]:
+                self.served.find_version(unquote(matched["name"]), version)
+            else:
+                self.served.find(unquote(matched["name"]), version, unquote(matched["label"] or ""))
             status, content = 200, answer(matched)
         except Refused as refusal:
             status, content = _HTTP_STATUS.get(refusal.code, 500), {"error": refusal.message}

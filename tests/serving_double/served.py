@@ -25,9 +25,11 @@ class Served:
     Args:
         path: directory of a model, whose newest version is served under the directory's name.
         labels: labels of the version.
+        unloaded: numbers of versions that were served before.
         batching: batch sizes to which concurrent requests of a signature are merged and padded, rising; None if they
             are not merged.
         window: seconds that a batch waits for further requests.
+        max_batch_size: rows of a request at most, which is split over batches; by default those of a batch.
         session: of that version, if it is loaded already; it is not closed here.
     """
 
@@ -38,14 +40,19 @@ class Served:
         batching: Sequence[int] | None,
         window: float,
         session: Session | None,
+        max_batch_size: int | None = None,
+        unloaded: Sequence[int] = (),
     ):
         self.directory = newest_version(path)
         self.name = self.directory.parent.name
         self.version = int(self.directory.name)
         self.labels = labels
+        self.unloaded = unloaded
         self._session = Session(self.directory) if session is None else session
         self._owns_session = session is None
-        self._run: Run = self._session.run if batching is None else Batcher(self._session.run, batching, window)
+        self._run: Run = (
+            self._session.run if batching is None else Batcher(self._session.run, batching, window, max_batch_size)
+        )
 
     def warm_up(self) -> None:
         """Runs the model's warm-up requests, without which the first request of each signature takes seconds."""
@@ -68,6 +75,10 @@ class Served:
         """Refuses what is not served."""
         if label and label not in self.labels:
             raise invalid(f"Unrecognized servable version label: {label}")
+        self.find_version(name, version)
+
+    def find_version(self, name: str, version: int | None) -> None:
+        """Refuses what is not known, as the status does, which looks at no labels."""
         if name != self.name or version not in (None, self.version):
             wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
             raise Refused(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}")
@@ -95,10 +106,12 @@ class Served:
             raise Refused(_CODES[error.error_code], error.message) from None
 
     def status(self) -> get_model_status_pb2.GetModelStatusResponse:
-        """The state of the one version."""
+        """The states of all versions."""
+        states = get_model_status_pb2.ModelVersionStatus
         response = get_model_status_pb2.GetModelStatusResponse()
-        available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
-        response.model_version_status.add(version=self.version, state=available)
+        response.model_version_status.add(version=self.version, state=states.AVAILABLE)
+        for version in self.unloaded:
+            response.model_version_status.add(version=version, state=states.END)
         return response
 
     def signature_map(self) -> get_model_metadata_pb2.SignatureDefMap:

@@ -28,6 +28,8 @@ class Double:
         allowed_batch_sizes: what batches are padded to; the last is the largest.
         window: seconds that a batch waits for further requests.
         labels: labels of the version.
+        max_batch_size: rows of a request at most, which is split over batches; by default those of a batch.
+        unloaded: numbers of versions that were served before.
         grpc_port: port for gRPC; 0 for any that is free.
         rest_port: port for REST; 0 for any that is free.
         warm_up: whether the warm-up requests of the model are run first; else the first request of each signature takes
@@ -46,8 +48,11 @@ class Double:
         rest_port: int = 0,
         warm_up: bool = False,
         session: Session | None = None,
+        max_batch_size: int | None = None,
+        unloaded: Sequence[int] = (),
     ):
-        self._served = Served(path, labels, allowed_batch_sizes if batching else None, window, session)
+        sizes = allowed_batch_sizes if batching else None
+        self._served = Served(path, labels, sizes, window, session, max_batch_size, unloaded)
         if warm_up:
             self._served.warm_up()
 
