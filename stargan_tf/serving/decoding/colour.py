@@ -49,12 +49,21 @@ def to_light_of_srgb(light: tf.Tensor, primaries: tf.Tensor) -> tuple[tf.Tensor,
 
 def convert(colours: tf.Tensor, light: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """Converts [n, 3] uint8 by a light and a matrix as in `Colours`."""
-    lights = tf.gather(light, tf.cast(colours, tf.int32) + tf.constant([0, 256, 512]))
-    lights = tf.clip_by_value(tf.floor(tf.linalg.matmul(lights, matrix) + 0.5), 0, _ONE)
+    # What each value of each channel gives to the light of each of sRGB's.
+    shares = tf.reshape(light, [3, 256, 1]) * matrix[:, tf.newaxis]
     every = tf.range(_ONE + 1, dtype=tf.float32) / _ONE
-    values = tf.where(every <= 0.0031308, 12.92 * every, 1.055 * every ** (1 / 2.4) - 0.055)
-    values = tf.cast(tf.floor(tf.clip_by_value(values, 0, 1) * 255 + 0.5), tf.uint8)
-    return tf.gather(values, tf.cast(lights, tf.int32))
+    encoded = tf.where(every <= 0.0031308, 12.92 * every, 1.055 * every ** (1 / 2.4) - 0.055)
+    encoded = tf.cast(tf.floor(tf.clip_by_value(encoded, 0, 1) * 255 + 0.5), tf.uint8)
+
+    def convert_block(block: tf.Tensor) -> tf.Tensor:
+        values = tf.cast(block, tf.int32)
+        lights = tf.add_n([tf.gather(shares[channel], values[:, channel]) for channel in range(3)])
+        return tf.gather(encoded, tf.cast(tf.clip_by_value(tf.floor(lights + 0.5), 0, _ONE), tf.int32))
+
+    count = tf.shape(colours)[0]
+    size = tf.minimum(count, _PIXELS)
+    blocks = tf.reshape(tf.pad(colours, [[0, -count % size], [0, 0]]), [-1, size, 3])
+    return tf.reshape(tf.map_fn(convert_block, blocks, parallel_iterations=1), [-1, 3])[:count]
 
 
 def to_srgb(pixels: tf.Tensor, colours: Colours) -> tf.Tensor:
@@ -65,9 +74,4 @@ def to_srgb(pixels: tf.Tensor, colours: Colours) -> tf.Tensor:
 @tf.function(autograph=False)
 def _to_srgb(pixels: tf.Tensor, light: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """In exported models once, as it is a function of its own."""
-    flat = tf.reshape(pixels, [-1, 3])
-    count = tf.shape(flat)[0]
-    size = tf.minimum(count, _PIXELS)
-    blocks = tf.reshape(tf.pad(flat, [[0, -count % size], [0, 0]]), [-1, size, 3])
-    converted = tf.map_fn(lambda block: convert(block, light, matrix), blocks, parallel_iterations=1)
-    return tf.reshape(tf.reshape(converted, [-1, 3])[:count], tf.shape(pixels))
+    return tf.reshape(convert(tf.reshape(pixels, [-1, 3]), light, matrix), tf.shape(pixels))
