@@ -37,8 +37,7 @@ class Progress:
 
     def __init__(self, total: int, description: str, unit: str, done: int = 0, keep: bool = True, delay: float = 0):
         self.total, self.done = total, done
-        self._description, self._unit, self._first = description, unit, done
-        self._note = ""
+        self._description, self._unit, self._note = description, unit, ""
         self._bar: tqdm = tqdm(
             total=total,
             initial=done,
@@ -50,6 +49,8 @@ class Progress:
             dynamic_ncols=True,
         )
         self._start, self._clock = _now(), _Clock()
+        # When the first units were done, and how many: they take longer, since graphs are compiled with them.
+        self._first: tuple[float, int] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -71,12 +72,15 @@ class Progress:
         self._bar.update(count)
         if self._bar.disable and self._clock.is_due():
             self._print_line()
+        if self._first is None and count > 0:
+            self._first = _now(), self.done
 
     def _print_line(self) -> None:
-        took, new = _now() - self._start, self.done - self._first
+        took = _now() - self._start
         line = f"{self._description}: {self.done} of {self.total} {self._unit}, {tqdm.format_interval(took)} so far"
-        if 0 < new <= self.total - self._first:
-            line += f", about {tqdm.format_interval(took * (self.total - self.done) / new)} to go"
+        if self._first is not None and self._first[1] < self.done <= self.total:
+            rate = (self.done - self._first[1]) / (_now() - self._first[0])
+            line += f", about {tqdm.format_interval((self.total - self.done) / rate)} to go"
         print(line + (f"; {self._note}" if self._note else ""), file=sys.stderr, flush=True)
 
 

@@ -46,12 +46,15 @@ def test_short_work_prints_nothing_without_a_terminal(clock, capsys):
 
 def test_a_line_says_what_how_many_and_how_long(clock, capsys):
     with Progress(300, "training", "steps", done=100) as shown:
+        clock[0] += 20
+        shown.update(1, "G 1.250")  # the first takes long and says nothing of the others
+        assert capsys.readouterr().err == "training: 101 of 300 steps, 00:20 so far; G 1.250\n"
         clock[0] += 10
-        shown.update(50, "G 1.250")
-        assert capsys.readouterr().err == "training: 150 of 300 steps, 00:10 so far, about 00:30 to go; G 1.250\n"
-        clock[0] += 10
+        shown.update(49)
+        assert capsys.readouterr().err == "training: 150 of 300 steps, 00:30 so far, about 00:30 to go; G 1.250\n"
+        clock[0] += 20
         shown.update(-80)  # gone back, before where it began
-        assert capsys.readouterr().err == "training: 70 of 300 steps, 00:20 so far; G 1.250\n"
+        assert capsys.readouterr().err == "training: 70 of 300 steps, 00:50 so far; G 1.250\n"
 
 
 def test_a_terminal_has_a_bar_and_no_lines(clock, monkeypatch):
