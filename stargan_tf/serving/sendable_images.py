@@ -76,4 +76,6 @@ def as_png(data: bytes, how: ImageConfig, max_pixels: int | None = None) -> byte
     image = images.open_image(data)
     if max_pixels is not None and image.width * image.height > max_pixels:
         raise UnreadableImage(f"it has {image.width} x {image.height} pixels; at most {max_pixels} pixels are taken")
-    return images.to_png(images.decode_opened(image, how))
+    decoded = images.decode_opened(image, how)
+    decoded.info.pop("icc_profile", None)  # that of sRGB by now, which the graph would only read in vain
+    return images.to_png(decoded)
