@@ -5,8 +5,10 @@ Of its codecs, those for fax (TIFF 6.0, 10 and 11) and JPEG do so; the others te
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from PIL import Image, TiffImagePlugin
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
@@ -26,7 +28,9 @@ from PIL.TiffImagePlugin import (
     TILEWIDTH,
 )
 
-_FAX, _JPEG = (2, 3, 4), 7
+_FAX = {2: "tiff_ccitt", 3: "group3", 4: "group4"}
+_JPEG = 7
+_MOST_TILES = 16  # times the pixels of an image
 _T4_OPTIONS, _T6_OPTIONS = 292, 293
 # What is added to strips: in the codes of Group 4 the same row again, and rows whose edges move; in those of the others
 # rows that are partly black.
@@ -56,19 +60,22 @@ def check_whole(image: TiffImagePlugin.TiffImageFile) -> None:
     image.fp.seek(place)
     if not pieces:
         return
+    width, height = tags[IMAGEWIDTH], tags[IMAGELENGTH]  # as stored; the image may be turned already
+    tiled = TILEOFFSETS in tags
+    piece_width = tags[TILEWIDTH] if tiled else width
+    rows = tags[TILELENGTH] if tiled else min(tags.get(ROWSPERSTRIP, height), height)
+    if rows * piece_width * len(pieces) > _MOST_TILES * max(1 << 20, width * height):
+        raise ValueError("its header is damaged: the tiles are far larger than the image")
+    heights = [rows] * len(pieces) if tiled else [min(rows, height - top) for top in range(0, height, rows)]
     if compression == _JPEG:
-        rows = min(tags.get(TILELENGTH, tags.get(ROWSPERSTRIP, image.height)), image.height)
-        last = image.height % rows or rows
-        heights = [rows if TILEOFFSETS in tags or piece is not pieces[-1] else last for piece in pieces]
-        whole = all(_is_whole_jpeg(piece, height) for piece, height in zip(pieces, heights, strict=True))
+        # More pieces than heights are further channels, which may be smaller; and a tile may be larger than the image.
+        sizes = [(min(piece_width, width), min(each, height)) for each in heights]
+        whole = all(map(_has_end, pieces)) and all(map(_has_size, pieces, sizes))
     else:
-        # A decoder that has all rows does not look at what comes after them.
-        turned = tags.get(FILLORDER) == 2
-        afters = [after.translate(_REVERSED_BITS) if turned else after for after in _AFTERS]
-        first, *others = (_decode_fax(image, [piece + after for piece in pieces]) for after in afters)
-        whole = first is not None and all(other == first for other in others)
+        whole = _is_whole_fax(tags, pieces[: len(heights)], piece_width, rows, heights[-1])
+    whole = whole and len(pieces) >= len(heights)
     if not whole:
-        raise ValueError("image file is truncated: a strip has fewer bytes than its rows need")
+        raise ValueError("image file is truncated or damaged: rows of a strip are missing")
 
 
 def _read_pieces(image: TiffImagePlugin.TiffImageFile) -> list[bytes]:
@@ -84,49 +91,80 @@ def _read_pieces(image: TiffImagePlugin.TiffImageFile) -> list[bytes]:
     return pieces
 
 
-def _decode_fax(image: TiffImagePlugin.TiffImageFile, pieces: Sequence[bytes]) -> bytes | None:
-    """The pixels of an image with other strips or tiles; None if it cannot be decoded."""
-    tags = image.tag_v2
-    tiled = TILEOFFSETS in tags
+def _is_whole_fax(tags: Mapping[int, Any], pieces: Sequence[bytes], width: int, rows: int, last_rows: int) -> bool:
+    """Whether all rows of strips or tiles come from their bytes: not from what is after them, nor from memory.
+
+    Each is decoded after another strip, once a white one and once a black one, which leaves its rows in memory.
+    """
+    options = {tag: tags[tag] for tag in (FILLORDER, _T4_OPTIONS, _T6_OPTIONS) if tag in tags}
+    is_piece = np.arange((2 * len(pieces) - 1) * rows + last_rows) // rows % 2 == 1
+    first = None
+    for number, after in enumerate(_AFTERS):
+        after = after.translate(_REVERSED_BITS) if options.get(FILLORDER) == 2 else after
+        before = _encode_fax(Image.new("1", (width, rows), number % 2), tags[COMPRESSION], options)
+        strips = [strip for piece in pieces for strip in (before, piece + after)]
+        data = _fax_file(strips, (width, len(is_piece)), rows, {COMPRESSION: tags[COMPRESSION], **options})
+        try:
+            decoded = np.asarray(Image.open(io.BytesIO(data), formats=("TIFF",)))[is_piece]
+        except Exception:  # as Pillow raises for bad files
+            return False
+        if first is not None and not np.array_equal(first, decoded):
+            return False
+        first = decoded
+    return True
+
+
+def _encode_fax(image: Image.Image, compression: int, options: Mapping[int, int]) -> bytes:
+    """A strip of an image."""
+    file = io.BytesIO()
+    image.save(
+        file,
+        "TIFF",
+        compression=_FAX[compression],
+        tiffinfo={ROWSPERSTRIP: image.height, **options},
+        strip_size=1 << 30,
+    )
+    with Image.open(file, formats=("TIFF",)) as written:
+        assert isinstance(written, TiffImagePlugin.TiffImageFile)
+        return b"".join(_read_pieces(written))
+
+
+def _fax_file(strips: Sequence[bytes], size: tuple[int, int], rows: int, options: Mapping[int, int]) -> bytes:
+    """A TIFF file of strips, of which each has so many rows."""
     entries: dict[int, Sequence[int]] = {
-        **{tag: (tags[tag],) for tag in (COMPRESSION, IMAGEWIDTH, IMAGELENGTH)},
+        IMAGEWIDTH: size[:1],
+        IMAGELENGTH: size[1:],
         BITSPERSAMPLE: (1,),
         PHOTOMETRIC_INTERPRETATION: (0,),
-        TILEOFFSETS if tiled else STRIPOFFSETS: (0,) * len(pieces),
-        TILEBYTECOUNTS if tiled else STRIPBYTECOUNTS: [len(piece) for piece in pieces],
+        ROWSPERSTRIP: (rows,),
+        STRIPOFFSETS: (0,) * len(strips),
+        STRIPBYTECOUNTS: [len(strip) for strip in strips],
+        **{tag: (value,) for tag, value in options.items()},
     }
-    optional = (FILLORDER, _T4_OPTIONS, _T6_OPTIONS, *((TILEWIDTH, TILELENGTH) if tiled else (ROWSPERSTRIP,)))
-    entries |= {tag: (tags[tag],) for tag in optional if tag in tags}
-    head = 8 + 2 + 12 * len(entries) + 4
-    place = head + 4 * 2 * len(pieces)  # after the directory and both lists
-    offsets = []
-    for piece in pieces:
-        offsets.append(place)
-        place += len(piece)
-    entries[TILEOFFSETS if tiled else STRIPOFFSETS] = offsets
+    lists_at = 8 + 2 + 12 * len(entries) + 4
+    offsets = np.cumsum([lists_at + 2 * 4 * len(strips), *(len(strip) for strip in strips)])[:-1]
+    entries[STRIPOFFSETS] = offsets.tolist()
     directory, lists = struct.pack("<H", len(entries)), b""
     for tag, values in sorted(entries.items()):
-        if len(values) == 1:
-            directory += struct.pack("<HHII", tag, 4, 1, values[0])
-        else:
-            directory += struct.pack("<HHII", tag, 4, len(values), head + len(lists))
+        # More than one value stand in a list after the directory.
+        value = values[0] if len(values) == 1 else lists_at + len(lists)
+        directory += struct.pack("<HHII", tag, 4, len(values), value)
+        if len(values) > 1:
             lists += struct.pack(f"<{len(values)}I", *values)
-    lists = lists.ljust(place - sum(map(len, pieces)) - head, b"\0")
-    data = struct.pack("<2sHI", b"II", 42, 8) + directory + bytes(4) + lists + b"".join(pieces)
-    try:
-        return Image.open(io.BytesIO(data), formats=("TIFF",)).tobytes()
-    except Exception:  # as Pillow raises for bad files
-        return None
+    return struct.pack("<2sHI", b"II", 42, 8) + directory + bytes(4) + lists + b"".join(strips)
 
 
-def _is_whole_jpeg(data: bytes, rows: int) -> bool:
-    """Whether a JPEG stream has its end, and as many rows as it should."""
-    if not data.rstrip(b"\0").endswith(b"\xff\xd9"):
-        return False
+def _has_end(jpeg: bytes) -> bool:
+    return jpeg.rstrip(b"\0").endswith(b"\xff\xd9")
+
+
+def _has_size(jpeg: bytes, size: tuple[int, int]) -> bool:
+    """Whether a JPEG stream has at least so many columns and rows."""
     place = 2
-    while place + 9 <= len(data) and data[place] == 0xFF:
-        kind, length = struct.unpack_from(">BH", data, place + 1)
+    while place + 9 <= len(jpeg) and jpeg[place] == 0xFF:
+        kind, length = struct.unpack_from(">BH", jpeg, place + 1)
         if kind in (0xC0, 0xC1, 0xC2):
-            return struct.unpack_from(">H", data, place + 5)[0] >= rows
+            rows, columns = struct.unpack_from(">HH", jpeg, place + 5)
+            return columns >= size[0] and rows >= size[1]
         place += 2 + length
     return False

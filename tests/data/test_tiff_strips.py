@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from stargan_tf.data.images import decode_image
 from stargan_tf.data.refusals import UnreadableImage
@@ -59,7 +59,7 @@ def test_strips_that_end_too_early_are_refused(codec, rows, strip, share):
     with pytest.raises(UnreadableImage) as caught:
         decode_image(data)
     if codec in ("group4", "jpeg"):
-        assert "truncated: a strip has fewer bytes than its rows need" in str(caught.value)
+        assert "rows of a strip are missing" in str(caught.value)
 
 
 def test_missing_rows_of_paper_are_missing_too():
@@ -87,3 +87,52 @@ def test_a_layout_that_two_readers_understand_differently_is_refused():
     changed = data[: place + 2] + struct.pack("<H", 7) + data[place + 4 :]
     with pytest.raises(UnreadableImage, match="its header is damaged: tag 284 is no number"):
         decode_image(changed)
+
+
+def test_codes_that_the_decoder_gives_up_at_are_refused():
+    """The rows after them were what was in memory."""
+    data = tiff(FAX, "group4")
+    with Image.open(io.BytesIO(data)) as image:
+        (offset,) = image.tag_v2[TiffImagePlugin.STRIPOFFSETS]
+    changed = bytearray(data)
+    changed[offset + 300 : offset + 303] = b"\0\0\0"
+    with pytest.raises(UnreadableImage, match="rows of a strip are missing"):
+        decode_image(bytes(changed))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_images(orientation):
+    """Of which Pillow tells the size that they have when they are upright."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = io.BytesIO()
+    FAX.save(data, "TIFF", compression="group4", exif=exif)
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(data.getvalue()))).convert("RGB")
+    np.testing.assert_array_equal(decode_image(data.getvalue()), expected)
+    with pytest.raises(UnreadableImage, match="truncated"):
+        decode_image(shorten(data.getvalue(), 0, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("codec", "field"),
+    [
+        ("group3", TiffImagePlugin.IMAGELENGTH),
+        ("group4", TiffImagePlugin.IMAGELENGTH),
+        ("jpeg", TiffImagePlugin.IMAGELENGTH),
+        ("jpeg", TiffImagePlugin.IMAGEWIDTH),
+    ],
+)
+def test_a_size_that_does_not_fit_the_strips(codec, field):
+    data = tiff(picture(codec), codec, 16)
+    with Image.open(io.BytesIO(data)) as image:
+        offset = image.tag_v2._offset
+    for entry in range(struct.unpack_from("<H", data, offset)[0]):
+        place = offset + 2 + 12 * entry
+        tag, kind, _ = struct.unpack_from("<HHI", data, place)
+        if tag == field:
+            higher = bytearray(data)
+            struct.pack_into("<H" if kind == 3 else "<I", higher, place + 8, 640)
+            with pytest.raises(UnreadableImage, match=r"."):
+                decode_image(bytes(higher))
+            return
+    raise AssertionError
