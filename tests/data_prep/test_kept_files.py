@@ -7,7 +7,6 @@ import zlib
 
 import numpy as np
 import pytest
-from data_prep.manifest import write_manifest
 from PIL import Image
 
 from data_prep.images import ImageOptions, prepare_image
@@ -15,6 +14,7 @@ from data_prep.images_to_tfrecords import main
 from data_prep.shards import Shard, write_shard
 from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.images import decode_image
+from stargan_tf.data.manifest import write_manifest
 from stargan_tf.data.records import serialize_example
 from tests.data_prep.jobs import noise, run
 from tests.png_files import END, chunk, insert, png
@@ -120,7 +120,8 @@ def test_verify_finds_what_training_does_not_read(tmp_path, capsys):
     examples = [("a", serialize_example(PNG, 0, "a")), ("b", serialize_example(PNG[:-12], 0, "b"))]
     written = write_shard(Shard("train_cat", 0, 1), examples, str(tmp_path))
     (name,) = (path.name for path in tmp_path.iterdir())
-    write_manifest(str(tmp_path), {name: written}, {"image_size": (16, 24), "encoding": "png"})
+    entry = {"sha256": written.sha256, "bytes": written.num_bytes, "examples": written.num_examples}
+    write_manifest(str(tmp_path), {name: entry}, {"image_size": (16, 24), "encoding": "png"})
     assert json.loads((tmp_path / "manifest.json").read_text())["files"][name]["examples"] == 2
     assert main(["--output", str(tmp_path), "--verify"]) == 2
     assert f"{tmp_path / name} is damaged: record 1: its image cannot be decoded" in capsys.readouterr().err
