@@ -18,19 +18,12 @@ _PIXELS = 2**16
 
 
 class Colours(NamedTuple):
-    """What a file says of its colours.
+    """What a file says of its colours."""
 
-    Args:
-        refused: it says more than the graph understands, scalar bool.
-        converted: pixels are to be converted, scalar bool.
-        light: of the values of red, of green and of blue, [3 * 256] float32; 2**14 is full light.
-        matrix: [3, 3] float32, from light of red, green and blue to that of sRGB's.
-    """
-
-    refused: tf.Tensor
-    converted: tf.Tensor
-    light: tf.Tensor
-    matrix: tf.Tensor
+    refused: tf.Tensor  # It says more than the graph understands; scalar bool.
+    converted: tf.Tensor  # Pixels are to be converted; scalar bool.
+    light: tf.Tensor  # Of the values of red, of green and of blue, [3 * 256] float32; 2**14 is full light.
+    matrix: tf.Tensor  # [3, 3] float32, from light of red, green and blue to that of sRGB's.
 
 
 def no_conversion() -> Colours:
