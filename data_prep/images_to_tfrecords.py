@@ -122,6 +122,8 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
     with complete_or_absent(arguments.output, arguments.overwrite, last) as directory:
         work = work_folder(directory)
         source = open_source(arguments.input, arguments, work)
+        if hasattr(source, "check_paths"):
+            source.check_paths()
         num_images, seconds = _write_lists_of_images(source, work)
         processes = arguments.processes or count_processes(seconds)
         outcome = _run_pipeline(arguments, options, source, num_images, directory, work, beam_flags, processes)

@@ -44,6 +44,8 @@ class ChosenLabels:
             self.example_format = replace(found, names=names)
         if hasattr(source, "num_images"):
             self.num_images = source.num_images
+        if hasattr(source, "check_paths"):
+            self.check_paths = source.check_paths
 
     def images(self) -> Iterator[SourceImage]:
         """Lists the images, one at a time."""

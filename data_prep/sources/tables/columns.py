@@ -7,10 +7,12 @@ from data_prep.sources.tables.parquet_table import ParquetTable
 from data_prep.sources.tables.table import Table
 from data_prep.sources.tables.text_tables import CsvTable, JsonLinesTable
 from stargan_tf.base.errors import UserError
+from stargan_tf.data.images import IMAGE_SUFFIXES
 
 FILE_NAME = "file_name"  # the column of Hugging Face's folders of images
 _PATHS = ("path", FILE_NAME)
 _LABEL = "label"
+_SPLITS = ("split", "subset", "partition")
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def find_columns(table: Table, place: str, wanted: ColumnNames) -> Columns:
     if not paths:
         if several := [*table.image_columns, *table.binary_columns]:
             raise UserError(f"{place} has several columns of images, {', '.join(several)}; name one by --path_column")
-        raise UserError(f"{place} has no column {_PATHS[0]!r}; {known}; name one by --path_column")
+        headless = any(name.lower().endswith(IMAGE_SUFFIXES) for name in table.columns)
+        hint = "its first line should hold the names of the columns" if headless else "name one by --path_column"
+        raise UserError(f"{place} has no column {_PATHS[0]!r}; {known}; {hint}")
     labels = [wanted.label or _LABEL]
     if not wanted.label and _LABEL not in table.columns:
         labels = [*table.label_names]
@@ -117,3 +121,13 @@ def describe_columns(columns: Sequence[Columns], tables: Sequence[Table]) -> Ite
             kind = "images" if holds_images(table, found.path) else "paths"
             yield f"the column {found.path!r} holds the {kind}, {found.label!r} the labels"
         return
+
+
+def describe_unused_split(columns: Sequence[Columns], tables: Sequence[Table]) -> Iterator[str]:
+    """Says that a column looks like one of splits, where none was asked for and so a hash decides."""
+    for found, table in zip(columns, tables, strict=True):
+        for name in table.columns:
+            if not found.split and name not in (found.path, found.label) and name.strip().lower() in _SPLITS:
+                choice = "a hash chooses validation images"
+                yield f"the column {name!r} is not looked at, and {choice}; --split_column {name} takes it"
+                return

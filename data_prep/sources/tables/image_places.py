@@ -2,11 +2,14 @@
 
 import posixpath
 from collections import Counter
+from collections.abc import Sequence
 
 from data_prep.sources.archives import SUFFIXES, list_members
 from data_prep.sources.base import Location
 from data_prep.sources.layout import is_image
 from stargan_tf.base import files
+from stargan_tf.base.errors import UserError
+from stargan_tf.data.images import IMAGE_SUFFIXES
 
 
 class ImagePlace:
@@ -48,6 +51,33 @@ class ImagePlace:
             return Location(f"{self._place}!/{path}")  # which is not there
         is_whole = path.startswith("/") or files.is_remote(path)
         return Location(path if is_whole else files.join(self._place, path))
+
+    def check_some_exist(self, paths: Sequence[str], table: str) -> None:
+        """Looks whether a table's paths lead anywhere, before all of them are tried.
+
+        Args:
+            paths: of some images.
+            table: which names them, for errors.
+
+        Raises:
+            UserError: none of them is there.
+        """
+        if not paths or any(map(self._is_there, paths)):
+            return
+        path = paths[0]
+        endings = [ending for ending in IMAGE_SUFFIXES if self._is_there(path + ending)]
+        if "\\" in path and self._is_there(path.replace("\\", "/")):
+            hint = "write its paths with / instead of \\"
+        elif endings:
+            hint = f"{path + endings[0]!r} is there, so write its paths with their ending"
+        else:
+            hint = "--images names the folder, or the archive, that its paths begin from"
+        raise UserError(f"{table} names {path!r}, and neither that nor others it names are in {self._place}; {hint}")
+
+    def _is_there(self, path: str) -> bool:
+        location = self.locate(path)
+        # Asking a store takes long, and more so where it cannot be reached.
+        return location.packing != "file" or files.is_remote(location.path) or files.exists(location.path)
 
     def left_out(self) -> Counter[str]:
         """Counts what is in an archive and was not located, by a description."""

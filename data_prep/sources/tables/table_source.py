@@ -17,6 +17,7 @@ from data_prep.sources.tables.columns import (
     FILE_NAME,
     ColumnNames,
     describe_columns,
+    describe_unused_split,
     find_columns,
     holds_images,
     open_table,
@@ -28,6 +29,8 @@ from stargan_tf.base.progress import Progress
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _DELAY = 2.0  # seconds before a bar appears
+_OTHER_SPLIT = "rows of split "
+_SHOWN = 5  # names in a sentence
 _NO_LABEL = -1  # as Hugging Face's libraries write it
 
 
@@ -81,7 +84,7 @@ class TableSource:
 
         Raises:
             UserError: a table cannot be read, has no such column, a row without a path or a label, or two rows with
-                the same path.
+                the same path; or no row is of a split that is taken.
         """
         self._tables = [table for table in tables if table.subset is not None]
         self._left_out = [table for table in tables if table.subset is None]
@@ -97,11 +100,29 @@ class TableSource:
         ]
         self._places = {place: ImagePlace(place, work) for place in {table.images for table in self._tables}}
         self._seen = set[bytes]()
+        self._samples: Sequence[list[str]] = [[] for _ in self._tables]  # paths of some rows of each
         domains = set[str]()
         for index in range(len(self._tables)):
             domains.update(image.domain for image in self._read(index, check=True))
         self.domains = tuple(sorted(domains))
+        if not domains and columns.split:
+            found = ", ".join(sorted(kind.removeprefix(_OTHER_SPLIT) for kind in self.ignored)[:_SHOWN])
+            raise UserError(
+                f"no row of {tables[0].path} is of a split that is taken: its column {columns.split!r} has {found}; it "
+                "should have train, and val or test"
+            )
         self.notes: Sequence[str] = (*notes, *describe_columns(self._columns, self._opened))
+        if not any(table.subset for table in tables):
+            self.notes = (*self.notes, *describe_unused_split(self._columns, self._opened))
+
+    def check_paths(self) -> None:
+        """Looks whether the paths of some rows lead anywhere, before all of them are tried.
+
+        Raises:
+            UserError: none of them does.
+        """
+        for table, paths in zip(self._tables, self._samples, strict=True):
+            self._places[table.images].check_some_exist(paths, table.path)
 
     def images(self) -> Iterator[SourceImage]:
         """Lists the images, one at a time; writes those that are in the tables into the folder for temporary files."""
@@ -157,6 +178,8 @@ class TableSource:
                     raise UserError(f"{where} has no {columns.path}")
                 if check:
                     self._remember(key, table)
+                    if number & (number - 1) == 0:  # some of the first rows, and a few of all others
+                        self._samples[index].append(table.folder + path)
             if domain == "":
                 raise UserError(f"{where} has no {columns.label}")
             if domain is None or subset is None:
@@ -200,7 +223,7 @@ class TableSource:
         text = _text(value, where, "split")
         subset = self._taken.get(split_of(text) or "") if text else ""
         if subset is None:
-            self.ignored[f"rows of split {text!r}"] += 1
+            self.ignored[f"{_OTHER_SPLIT}{text!r}"] += 1
         return subset
 
     def _count_others(self, folder: str) -> None:
