@@ -4,12 +4,12 @@ import collections
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data_prep.sources.advice import advice, left_out
+from data_prep.sources.advice import advice_on_input, left_out
 from data_prep.sources.archives import SUFFIXES as ARCHIVE_SUFFIXES
 from data_prep.sources.archives import ArchiveSource, read_member
 from data_prep.sources.base import ExampleFormat, Location, Source, SourceImage
 from data_prep.sources.folders import FolderSource
-from data_prep.sources.labels import ChosenLabels
+from data_prep.sources.labels import ChosenLabels, tell_alike
 from data_prep.sources.layout import ValSplit
 from data_prep.sources.patterns import expand, is_pattern, split_folder
 from data_prep.sources.tables import SUFFIXES as TABLE_SUFFIXES
@@ -112,6 +112,7 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
             f"{left_out(source.ignored)}"
         )
     check_domains(source.domains)
+    source.notes = (*source.notes, *tell_alike(source.domains))
     return source
 
 
@@ -133,7 +134,7 @@ def _open(place: str, options: SourceOptions, work: str) -> Source:
     if lower.endswith(TABLE_SUFFIXES):
         table = TableFile(place, options.images or files.folder_of(place))
         return TableSource([table], columns, work, options.val_split)
-    if told := advice(place):
+    if told := advice_on_input(place):
         raise UserError(f"--input {place} is {told}")
     known = ", ".join((*TABLE_SUFFIXES, *ARCHIVE_SUFFIXES))
     raise UserError(f"--input {place} is a file of no known kind; it should end in one of {known}")

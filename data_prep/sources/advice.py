@@ -14,6 +14,7 @@ _DATABASE = (
     "each domain: `lmdb.open(DIR).begin().cursor()` of the package lmdb lists them"
 )
 _SHARDS = "a file of {}; write its images as files, into a folder for each domain"
+_TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 
 # What people keep images in, by endings.
 _ADVICE: Mapping[str, str] = {
@@ -37,7 +38,7 @@ _ADVICE: Mapping[str, str] = {
     ".beton": _SHARDS.format("FFCV"),
     ".mds": _SHARDS.format("MosaicML"),
     ".arrow": "a file of Hugging Face's datasets; `load_from_disk(DIR).to_parquet(FILE)` makes one that is read of it",
-    **dict.fromkeys((".csv", ".tsv", ".parquet", ".jsonl"), "a table; name it as the input"),
+    **dict.fromkeys(_TABLES, "a table; name it as the input"),
     **dict.fromkeys((".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"), "a video; take its frames with `ffmpeg -i`"),
     **dict.fromkeys((".jxl", ".jp2", ".j2k", ".svg", ".ico", ".tga", ".psd", ".exr", ".hdr", ".dcm"), _CONVERT),
     **dict.fromkeys((".ppm", ".pgm", ".pnm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"), _CONVERT),
@@ -50,6 +51,15 @@ _KINDS = 2  # that are told
 def advice(name: str) -> str | None:
     """Tells what a file is by its name, and what to do with it; None where that is not known."""
     return _ADVICE.get(_ending(name))
+
+
+def advice_on_input(place: str) -> str | None:
+    """Tells what a file that is the input is by its name, and what to do with it; None where that is not known."""
+    if is_image(place):
+        return "one image; name the folder that holds a folder of images for each domain"
+    if _ending(place) in (".json", ".xlsx", ".xls", ".ods", ".txt"):
+        return "no table that is read; write it as .csv, or as .jsonl with one object on each line"
+    return advice(place)
 
 
 def no_domains(place: str, names: Iterable[str], ignored: Mapping[str, int], read_head: Callable[[str], bytes]) -> str:
@@ -88,13 +98,14 @@ def no_domains(place: str, names: Iterable[str], ignored: Mapping[str, int], rea
     if ignored.get("links to folders"):
         told.append("--follow_links follows links")
     there = "; ".join(told) or "nothing"
-    return f"no domains in {place}: there should be a folder with images for each, and there is {there}"
+    return f"no domains in {place}: there should be a folder with images for each, and it holds {there}"
 
 
 def left_out(ignored: Mapping[str, int]) -> str:
     """Tells what most of what was left out is; "" if nothing was."""
     most = Counter(ignored).most_common(_KINDS)
-    return f" (left out: {', '.join(f'{count} {kind}' for kind, count in most)})" if most else ""
+    hint = "; a table can be the input itself" if any(kind.endswith(_TABLES) for kind, _ in most) else ""
+    return f" (left out: {', '.join(f'{count} {kind}' for kind, count in most)}{hint})" if most else ""
 
 
 def _look_into(name: str, read_head: Callable[[str], bytes]) -> str:

@@ -94,8 +94,28 @@ def choose_labels(rules: Sequence[str], labels: Sequence[str], place: str) -> Ma
     return domain_of
 
 
+def tell_alike(domains: Sequence[str]) -> Iterator[str]:
+    """Says which domains differ in case only: mostly they are one, and macOS and Windows take their files for the same.
+
+    Args:
+        domains: their names.
+
+    Yields:
+        A sentence for each group.
+    """
+    by_case: dict[str, list[str]] = {}
+    for domain in domains:
+        by_case.setdefault(domain.casefold(), []).append(domain)
+    for alike in by_case.values():
+        if len(alike) > 1:
+            names = " and ".join(map(repr, alike))
+            yield f"{names} are domains of their own, though only case tells them apart; --domain NAME=LABEL joins them"
+
+
 def _what_there_is(pattern: str, labels: Sequence[str]) -> str:
     near = difflib.get_close_matches(pattern, labels, n=3)
     others = f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else ""
     known = f"it has {', '.join(map(repr, labels[:_SHOWN]))}{others}"
+    if set(labels).issuperset(part.strip() for part in pattern.strip("[]").split(",")):
+        known += "; give --domain once for each"
     return f"did you mean {' or '.join(map(repr, near))}? {known}" if near and others else known

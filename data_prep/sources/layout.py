@@ -1,7 +1,7 @@
 """How the folders of a data set lie: which are domains, which are splits, and whether all are in one folder more."""
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -51,8 +51,10 @@ class Layout:
             folders = folders[self.root.count("/") :]
         subset = ""
         if self.split_at is not None:
-            if len(folders) <= self.split_at or folders[self.split_at] not in self.subsets:
+            if len(folders) <= self.split_at:
                 return _OUTSIDE
+            if folders[self.split_at] not in self.subsets:
+                return f"images in the folder {folders[self.split_at]!r}, which is no split"
             taken = self.subsets[folders[self.split_at]]
             if taken is None:
                 return f"images of the split {folders[self.split_at]!r}"
@@ -121,8 +123,15 @@ def _understand(tree: _Tree, place: str, val_split: ValSplit | None) -> Layout:
         _joined(tree, place, val_split)
         or _splits_of_domains(tree, place, val_split)
         or _domains_of_splits(tree, place, val_split)
-        or Layout(_sorted(tree))
+        or Layout(_sorted(tree), notes=tuple(_same_folders_in_all(tree)))
     )
+
+
+def _same_folders_in_all(tree: _Tree) -> Iterator[str]:
+    """Says that all domains have the same folders in them, which may hold masks beside images."""
+    shared = set[str].intersection(*(below.keys() - {""} for below in tree.values())) if len(tree) > 1 else set()
+    if len(shared) > 1:
+        yield f"every domain has the folders {_quoted(sorted(shared))}, whose images are all taken"
 
 
 def _splits_of_domains(tree: _Tree, place: str, val_split: ValSplit | None) -> Layout | None:
@@ -258,7 +267,8 @@ def _choose(
     )
     if left_out:
         note += f"; left out: {', '.join(called[split] for split in left_out)}"
-        note += " (--val_split test takes it for validation)" if "test" in left_out and val_split is None else ""
+        if "test" in left_out and val_split is None and domains.get("test"):
+            note += " (--val_split test takes it for validation)"
     return replace(
         layout,
         domains=_sorted(domains["train"]),

@@ -6,7 +6,8 @@ from stargan_tf.base import ranges
 
 # How the types of fields are called in errors.
 _TYPES = {
-    r", tuple\[int, int\]": " or [height, width]",
+    r"\bint, tuple\[int, int\]": "a whole number or [height, width]",
+    r", tuple\[int, int\]": ", or two values like [0,4095]",
     r"^tuple\[int, int\]": "two whole numbers in brackets, like [1, 2]",
     r"\btuple with 2 elements\b": "two values in brackets, like [1, 2]",
     r"\blist\[int\]": "whole numbers, like 1 2 3",

@@ -23,7 +23,7 @@ def make(folder, *names, data=b"1"):
     return folder
 
 
-START = "no domains in {}: there should be a folder with images for each, and there is "
+START = "no domains in {}: there should be a folder with images for each, and it holds "
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_files_of_other_endings_are_looked_into(tmp_path, ending, said):
         (tmp_path / "i" / name).parent.mkdir(parents=True, exist_ok=True)
         noise(4, 4).save(tmp_path / "i" / (name + ending), "PNG")
     assert refusal(tmp_path / "i").endswith(
-        f"there is 3 files {said}, 'cat/1{ending}' for instance: an image (PNG); give images the ending of their kind, "
+        f"it holds 3 files {said}, 'cat/1{ending}' for instance: an image (PNG); give images the ending of their kind, "
         "or list them in a table (.csv)"
     )
     make(tmp_path / "text", "cat/1", data=b"Notes.")
@@ -92,12 +92,17 @@ def test_a_folder_without_images_that_can_be_read_is_told(tmp_path):
     }
 
 
+def test_a_table_beside_the_only_folder_is_told(tmp_path):
+    place = make(tmp_path / "i", "images/1.jpg", "labels.csv")
+    assert refusal(place).endswith("(left out: 1 files ending in .csv; a table can be the input itself)")
+
+
 def test_links_to_folders_are_told(tmp_path):
     make(tmp_path / "elsewhere", "cat/1.jpg", "dog/2.jpg")
     (tmp_path / "i").mkdir()
     for name in ("cat", "dog"):
         (tmp_path / "i" / name).symlink_to(tmp_path / "elsewhere" / name)
-    assert refusal(tmp_path / "i").endswith("there is 2 links to folders; --follow_links follows links")
+    assert refusal(tmp_path / "i").endswith("it holds 2 links to folders; --follow_links follows links")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +115,8 @@ def test_links_to_folders_are_told(tmp_path):
         ),
         ("i.mdb", "i.mdb is an LMDB database; write each of its values"),
         ("i.h5", "i.h5 is a file of arrays"),
+        ("cat.JPG", "cat.JPG is one image; name the folder that holds a folder of images for each domain"),
+        ("i.json", "i.json is no table that is read; write it as .csv, or as .jsonl with one object on each line"),
     ],
 )
 def test_a_file_that_is_not_read_is_told_what_to_do_with(tmp_path, name, said):

@@ -34,6 +34,7 @@ def test_labels_are_chosen_renamed_and_joined(rules, domain_of):
         (["pet="], "--domain 'pet=' is not of the form NAME=LABEL"),
         (["healthy=*healthy", "tomato=Tomato*"], "label 'Tomato___healthy' into two domains, 'healthy' and 'tomato'"),
         (["x=y*"], "'x=y[*]' fits no label"),
+        (["Tomato___Late_blight, Tomato___healthy"], "fits no label of here; .*; give --domain once for each"),
     ],
 )
 def test_rules_that_fit_nothing_or_twice_are_named(rules, message):

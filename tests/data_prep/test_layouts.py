@@ -145,6 +145,36 @@ def test_a_split_without_labels_is_counted(tmp_path, split, options):
     images, source = find(make(tmp_path / "pets", [*pairs("train"), f"{split}/1.jpg", f"{split}/2.jpg"]), **options)
     assert {subset for _, subset in images.values()} == {""} and len(images) == 2
     assert source.ignored == {f"images of the split {split!r}": 2}
+    assert "--val_split" not in source.notes[0]  # since it could not
+
+
+def test_folders_beside_those_of_splits_are_named(tmp_path):
+    images, source = find(make(tmp_path / "i", [*pairs("train", "val", "copies"), "5.jpg"]))
+    assert len(images) == 4
+    assert source.ignored == {
+        "images in the folder 'copies', which is no split": 2,
+        "images outside the folders of domains": 1,
+    }
+
+
+@PLACES
+def test_the_same_folders_in_every_domain_are_said(tmp_path, name):
+    """Masks beside images, for instance, which are no images of the domain."""
+    paths = [f"{domain}/{folder}/1.jpg" for domain in ("ill", "well") for folder in ("images", "masks")]
+    images, source = find(make(tmp_path / name, paths))
+    assert len(images) == 4
+    assert source.notes == ("every domain has the folders 'images' and 'masks', whose images are all taken",)
+    _, source = find(make(tmp_path / f"other-{name}", [*paths, "third/images/1.jpg"]))
+    assert not source.notes
+
+
+def test_domains_that_only_case_tells_apart_are_said(tmp_path):
+    (tmp_path / "t.csv").write_text("path,label\n1.jpg,cat\n2.jpg,Cat\n3.jpg,dog\n")
+    for place in (tmp_path / "t.csv", make(tmp_path / "i", ["cat/1.jpg", "Cat/2.jpg", "dog/3.jpg"])):
+        assert open_source(str(place), SourceOptions(), "").notes == (
+            "'Cat' and 'cat' are domains of their own, though only case tells them apart; --domain NAME=LABEL joins "
+            "them",
+        )
 
 
 @pytest.mark.parametrize(

@@ -62,3 +62,9 @@ def test_a_range_is_warned_of_too(scans, tmp_path, capsys):
 def test_a_range_goes_upwards(scans, tmp_path, capsys, value_range):
     assert run(scans, tmp_path / "data", "--value_range", value_range) == 2
     assert f"--value_range is {value_range}; the first value, of black, must be less" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value_range", ["0,4095", "12bit"])
+def test_what_is_no_range_is_told_how_one_is_written(scans, tmp_path, capsys, value_range):
+    assert run(scans, tmp_path / "data", "--value_range", value_range) == 2
+    assert f"is '{value_range}'; it must be one of full, file, or two values like [0,4095]" in capsys.readouterr().err
