@@ -37,9 +37,9 @@ _DEFAULT_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 _LINES_PER_LIST = 500  # A list is what one worker takes at a time.
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arguments(SourceOptions, StorageSettings):
-    """What to prepare.
+@dataclass(frozen=True)
+class _Places:
+    """What nobody can do without, first in the help.
 
     Args:
         input: folder of a folder for each domain, also with folders of splits; a .zip or .tar file of such folders; a
@@ -48,6 +48,18 @@ class Arguments(SourceOptions, StorageSettings):
             lie on any file system that fsspec knows, as hf://datasets/USER/NAME.
         output: data directory to write, readable by TensorFlow Datasets.
         image_size: side in pixels, or [height,width].
+    """
+
+    input: str | None = None
+    output: str | None = None
+    image_size: int | tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(SourceOptions, StorageSettings, _Places):
+    """What to prepare.
+
+    Args:
         background: colour behind transparent pixels and around padded images, by name or as #rrggbb.
         val_fraction: share of the images that becomes the validation set if the input has none.
         seed: salt of the hashes that choose the validation set and the shards.
@@ -61,9 +73,6 @@ class Arguments(SourceOptions, StorageSettings):
         verify: read the output again and compare it with its manifest; without an input, only that.
     """
 
-    input: str | None = None
-    output: str | None = None
-    image_size: int | tuple[int, int] | None = None
     background: str = "white"
     val_fraction: ShareBelowOne = 0.1
     seed: int = 0

@@ -96,6 +96,7 @@ class ImageReader:
 
     def __init__(self, image_size: tuple[int, int], how: ImageConfig, rejected_file: Path):
         self.rejected = 0
+        self._last = ""  # which image was rejected last, and why
         self._image_size = image_size
         self._how = how
         self.rejected_file = rejected_file
@@ -108,6 +109,7 @@ class ImageReader:
                 images.append((path, to_array(read_image(path.read_bytes(), self._image_size, self._how))))
             except (OSError, UnreadableImage) as error:
                 self.rejected += 1
+                self._last = f"{path}: {error}"
                 with self.rejected_file.open("a") as file:
                     file.write(json.dumps({"path": str(path), "reason": str(error)}) + "\n")
         return images
@@ -121,8 +123,12 @@ class ImageReader:
         images = {domain: self.read(paths) for domain, paths in references.items()}
         for domain, readable in images.items():
             if not readable:
-                raise UserError(f"none of the references of domain {domain!r} can be read; see {self.rejected_file}")
+                raise UserError(self.nothing_read(f"the references of domain {domain!r}"))
         return images
+
+    def nothing_read(self, what: str) -> str:
+        """Returns a sentence for images of which none can be read, with why the last one cannot."""
+        return f"none of {what} can be read ({self._last}); see {self.rejected_file}"
 
     def batches(self, paths: Sequence[Path], batch_size: int) -> Iterator[list[tuple[Path, np.ndarray]]]:
         """Reads images a batch at a time, as `read` does; a batch without a readable image is empty."""

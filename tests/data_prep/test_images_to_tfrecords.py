@@ -2,6 +2,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from data_prep import steps
+from data_prep.images_to_tfrecords import main
 from data_prep.shards import ShardWriter
 from tests.data_prep.jobs import noise, read_examples, read_lines, run
 
@@ -278,6 +280,13 @@ def test_help_and_mistakes_answer_at_once():
     assert done.returncode == 2 and b"/none/such" in done.stderr
     assert b" tensorflow\n" not in done.stderr and b" apache_beam\n" not in done.stderr
     assert time.monotonic() - start < 10
+
+
+def test_help_begins_with_what_nobody_can_do_without(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    flags = re.findall(r"^  --(\w+)", capsys.readouterr().out, re.MULTILINE)
+    assert flags[2:5] == ["input", "output", "image_size"]  # after --config and --print_config
 
 
 def test_a_full_disk_is_one_sentence(source, tmp_path, capsys, monkeypatch):

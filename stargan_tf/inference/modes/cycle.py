@@ -95,7 +95,7 @@ def there_and_back(translator: "Translator", paths: list[Path], arguments: Argum
     guide = Guide(translator, reader.read_references(references), arguments.seed, arguments.psi)
     entries = _cycle(translator, reader, paths, own_domains, guide, domains, arguments)
     if not entries:
-        raise UserError(f"none of the {len(paths)} sources can be read; see {output / REJECTED_FILE}")
+        raise UserError(reader.nothing_read(f"the {len(paths)} sources"))
     errors = _means(entries)
     result = {"step": translator.step, "networks": translator.fingerprint, "errors": errors, "images": entries}
     write_text(output / RESULT_FILE, json.dumps(result, indent=1) + "\n")

@@ -126,7 +126,7 @@ def translate(translator: "Translator", sources: list[Path], arguments: Argument
 
     translated = _translate(translator, reader, sources, guides, arguments)
     if not translated:
-        raise UserError(f"none of the {len(sources)} sources can be read; see {output / REJECTED_FILE}")
+        raise UserError(reader.nothing_read(f"the {len(sources)} sources"))
     print(f"translated {translated} images; grids, single images and styles in {output}")
     reader.report()
 

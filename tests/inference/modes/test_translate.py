@@ -153,6 +153,8 @@ def test_domains_of_any_name_have_folders_and_titles(go, translator, no_fonts, m
 
 def test_no_readable_source_is_an_error(go, tmp_path):
     (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "a.png").touch()
-    with pytest.raises(UserError, match="none of the 1 sources can be read"):
+    (tmp_path / "source" / "a.png").write_text("<html>404</html>")
+    with pytest.raises(
+        UserError, match=r"none of the 1 sources can be read .*a\.png: not an image but an HTML page.; see"
+    ):
         go(source=tmp_path / "source")
