@@ -42,13 +42,16 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             do.
 
     Returns:
-        An RGB image; `image` itself if it is one already. It carries no profile that does not hold for it, which Pillow
-        would write into files.
+        An RGB image; `image` itself if it is one already. It carries no profile, which Pillow would write into files,
+        but its own where that is of sRGB.
     """
     mode, is_same = _open(profile) if profile else ("", True)
     holds = mode == image.mode or (mode == "RGB" and image.mode != "CMYK")
     if holds and not is_same:
-        return _transform(profile, mode).apply(image.convert(mode))
+        converted = _transform(profile, mode).apply(image.convert(mode))
+        # That of sRGB, which is meant without it; it holds the time, by which files of the same image would differ.
+        converted.info.pop("icc_profile", None)
+        return converted
     if mode != "RGB" or not holds:
         image.info.pop("icc_profile", None)
     return image if image.mode == "RGB" else image.convert("RGB")

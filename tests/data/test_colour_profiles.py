@@ -144,3 +144,12 @@ def test_a_profile_that_does_not_hold_is_not_passed_on(mode):
     profile = {"RGB": OTHERS["grey of gamma 1"], "CMYK": OTHERS["Adobe RGB"], "L": SAME_AS_SRGB["grey"]}[mode]
     image.info["icc_profile"] = profile
     assert "icc_profile" not in to_srgb(image, profile).info
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_what_is_converted_is_stored_without_the_time(case):
+    """The profile of sRGB that Pillow would write into the PNG is made anew in every process and holds the time."""
+    image = colours(16, 24, 3).convert("L" if "grey" in case else "RGB")
+    data = encode(image, icc_profile=OTHERS[case])
+    assert b"iCCP" in data
+    assert b"iCCP" not in prepare_image(data, ImageOptions(image_size=(16, 24), encoding="png")).data
