@@ -1,7 +1,7 @@
 """From a pile of images to a data directory: `python -m data_prep.images_to_tfrecords --input DIR --output DIR`.
 
 List the images, let a Beam pipeline prepare them (`steps.py`), check that none got lost, describe the result, and give
-the directory its name. What follows a bare `--` goes to Beam; docs/data_preparation.md has a command for each runner.
+the directory its name. What follows a bare `--` goes to Beam; docs/data_on_clusters.md has a command for each runner.
 """
 
 import json
