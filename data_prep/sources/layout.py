@@ -16,7 +16,7 @@ _OUTSIDE = "images outside the folders of domains"
 _WITHOUT_DOMAINS = "{} is called like a split but holds images; it should hold a folder for each domain"
 _SHOWN = 5  # names in a sentence
 
-# By the first folder above images, the second, "" where there is none; and if that is called like a split, the third.
+# By the first folder above images and the second the third, "" where there is none.
 _Tree = dict[str, dict[str, set[str]]]
 
 
@@ -112,9 +112,7 @@ def _look(names: Iterable[str]) -> _Tree:
     for name in names:
         if is_image(name):
             first, second, third, *_ = [*name.split("/")[:-1], "", "", ""]
-            below = tree.setdefault(first, {}).setdefault(second, set())
-            if split_of(second):
-                below.add(third)
+            tree.setdefault(first, {}).setdefault(second, set()).add(third)
     return tree
 
 
@@ -123,13 +121,13 @@ def _understand(tree: _Tree, place: str, val_split: ValSplit | None) -> Layout:
         _joined(tree, place, val_split)
         or _splits_of_domains(tree, place, val_split)
         or _domains_of_splits(tree, place, val_split)
-        or Layout(_sorted(tree), notes=tuple(_same_folders_in_all(tree)))
+        or Layout(_sorted(tree), notes=tuple(_same_folders_in_all([below.keys() for below in tree.values()])))
     )
 
 
-def _same_folders_in_all(tree: _Tree) -> Iterator[str]:
+def _same_folders_in_all(inside: Sequence[Set[str]]) -> Iterator[str]:
     """Says that all domains have the same folders in them, which may hold masks beside images."""
-    shared = set[str].intersection(*(below.keys() - {""} for below in tree.values())) if len(tree) > 1 else set()
+    shared = set[str].intersection(*map(set, inside)) - {""} if len(inside) > 1 else set()
     if len(shared) > 1:
         yield f"every domain has the folders {_quoted(sorted(shared))}, whose images are all taken"
 
@@ -142,7 +140,8 @@ def _splits_of_domains(tree: _Tree, place: str, val_split: ValSplit | None) -> L
         if not named or (named.keys() != tree.keys() and all("" in tree[folder] for folder in named)):
             return None  # Domains that happen to be called like splits.
         if train := next((folder for folder in named if named[folder] == "train"), None):
-            raise UserError(_WITHOUT_DOMAINS.format(f"{place}/{train}"))
+            hint = ", or a table that lists the images can be the input"
+            raise UserError(_WITHOUT_DOMAINS.format(f"{place}/{train}") + hint)
         raise UserError(
             f"--input {place} has a folder {next(iter(named))} but no images in one called train; if it is no split, "
             "rename it; to make domains of the folders in it, name it as the input"
@@ -163,7 +162,9 @@ def _splits_of_domains(tree: _Tree, place: str, val_split: ValSplit | None) -> L
     for folder, split in named.items():
         names = tree[folder][next(iter(inner[folder]))] if doubled and inner[folder] else inner[folder]
         domains.setdefault(split, set()).update(map(_normalize, names - {""}))
-    return _choose(named, domains, place, val_split, Layout((), domain_at=2 if doubled else 1, split_at=0))
+    chosen = _choose(named, domains, place, val_split, Layout((), domain_at=2 if doubled else 1, split_at=0))
+    inside = [below for folder in named if not doubled for name, below in tree[folder].items() if name]
+    return replace(chosen, notes=(*chosen.notes, *_same_folders_in_all(inside)))
 
 
 def _domains_of_splits(tree: _Tree, place: str, val_split: ValSplit | None) -> Layout | None:

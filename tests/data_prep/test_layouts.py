@@ -166,6 +166,10 @@ def test_the_same_folders_in_every_domain_are_said(tmp_path, name):
     assert source.notes == ("every domain has the folders 'images' and 'masks', whose images are all taken",)
     _, source = find(make(tmp_path / f"other-{name}", [*paths, "third/images/1.jpg"]))
     assert not source.notes
+    _, source = find(
+        make(tmp_path / f"split-{name}", [f"{split}/{path}" for split in ("train", "val") for path in paths])
+    )
+    assert source.notes[1:] == ("every domain has the folders 'images' and 'masks', whose images are all taken",)
 
 
 def test_domains_that_only_case_tells_apart_are_said(tmp_path):
@@ -191,7 +195,12 @@ def test_domains_that_only_case_tells_apart_are_said(tmp_path):
         (pairs("valid", "Test"), {}, "has a folder Test but no images in one called train"),
         ([*pairs("val"), *pairs(".")], {}, "has a folder val but no images in one called train"),
         (["train2017/1.jpg", "val2017/2.jpg"], {}, "/train2017 is called like a split but holds images"),
-        (["train/1.jpg", "val/2.jpg"], {}, "/train is called like a split but holds images; it should hold a folder"),
+        (
+            ["train/1.jpg", "val/2.jpg", "labels.csv"],
+            {},
+            "/train is called like a split but holds images; it should hold a folder for each domain, or a table that "
+            "lists the images can be the input",
+        ),
         (
             [*pairs("train"), "val/2.jpg"],
             {},
