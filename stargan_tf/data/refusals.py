@@ -70,6 +70,8 @@ _NO_IMAGES = (
     (0, b"Rar!", "a RAR archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (0, b"\x1f\x8b", "a file compressed by gzip"),
+    (0, b"BZh", "a file compressed by bzip2"),
+    (0, b"\xfd7zXZ\0", "a file compressed by xz"),
     (257, b"ustar", "a tar archive"),
     (0, b"\x93NUMPY", "a NumPy array"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),

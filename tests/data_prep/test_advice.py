@@ -1,5 +1,6 @@
 """What the job says of inputs in which it finds no domains."""
 
+import os
 import tarfile
 import zipfile
 
@@ -138,7 +139,26 @@ def test_a_file_that_is_no_archive_is_called_what_it_is(tmp_path, name, data, sa
     assert f"{name} cannot be read as an archive: " in told and said in told
 
 
-def test_an_archive_of_another_kind_than_its_name_says_is_called_what_it_is(tmp_path):
-    with tarfile.open(tmp_path / "i.tar", "w:gz"):
-        pass
-    assert refusal(tmp_path / "i.tar").endswith("; it is a file compressed by gzip")
+@pytest.mark.parametrize(
+    ("name", "how", "said"),
+    [
+        ("i.tar", "gz", "; it is a file compressed by gzip, whose name should end in .tar.gz"),
+        ("i.tar.gz", "xz", "; it is a file compressed by xz, whose name should end in .tar.xz"),
+        ("i.txz", "bz2", "; it is a file compressed by bzip2, whose name should end in .tar.bz2"),
+        ("i.zip", "", "; it is a tar archive, whose name should end in .tar"),
+    ],
+)
+def test_an_archive_of_another_kind_than_its_name_says_is_called_what_it_is(tmp_path, name, how, said):
+    (tmp_path / "a.jpg").write_bytes(bytes(2000))
+    with tarfile.open(tmp_path / name, f"w:{how}") as archive:
+        archive.add(tmp_path / "a.jpg", "cat/a.jpg")
+    assert refusal(tmp_path / name).endswith(said)
+
+
+def test_a_tar_whose_end_is_missing_is_told(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(bytes(2000))
+    with tarfile.open(tmp_path / "i.tar", "w") as archive:
+        archive.add(tmp_path / "a.jpg", "cat/a.jpg")
+        archive.add(tmp_path / "a.jpg", "dog/a.jpg")
+    os.truncate(tmp_path / "i.tar", 512 + 2048 + 100)
+    assert refusal(tmp_path / "i.tar").endswith("; it begins as one, so it is damaged or its end is missing")

@@ -30,6 +30,7 @@ from stargan_tf.data.refusals import describe
 _ZIP_SUFFIXES = (".zip",)
 _TAR_SUFFIXES = (".tar",)
 _COMPRESSED_TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_COMPRESSIONS = {"gz": "gzip", "bz2": "bzip2", "xz": "xz"}
 SUFFIXES = (*_ZIP_SUFFIXES, *_TAR_SUFFIXES, *_COMPRESSED_TAR_SUFFIXES)
 
 _MOST_LOOKED_INTO = 1 << 24  # bytes of a member that is only looked into
@@ -157,16 +158,24 @@ def _what_else(archive: str) -> str:
     """What a file is that is no archive of the kind its name says: a page that tells why it was not downloaded ..."""
     lower = archive.lower()
     expected = "a ZIP archive" if lower.endswith(_ZIP_SUFFIXES) else "a tar archive"
-    if lower.endswith("gz"):
-        expected = "a file compressed by gzip"
+    for ending, program in _COMPRESSIONS.items():
+        if lower.endswith(ending):
+            expected = f"a file compressed by {program}"
     try:
         with files.open_file(archive) as file:
             kind = describe(file.read(HEAD_BYTES))
     except OSError:
         return ""
     if kind == expected:
-        return "; it begins as one, so it is damaged or its end is missing" if expected == "a ZIP archive" else ""
-    return "" if "no kind" in kind else f"; it is {kind}"
+        return "; it begins as one, so it is damaged or its end is missing" if "archive" in kind else ""
+    return "" if "no kind" in kind else f"; it is {kind}{_name_it(kind)}"
+
+
+def _name_it(kind: str) -> str:
+    """What to do with an archive of another kind than its name says."""
+    endings = {"a ZIP archive": ".zip", "a tar archive": ".tar"}
+    endings |= {f"a file compressed by {program}": f".tar.{end}" for end, program in _COMPRESSIONS.items()}
+    return f", whose name should end in {endings[kind]}" if kind in endings else ""
 
 
 def _normalize(name: str) -> str | None:
