@@ -253,6 +253,16 @@ def test_a_tar_that_ends_early_is_refused(tmp_path, cut, message):
         find(archive)
 
 
+def test_a_tar_that_ends_between_two_files_is_told(tmp_path):
+    archive = make_tar(tmp_path / "i.tar")
+    with tarfile.open(archive) as opened:
+        last = opened.getmembers()[-1]
+    os.truncate(archive, last.offset)
+    source, images = find(archive)
+    assert images.keys() == set(NAMES) - {last.name}
+    assert source.ignored == {"archives without the mark of their end, where files may be missing": 1}
+
+
 def test_a_damaged_header_in_a_tar_is_not_taken_for_its_end(tmp_path):
     archive = make_tar(tmp_path / "i.tar")
     archive.write_bytes(archive.read_bytes().replace(b"dog/d.jpg\0", b"dog/D.jpg\0"))

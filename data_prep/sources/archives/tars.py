@@ -39,7 +39,10 @@ def tar_members(archive: str, ignored: Counter[str]) -> Iterator[tuple[str, Loca
             opened.members.clear()  # type: ignore[attr-defined]  # it keeps all of them otherwise
         # The library takes a header that is cut or damaged for the end, which a block of zeros marks.
         file.seek(opened.offset)  # type: ignore[attr-defined]
-        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        end = file.read(tarfile.BLOCKSIZE)
+        if not end:  # as some programs leave it; or it was cut between two files
+            ignored["archives without the mark of their end, where files may be missing"] += 1
+        if end.strip(b"\0"):
             raise tarfile.ReadError(f"the header at byte {opened.offset} is damaged, or cut")  # type: ignore[attr-defined]
         while block := file.read(_BUFFER):
             if block.strip(b"\0"):
