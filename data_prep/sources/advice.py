@@ -50,6 +50,8 @@ _KINDS = 2  # that are told
 
 def advice(name: str) -> str | None:
     """Tells what a file is by its name, and what to do with it; None where that is not known."""
+    if name.rpartition("/")[2].startswith("metadata.") and _ending(name) in _TABLES:  # as Hugging Face calls it
+        return "a list of images in which no column is called label; name the column of labels by --label_column"
     return _ADVICE.get(_ending(name))
 
 

@@ -93,6 +93,11 @@ def test_a_folder_without_images_that_can_be_read_is_told(tmp_path):
     }
 
 
+def test_a_list_without_labels_is_told(tmp_path):
+    place = make(tmp_path / "i", "1.jpg", "metadata.csv", data=b"file_name,animal\n1.jpg,cat\n")
+    assert "a list of images in which no column is called label; name the column of labels by --label" in refusal(place)
+
+
 def test_a_table_beside_the_only_folder_is_told(tmp_path):
     place = make(tmp_path / "i", "images/1.jpg", "labels.csv")
     assert refusal(place).endswith("(left out: 1 files ending in .csv; a table can be the input itself)")
