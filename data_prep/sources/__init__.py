@@ -55,7 +55,7 @@ class SourceOptions:
         path_column: column of a table with paths, or with images; by default the one with images, path or file_name.
         label_column: column of a table, or field of WebDataset's JSON, with labels; by default label, or the only one
             whose labels have names.
-        split_column: column of a table with train or val; by default a hash decides.
+        split_column: column of a table with train, val or test; by default a hash decides.
         domain: which labels become domains, as NAME=LABEL, or LABEL alone to keep its name; LABEL may be a pattern with
             * and ?, and NAME may stand in several; by default every label is a domain. Of CelebA's attributes
             NAME=+ATTRIBUTE or NAME=-ATTRIBUTE, with commas between several that must all hold. May be given several
