@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed; make .venv/pytorch does that")
 import torch
 
 from stargan_tf.base.errors import UserError

@@ -83,6 +83,7 @@ def test_other_formats_are_sent_as_png(protocol, clients, local, sources):
 
 
 def test_what_the_graph_decodes_is_sent_byte_for_byte(local, monkeypatch, sources):
+    assert local.card["images"]["value_range"] == "full"  # asked for now, as `predict` is replaced
     sent = []
     monkeypatch.setattr(local, "predict", lambda signature, inputs: sent.append(inputs["image_bytes"]) or {"error": []})
     exif = Image.Exif()
@@ -95,6 +96,7 @@ def test_what_the_graph_decodes_is_sent_byte_for_byte(local, monkeypatch, source
 
 
 def test_colours_that_the_graph_does_not_know_are_converted(local, monkeypatch):
+    assert local.card["images"]["background"] == [255, 255, 255]  # as above
     sent = []
     monkeypatch.setattr(local, "predict", lambda signature, inputs: sent.append(inputs["image_bytes"]) or {"error": []})
     given = encode(Image.new("RGB", (9, 5), (200, 100, 50)), "JPEG", icc_profile=lut_profile(0.5, 0.5))
