@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from stargan_tf.config import ModelConfig, check_model
 from stargan_tf.networks.discriminator import Discriminator
+from stargan_tf.networks.fused_forms import fused_on
 from stargan_tf.networks.generator import Generator
 from stargan_tf.networks.mapping_network import MappingNetwork
 from stargan_tf.networks.style_encoder import StyleEncoder
@@ -67,8 +68,3 @@ def build(model: ModelConfig, precision: str = "float32", with_discriminator: bo
         StyleEncoder(**images, **domains, style_dim=model.style_dim),
         Discriminator(**images, **domains, spectral_norm=model.spectral_norm) if with_discriminator else None,
     )
-
-
-def fused_on(device: str) -> bool:
-    """Returns whether the fused forms are taken on a device, `cpu` or `gpu`, if nobody says otherwise."""
-    return device == "cpu"  # measured to be faster there; on GPUs it was not measured

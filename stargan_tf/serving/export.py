@@ -15,6 +15,7 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_directory
 from stargan_tf.data.images import to_image, to_png
 from stargan_tf.inference.translator import Translator
+from stargan_tf.networks.fused_forms import fused_on
 from stargan_tf.runs import face_network, run_directory
 from stargan_tf.runs.checkpoints import load_ema
 from stargan_tf.serving import deployment, litert_format, model_card, onnx_format
@@ -42,7 +43,7 @@ def export_run(run: Path, target: Path, format: str, settings: ExportSettings) -
     with command_line.quiet_start():
         # The other formats have no operation for the fused normalization.
         device = settings.device if format == "saved_model" else None
-        fused = device is not None and networks.fused_on(device)
+        fused = device is not None and fused_on(device)
         translator = load_translator(run, settings.precision, fused, settings.checkpoint)
     limits = {"max_rows": settings.max_rows, "max_pixels": settings.max_pixels} if format == "saved_model" else {}
     assert translator.step is not None  # it comes from a checkpoint

@@ -55,8 +55,7 @@ def train_and_evaluate(
         0 when all steps are done, 128 plus the signal's number after a stop by SIGINT or SIGTERM, which saves first.
 
     Raises:
-        UserError: configuration, data and run directory do not go together, the run directory cannot be written, or
-            memory does not suffice.
+        UserError: the parts do not go together, the run directory cannot be written, or memory does not suffice.
         NonFiniteError: a loss, gradient or weight is not finite; what was saved before stays.
         WorkerLostError: another worker does not answer.
     """
