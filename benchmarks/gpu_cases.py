@@ -38,12 +38,6 @@ def measure(case: "Case", arguments: "Arguments") -> dict[str, Any]:
         Numbers and texts by name.
     """
     kinds = {"machine": _machine, "parity": _parity, "training": _training, "translation": _translation}
-    with command_line.quiet_start():
-        import tensorflow as tf
-
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
-        tf.config.list_logical_devices()
     return kinds[case.kind](arguments, **case.settings)
 
 
@@ -57,8 +51,10 @@ def _alone(arguments: "Arguments") -> Iterator[None]:
 
 
 def _machine(arguments: "Arguments") -> dict[str, Any]:
-    import tensorflow as tf
+    with command_line.quiet_start():
+        import tensorflow as tf
 
+        devices = tf.config.list_logical_devices()
     build = tf.sysconfig.get_build_info()
     facts: dict[str, Any] = {"processor": f"{processor()}, {len(os.sched_getaffinity(0))} CPUs"}
     for index, gpu in enumerate(tf.config.list_physical_devices("GPU")):
@@ -71,7 +67,7 @@ def _machine(arguments: "Arguments") -> dict[str, Any]:
     facts["TensorFlow"] = tf.__version__
     for name in ("cuda_version", "cudnn_version"):
         facts[f"built for {name.partition('_')[0]}"] = build.get(name, "none: a build for CPUs")
-    facts["devices"] = ", ".join(device.name for device in tf.config.list_logical_devices())
+    facts["devices"] = ", ".join(device.name for device in devices)
     return facts
 
 
@@ -192,9 +188,10 @@ def _batches(strategy, config, directory: Path | None) -> Iterator[dict]:
 def _translation(arguments: "Arguments") -> dict[str, Any]:
     """Milliseconds from images in the process's memory to translations there."""
     import numpy as np
-    import tensorflow as tf
 
     with command_line.quiet_start():
+        import tensorflow as tf
+
         from stargan_tf import networks
         from stargan_tf.config import Config
         from stargan_tf.inference.translator import Translator
