@@ -1,12 +1,11 @@
 """How far a pipeline has come: by image where workers are threads of this process, else by finished shards."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
 
 from data_prep.shards import count_shards
 from stargan_tf.base import files
-from stargan_tf.base.progress import Progress
+from stargan_tf.base.progress import Progress, meanwhile
 
 _POLL_SECONDS = 2.0
 
@@ -39,7 +38,6 @@ def show(num_images: int, directory: str, examples_per_shard: int, here: bool) -
     """
     global _inspected, _prepared
     _inspected = _prepared = 0
-    stopped = threading.Event()
 
     def count() -> int:
         if here:
@@ -49,16 +47,6 @@ def show(num_images: int, directory: str, examples_per_shard: int, here: bool) -
     # Each image is inspected and prepared; a split's last shard is seldom full, so the number of shards is a guess.
     total, unit = (2 * num_images, "steps") if here else (count_shards(num_images, examples_per_shard), "shards")
     with Progress(total, "preparing", unit) as bar:
-
-        def follow() -> None:
-            while not stopped.wait(0.2 if here else _POLL_SECONDS):
-                bar.update(min(count(), total) - bar.done)
-
-        thread = threading.Thread(target=follow, daemon=True)
-        thread.start()
-        try:
+        with meanwhile(lambda: bar.update(min(count(), total) - bar.done), 0.2 if here else _POLL_SECONDS):
             yield
-        finally:
-            stopped.set()
-            thread.join()
         bar.update(total - bar.done)

@@ -4,7 +4,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Self, TypeVar
 
 from tqdm import tqdm
@@ -99,24 +99,35 @@ def waiting(description: str) -> Iterator[None]:
     Args:
         description: what is done, like "encoding the video".
     """
-    start, ended, clock = _now(), threading.Event(), _Clock()
+    start, clock = _now(), _Clock()
     bar: tqdm = tqdm(desc=description, bar_format="{desc}: {elapsed}", leave=False, disable=None)
 
     def show() -> None:
-        while not ended.wait(_LOOK_SECONDS):
-            if not bar.disable:
-                bar.refresh()
-            elif clock.is_due():
-                print(f"{description}: {tqdm.format_interval(_now() - start)} so far", file=sys.stderr, flush=True)
+        if not bar.disable:
+            bar.refresh()
+        elif clock.is_due():
+            print(f"{description}: {tqdm.format_interval(_now() - start)} so far", file=sys.stderr, flush=True)
 
-    thread = threading.Thread(target=show, daemon=True)
+    with contextlib.closing(bar), meanwhile(show, _LOOK_SECONDS):
+        yield
+
+
+@contextlib.contextmanager
+def meanwhile(look: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Calls a function every few seconds, in a thread of its own, while a `with` block runs."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.wait(seconds):
+            look()
+
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
         thread.join()
-        bar.close()
 
 
 class _Clock:
