@@ -11,11 +11,11 @@ from stargan_tf.config import ImageConfig
 from stargan_tf.config.images import UNRECORDED
 from stargan_tf.data import images
 from stargan_tf.data.images import UnreadableImage
+from stargan_tf.data.refusals import signature
 from stargan_tf.data.value_ranges import is_deep
 from stargan_tf.serving.matrix_profiles import is_followed
 
-# What the graph decodes, by the bytes that files begin with.
-_DECODED_BY_GRAPH = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+_DECODED_BY_GRAPH = ("JPEG", "PNG")
 
 # Of a profile in a PNG; the graph does not unfold longer ones.
 _MAX_PROFILE = 60_000
@@ -35,11 +35,11 @@ def is_sendable(data: bytes, how: ImageConfig = UNRECORDED) -> bool:
     """
     if not data:
         return True
-    if not data.startswith(_DECODED_BY_GRAPH):
+    if signature(data) not in _DECODED_BY_GRAPH:
         return False
     try:
         with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
-            header = images.open_image(data, ("JPEG", "PNG"))
+            header = images.open_image(data, _DECODED_BY_GRAPH)
     except UnreadableImage:
         return True
     if how.known().value_range != "full" and is_deep(header):
