@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -65,20 +65,42 @@ def describe(
         metadata_protos.schema(source.domains, options.image_size, raw).encode(),
     )
     files.write(files.join(directory, STATISTICS_PROTO_FILE), metadata_protos.statistics(statistics, labels))
-    with tempfile.TemporaryDirectory() as local, command_line.quiet_start():
-        # TensorFlow Datasets writes to fewer file systems than fsspec. It looks at names of shards, not into them.
-        shard_files = {shard_file(*shard) for shard in outcome.shards}
-        for name in shard_files:
-            (Path(local) / name).touch()
-        write_metadata(local, source.domains, options.image_size, splits, decoded=raw)
-        for file in sorted(Path(local).iterdir()):
-            if file.name not in shard_files:
-                files.write(files.join(directory, file.name), file.read_bytes())
+    write_tfds_metadata(
+        directory, source.domains, options.image_size, splits, {shard_file(*shard) for shard in outcome.shards}, raw
+    )
     shards = {
         shard_file(*shard): {"sha256": written.sha256, "bytes": written.num_bytes, "examples": written.num_examples}
         for shard, written in outcome.shards.items()
     }
     write_manifest(directory, shards, {**asdict(options), **settings})
+
+
+def write_tfds_metadata(
+    directory: str,
+    domains: Sequence[str],
+    image_size: tuple[int, int],
+    splits: Mapping[str, SplitSummary],
+    shard_files: Collection[str],
+    decoded: bool = False,
+) -> None:
+    """Writes the metadata by which TensorFlow Datasets reads a directory, on any file system.
+
+    Args:
+        directory: where the shards are.
+        domains: names of the domains, in the order of their labels.
+        image_size: height and width in pixels.
+        splits: what was written, by split.
+        shard_files: names of all shards.
+        decoded: whether images are stored as pixels.
+    """
+    with tempfile.TemporaryDirectory() as local, command_line.quiet_start():
+        # TensorFlow Datasets writes to fewer file systems than fsspec. It looks at names of shards, not into them.
+        for name in shard_files:
+            (Path(local) / name).touch()
+        write_metadata(local, domains, image_size, splits, decoded=decoded)
+        for file in sorted(Path(local).iterdir()):
+            if file.name not in shard_files:
+                files.write(files.join(directory, file.name), file.read_bytes())
 
 
 def _summarize_splits(

@@ -10,14 +10,17 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import ClassVar, Literal
 
 from PIL import ImageColor
 
 from data_prep.allocator import share_one_arena
+from data_prep.beam_flags import complete_flags, split_flags
 from data_prep.dataset_info import METADATA_FILES, describe
+from data_prep.engines import check_engine, run_pipeline
+from data_prep.image_lists import list_images
 from data_prep.images import MOST_PIXELS, ImageOptions, StorageSettings
-from data_prep.outcome import LIST_PREFIX, Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
+from data_prep.outcome import Outcome, check_outcome, print_summary, read_outcome, work_folder, write_lists
 from data_prep.output_directory import check_output, complete_or_absent
 from data_prep.processes import Work, count_processes
 from data_prep.shards import EXAMPLES_PER_SHARD
@@ -25,16 +28,12 @@ from data_prep.sources import Source, SourceOptions, open_source
 from data_prep.statistics import find_narrow_values
 from data_prep.verify import verify
 from stargan_tf.base import command_line, files
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import RefusedError, UserError
 from stargan_tf.base.ranges import PositiveInt, Share, ShareBelowOne
 from stargan_tf.config import check_image_size
 from stargan_tf.data.manifest import MANIFEST_FILE
 
 PROGRAM = "python -m data_prep.images_to_tfrecords"
-
-# Named in full, because plain "DirectRunner" first tries to download the binary of another runner.
-_DEFAULT_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-_LINES_PER_LIST = 500  # A list is what one worker takes at a time.
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,8 @@ class _Places:
         output: data directory to write, readable by TensorFlow Datasets.
         image_size: side in pixels, or [height,width].
     """
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("input", "output")  # may lie on a store
 
     input: str | None = None
     output: str | None = None
@@ -94,8 +95,7 @@ def main(argv: Sequence[str] | None = None, program: str = PROGRAM) -> int:
     Returns:
         The exit code.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
-    own, beam_flags = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    own, beam_flags = split_flags(sys.argv[1:] if argv is None else argv)
     # Beam and TensorFlow greet with warnings about parts that are not installed and not needed here.
     logging.basicConfig(level=logging.WARNING if beam_flags else logging.ERROR)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -116,8 +116,9 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
         beam_flags: flags for Beam, `--runner=...` for instance.
 
     Raises:
-        UserError: a value out of range, an input without usable domains, an output that exists, or too many rejected
-            images. An output that existed before is then untouched.
+        UserError: a value out of range, an input without usable domains, or an output that exists.
+        RefusedError: too many rejected images, or one image in two domains or splits. An output that existed before is
+            untouched.
     """
     if arguments.output is None:
         raise UserError("--output is missing; name the data directory")
@@ -127,14 +128,16 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
     options = check(arguments)
     assert arguments.input is not None  # checked
     check_output(arguments.output, arguments.overwrite)
+    check_engine(beam_flags)
     last = (MANIFEST_FILE, *METADATA_FILES)
     with complete_or_absent(arguments.output, arguments.overwrite, last) as directory:
         work = work_folder(directory)
         source = open_source(arguments.input, arguments, work)
         if hasattr(source, "check_paths"):
             source.check_paths()
-        num_images, seconds = _write_lists_of_images(source, work)
-        processes = arguments.processes or count_processes(seconds)
+        estimate = Work()
+        num_images = list_images(source, work, estimate.add)
+        processes = arguments.processes or count_processes(estimate.seconds(num_images))
         outcome = _run_pipeline(arguments, options, source, num_images, directory, work, beam_flags, processes)
         print_summary(outcome, source.domains)
         for warning in find_narrow_values(outcome.statistics, source.domains, options.value_range):
@@ -142,7 +145,7 @@ def run(arguments: Arguments, beam_flags: Sequence[str] = ()) -> None:
         beside = f"{arguments.output.rstrip('/')}."
         if failure := check_outcome(outcome, source.domains, num_images, arguments.max_rejected, beside):
             write_lists(outcome, beside, separator="")  # The output stays as it was, so the lists go beside it.
-            raise UserError(failure)
+            raise RefusedError(failure)
         names = ("val_fraction", "seed", "conflicts", "examples_per_shard")
         settings = {name: getattr(arguments, name) for name in names}
         describe(outcome, source, options, settings, directory)
@@ -203,45 +206,6 @@ def _gather(argv: Sequence[str], flag: str) -> list[str]:
     return [*rest, f"{flag}={json.dumps(values)}"] if values else rest
 
 
-def _write_lists_of_images(source: Source, work: str) -> tuple[int, float]:
-    """Writes the images of a source as lines of JSON into files for workers to read.
-
-    Args:
-        source: where they come from.
-        work: the folder for the files.
-
-    Returns:
-        Their number, and about how many seconds one process will take for them.
-    """
-    num_images, estimate = 0, Work()
-    lines: list[str] = []
-    num_lists = 0
-
-    def flush() -> None:
-        nonlocal num_lists
-        if lines:
-            name = f"{LIST_PREFIX}{num_lists:06d}.jsonl"
-            files.write(files.join(work, name), "".join(f"{line}\n" for line in lines).encode())
-            num_lists += 1
-            lines.clear()
-
-    for num_images, image in enumerate(source.images(), start=1):  # noqa: B007  # the last is the number
-        lines.append(image.to_json())
-        estimate.add(image)
-        if len(lines) == _LINES_PER_LIST:
-            flush()
-    flush()
-    kind = "images"
-    if hasattr(source, "num_images"):
-        num_images, kind = source.num_images, "examples, among them images"  # workers will see which
-    print(f"{num_images} {kind} of {', '.join(source.domains)}", flush=True)
-    for note in source.notes:
-        print(note, flush=True)
-    for kind, count in sorted(source.ignored.items()):
-        print(f"ignored: {count} {kind}", flush=True)
-    return num_images, estimate.seconds(num_images)
-
-
 def _run_pipeline(
     arguments: Arguments,
     options: ImageOptions,
@@ -254,12 +218,9 @@ def _run_pipeline(
 ) -> Outcome:
     """Writes shards into a directory; tells what came of all images."""
     with command_line.quiet_start():
-        import apache_beam as beam
-        from apache_beam.options.pipeline_options import PipelineOptions
-
         from data_prep import progress, steps
 
-    flags, here = _complete_flags(beam_flags, processes)
+    flags, here = complete_flags(beam_flags, processes)
     job = steps.JobOptions(
         domains=source.domains,
         directory=directory,
@@ -271,29 +232,9 @@ def _run_pipeline(
             for name in ("val_fraction", "seed", "conflicts", "max_rejected", "examples_per_shard")
         },
     )
-    with (
-        progress.show(num_images, directory, arguments.examples_per_shard, here),
-        beam.Pipeline(options=PipelineOptions(flags)) as pipeline,
-    ):
+    with progress.show(num_images, directory), run_pipeline(flags, here) as pipeline:
         steps.build(pipeline, job, work)
     return read_outcome(directory, source.domains)
-
-
-def _complete_flags(beam_flags: Sequence[str], processes: int) -> tuple[list[str], bool]:
-    """Beam's flags with what was not said, and whether the workers will be threads of this process."""
-    flags = [
-        f"--runner={_DEFAULT_RUNNER}" if flag in ("--runner=DirectRunner", "--runner=direct") else flag
-        for flag in beam_flags
-    ]
-    if any(flag.split("=")[0] == "--runner" for flag in flags) and f"--runner={_DEFAULT_RUNNER}" not in flags:
-        return flags, False
-    if not any(flag.startswith("--runner") for flag in flags):
-        flags.append(f"--runner={_DEFAULT_RUNNER}")
-    if any(flag.startswith("--direct_") for flag in flags):
-        return flags, not any("multi_processing" in flag for flag in flags)
-    if processes > 1:
-        flags += [f"--direct_num_workers={processes}", "--direct_running_mode=multi_processing"]
-    return flags, processes == 1
 
 
 def command(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from stargan_tf.base import files
 from stargan_tf.data.records import SUBSETS, split_name
 
 LIST_PREFIX = "list-"  # of the files with images that workers read
-OUTCOME_FILES = 16  # that workers write
+_OUTCOME_PREFIX = "outcome-"  # of the files that they write
 REJECTED_FILE = "rejected.jsonl"
 DUPLICATES_FILE = "duplicates.jsonl"
 NEAR_DUPLICATES_FILE = "near_duplicates.jsonl"
@@ -58,14 +58,14 @@ def work_folder(directory: str) -> str:
     return files.join(directory, "work")
 
 
-def outcome_file(number: int) -> str:
-    """Returns the name of a file with lines on what came of images."""
-    return f"outcome-{number:02d}.jsonl"
+def outcome_file(of: str) -> str:
+    """Returns the name of a file with lines on what came of images; `of` tells those of different steps apart."""
+    return f"{_OUTCOME_PREFIX}{of}.jsonl"
 
 
-def keys_file(directory: str, is_val: bool, label: int, shard: int) -> str:
-    """Returns the file with the keys of a shard, in the order of its examples."""
-    return files.join(work_folder(directory), f"keys-{int(is_val)}-{label}-{shard}.json")
+def shard_outcome_file(directory: str, is_val: bool, label: int, shard: int) -> str:
+    """Returns the file with the lines on a shard; the first is on the shard itself."""
+    return files.join(work_folder(directory), outcome_file(f"shard-{int(is_val)}-{label}-{shard}"))
 
 
 def read_outcome(directory: str, domains: Sequence[str]) -> Outcome:
@@ -85,8 +85,9 @@ def read_outcome(directory: str, domains: Sequence[str]) -> Outcome:
         "duplicate": outcome.duplicates,
         "conflict": outcome.conflicts,
     }
-    names = {outcome_file(number) for number in range(OUTCOME_FILES)}
-    for name in names.intersection(files.list_files(work)):
+    for name in files.list_files(work):
+        if not name.startswith(_OUTCOME_PREFIX):
+            continue
         for line in files.read(files.join(work, name)).decode().splitlines():
             entry = json.loads(line)
             kind = entry.pop("kind")
@@ -115,7 +116,8 @@ def _name_pairs(closest: Mapping[tuple, tuple], directory: str, domains: Sequenc
 
     @functools.lru_cache(maxsize=64)
     def keys(is_val: bool, label: int, shard: int) -> list[str]:
-        return json.loads(files.read(keys_file(directory, is_val, label, shard)))
+        of_shard = files.read(shard_outcome_file(directory, is_val, label, shard)).partition(b"\n")[0]
+        return json.loads(of_shard)["keys"]
 
     pairs = []
     for val, (differing_bits, train) in sorted(closest.items()):

@@ -7,7 +7,8 @@ style that of the reference; since all factors are stored, this can be measured.
 
 import json
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from PIL import Image, ImageColor, ImageDraw
 from stargan_tf.base import command_line, progress
 from stargan_tf.base.ranges import ImageSide, NonNegativeInt, PositiveInt
 from stargan_tf.base.writing import whole_directory
+
+PROGRAM = "python -m data_prep.synthetic"
 
 DOMAINS = ("circle", "square", "triangle")
 TEXTURES = ("plain", "stripes", "checks")
@@ -223,9 +226,10 @@ def _images(arguments: Arguments) -> Iterator[tuple[str, Factors]]:
                 yield path, random_factors(domain, np.random.default_rng([arguments.seed, *path.encode()]))
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    return command_line.main(Arguments, write, PROGRAM, "Draws shapes with known factors.", argv)
+
+
 if __name__ == "__main__":
-    raise SystemExit(
-        command_line.main(
-            Arguments, write, program="python -m data_prep.synthetic", description="Draws shapes with known factors."
-        )
-    )
+    sys.exit(main())

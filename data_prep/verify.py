@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stargan_tf.base import files, progress
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import RefusedError
 from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.manifest import MANIFEST_FILE, hash_file, read_manifest
 from stargan_tf.data.tfrecord import CorruptRecord, read_records
@@ -17,21 +17,21 @@ def verify(directory: str) -> None:
         directory: the data directory.
 
     Raises:
-        UserError: a file is missing, differs from the manifest, is not in it, or has a damaged record or image.
+        RefusedError: a file is missing, differs from the manifest, is not in it, or has a damaged record or image.
     """
     manifest = read_manifest(directory)
     expected: Mapping[str, Mapping[str, Any]] = manifest["files"]
     there = set(files.list_files(directory)) - {MANIFEST_FILE}
     for name in sorted(expected.keys() - there):
-        raise UserError(f"{directory} lacks {name}, which its manifest lists")
+        raise RefusedError(f"{directory} lacks {name}, which its manifest lists")
     for name in sorted(there - expected.keys()):
-        raise UserError(f"{directory} has {name}, which its manifest does not list")
+        raise RefusedError(f"{directory} has {name}, which its manifest does not list")
     num_examples = 0
     for name, entry in progress.each(expected.items(), "verifying", "files"):
         path = files.join(directory, name)
         sha256, size = hash_file(path)
         if size != entry["bytes"] or sha256 != entry["sha256"]:
-            raise UserError(
+            raise RefusedError(
                 f"{path} is not as it was written: {size} bytes with SHA-256 {sha256[:12]}..., "
                 f"where the manifest has {entry['bytes']} bytes with {entry['sha256'][:12]}..."
             )
@@ -54,7 +54,7 @@ def _verify_shard(path: str, num_examples: int, settings: Mapping[str, Any]) -> 
                     raise CorruptRecord(f"record {count}: {error}") from None
                 count += 1
         except CorruptRecord as error:
-            raise UserError(f"{path} is damaged: {error}; prepare the data anew") from error
+            raise RefusedError(f"{path} is damaged: {error}; prepare the data anew") from error
     if count != num_examples:
-        raise UserError(f"{path} has {count} examples, where the manifest has {num_examples}")
+        raise RefusedError(f"{path} has {count} examples, where the manifest has {num_examples}")
     return count

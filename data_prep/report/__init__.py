@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from data_prep.dataset_info import STATISTICS_FILE
 from data_prep.outcome import DUPLICATES_FILE, NEAR_DUPLICATES_FILE, REJECTED_FILE
@@ -36,6 +36,8 @@ class Arguments:
         samples: number of images shown of each domain.
         overwrite: whether an existing file is replaced.
     """
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("data", "output")  # may lie on a store
 
     data: str
     output: str | None = None

@@ -5,6 +5,7 @@ import io
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from PIL import Image
 
 
@@ -27,6 +28,8 @@ def render(template: str, *packages: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["thousands"] = "{:,}".format
+    # A sentence is broken between words; only a path that is longer than the line, at its slashes.
+    environment.filters["breakable"] = lambda text: escape(text).replace("/", Markup("/<wbr>"))
     environment.filters["words"] = lambda name: name.replace("_", " ")
     return environment.get_template(template).render(values)
 

@@ -2,16 +2,18 @@
 
 import collections
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from data_prep.sources.advice import advice_on_input, left_out
 from data_prep.sources.archives import SUFFIXES as ARCHIVE_SUFFIXES
 from data_prep.sources.archives import ArchiveSource, read_member
 from data_prep.sources.base import ExampleFormat, Location, Source, SourceImage
-from data_prep.sources.folders import FolderSource
+from data_prep.sources.folders import FolderSource, hidden_kind
 from data_prep.sources.labels import ChosenLabels, tell_alike
-from data_prep.sources.layout import ValSplit
+from data_prep.sources.layout import ANYWHERE, ValSplit, is_image
 from data_prep.sources.patterns import expand, is_pattern, split_folder
+from data_prep.sources.split_files import EVERY
 from data_prep.sources.tables import SUFFIXES as TABLE_SUFFIXES
 from data_prep.sources.tables import (
     CelebaSource,
@@ -41,6 +43,7 @@ __all__ = [
     "SourceImage",
     "SourceOptions",
     "find_examples",
+    "open_all_images",
     "open_source",
     "read_image",
 ]
@@ -67,6 +70,8 @@ class SourceOptions:
             choose.
         follow_links: whether links to folders are followed where the input is a folder of domains.
     """
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("images",)  # may lie on a store
 
     images: str | None = None
     path_column: str | None = None
@@ -116,10 +121,38 @@ def open_source(place: str, options: SourceOptions, work: str) -> Source:
     return source
 
 
-def _open(place: str, options: SourceOptions, work: str) -> Source:
+def open_all_images(place: str, options: SourceOptions, work: str) -> Source:
+    """Opens a source of images whose domains and splits do not matter: all of them are taken.
+
+    Args:
+        place: as of `open_source`; images of a folder, and of an archive, may lie in any folders, or in none.
+        options: what else is known; those on labels and splits are not looked at.
+        work: a folder for temporary files.
+
+    Returns:
+        The source; what it calls a domain may be "".
+
+    Raises:
+        UserError: nothing usable is there.
+    """
+    options = replace(options, val_split=EVERY)  # type: ignore[arg-type]  # for which the command line has no word
+    if files.is_folder(place) and not is_data_set(place):
+        if any(is_image(name) and not hidden_kind(name) for name in files.list_files(place)):
+            return FolderSource(place, follow_links=options.follow_links, layout=ANYWHERE)
+    elif place.lower().endswith(ARCHIVE_SUFFIXES) and files.exists(place):
+        return ArchiveSource(place, work, layout=ANYWHERE)
+    try:
+        return _open(place, options, work, labelled=False)
+    except OSError as error:
+        if is_full(error):
+            raise
+        raise UserError(f"--input {place} cannot be read: {error.strerror or error}") from error
+
+
+def _open(place: str, options: SourceOptions, work: str, labelled: bool = True) -> Source:
     if is_data_set(place):
         return TfdsSource(place, options.image_feature, options.label_feature, options.val_split)
-    columns = ColumnNames(options.path_column, options.label_column, options.split_column)
+    columns = ColumnNames(options.path_column, options.label_column, options.split_column, labelled)
     if files.is_folder(place):
         return _open_folder(place, columns, options, work)
     lower = place.lower()

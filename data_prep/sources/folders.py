@@ -20,19 +20,26 @@ class FolderSource:
 
     example_format: ExampleFormat | None = None
 
-    def __init__(self, folder: str, val_split: ValSplit | None = None, follow_links: bool = False):
+    def __init__(
+        self,
+        folder: str,
+        val_split: ValSplit | None = None,
+        follow_links: bool = False,
+        layout: Layout | None = None,
+    ):
         """Looks which domains there are.
 
         Args:
             folder: holds a folder for each domain, in folders of splits or with such folders in them.
             val_split: which split is the validation set, as of `find_layout`.
             follow_links: whether links to folders are followed.
+            layout: how its folders lie, where that is known.
 
         Raises:
             UserError: as `find_layout`, no domains, or a malformed file of attributes.
         """
         self._folder, self._follow_links = folder, follow_links
-        self._layout = find_layout(self._visible_names, folder, val_split)
+        self._layout = layout or find_layout(self._visible_names, folder, val_split)
         self.domains = self._layout.domains
         self.notes: Sequence[str] = self._layout.notes
         self.ignored: Counter[str] = Counter()

@@ -65,6 +65,15 @@ class Layout:
         return _normalize(split_joined(domain)[1] if self.joined else domain), subset
 
 
+class _Anywhere(Layout):
+    def place(self, name: str) -> tuple[str, str] | str:
+        return "", ""
+
+
+# Of images whose domains do not matter: they lie at any depth, in folders that mean nothing.
+ANYWHERE = _Anywhere(domains=("",))
+
+
 def is_image(name: str) -> bool:
     """Returns whether a file's name is that of an image."""
     return name.lower().endswith(IMAGE_SUFFIXES)

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from data_prep.sources.split_names import Split, split_of
 from stargan_tf.base.errors import UserError
 
+# For images of which it does not matter what split they are of.
+EVERY = "every"
+
 
 def choose_subsets(
     paths: Iterable[str], place: str, val_split: str | None
@@ -17,7 +20,7 @@ def choose_subsets(
         paths: of the files, relative to a folder.
         place: the folder, for messages.
         val_split: which split is the validation set, "val" or "test"; or "hash", which takes a share of training. By
-            default "val" if there is one, else "hash".
+            default "val" if there is one, else "hash". With `EVERY` all files are taken.
 
     Returns:
         By path "train", "val", or "" if a hash is to decide, None for a file that is left out; and sentences on it for
@@ -28,7 +31,7 @@ def choose_subsets(
     """
     named = {path: _split_in(path) for path in paths}
     there = {*named.values()} - {None}
-    if not there:
+    if not there or val_split == EVERY:
         if val_split in ("val", "test"):
             raise UserError(f"--val_split is {val_split}, and no file in {place} is called like a split")
         return dict.fromkeys(named, ""), ()

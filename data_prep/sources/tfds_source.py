@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.labels import UNNAMED
-from data_prep.sources.split_files import taken_for
+from data_prep.sources.split_files import EVERY, taken_for
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.example_format import decode_example
@@ -35,7 +35,7 @@ class TfdsSource:
             image_feature: name of the feature with the image.
             label_feature: name of the feature with the label.
             val_split: which split is the validation set, "val" or "test"; or "hash". By default "val" if there is one,
-                else "hash".
+                else "hash". With `EVERY` all splits are taken.
 
         Raises:
             UserError: there is no such data set, or it has other features, another file format or no such split.
@@ -70,7 +70,7 @@ class TfdsSource:
         taken = taken_for(val_split or "val")
         splits = builder.info.splits
         for split, info in splits.items():
-            subset = next((taken[kind] for kind in taken if split.startswith(kind)), None)
+            subset = next((taken[kind] for kind in taken if split.startswith(kind)), "" if val_split == EVERY else None)
             if subset is None:
                 self.ignored[f"examples of split {split!r}"] = info.num_examples
             else:

@@ -27,7 +27,7 @@ def serve(folder: Path, name: str) -> Iterator[tuple[str, list[str]]]:
             if match := re.fullmatch(rf"/api/datasets/{name}(/revision/[^/]+)?", path):
                 self.answer({"id": name, "sha": _COMMIT, "private": False, "tags": [], "downloads": 0, "likes": 0})
             elif match := re.fullmatch(rf"/api/datasets/{name}/tree/[^/]+/?(.*)", path):
-                top, recursive = folder / match[1], parse_qs(address.query).get("recursive") == ["True"]
+                top, recursive = folder / match[1], parse_qs(address.query).get("recursive", [""])[0].lower() == "true"
                 found = sorted(top.rglob("*") if recursive else top.iterdir()) if top.is_dir() else None
                 self.answer([describe(file) for file in found] if found is not None else None)
             elif match := re.fullmatch(rf"/datasets/{name}/resolve/[^/]+/(.+)", path):

@@ -22,6 +22,23 @@ def noise(height: int, width: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8))
 
 
+def write_images(root: Path, per_domain: int, height: int = 20, width: int = 24) -> Path:
+    """Writes images of two domains, with a bad one and a duplicate; returns their folder."""
+    for number, domain in enumerate(("cat", "dog")):
+        (root / domain).mkdir(parents=True)
+        for index in range(per_domain):
+            noise(height, width, 1000 * number + index).save(root / domain / f"{index}.png")
+    (root / "cat" / "bad.png").write_text("I am no image.")
+    (root / "dog" / "same.png").write_bytes((root / "dog" / "3.png").read_bytes())
+    return root
+
+
+def read_all(directory: Path) -> dict[str, bytes]:
+    """The contents of the files below a directory, by path."""
+    found = (path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in found}
+
+
 def read_lines(file: Path) -> list[dict]:
     """JSON lines."""
     return [json.loads(line) for line in file.read_text().splitlines()]

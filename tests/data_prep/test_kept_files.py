@@ -123,5 +123,5 @@ def test_verify_finds_what_training_does_not_read(tmp_path, capsys):
     entry = {"sha256": written.sha256, "bytes": written.num_bytes, "examples": written.num_examples}
     write_manifest(str(tmp_path), {name: entry}, {"image_size": (16, 24), "encoding": "png"})
     assert json.loads((tmp_path / "manifest.json").read_text())["files"][name]["examples"] == 2
-    assert main(["--output", str(tmp_path), "--verify"]) == 2
+    assert main(["--output", str(tmp_path), "--verify"]) == 3
     assert f"{tmp_path / name} is damaged: record 1: its image cannot be decoded" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from data_prep.images_to_tfrecords import main
-from tests.data_prep.jobs import noise, run
+from tests.data_prep.jobs import noise, read_all, run
 
 pytestmark = pytest.mark.slow
 
@@ -38,10 +38,6 @@ for fraction in (0.1, 0.3, 0.5, 0.7, 0.9):
     print("killed", flush=True)
     sys.stdin.readline()
 """
-
-
-def read_all(directory):
-    return {file.name: file.read_bytes() for file in directory.iterdir()}
 
 
 def test_the_earlier_data_set_survives_kills(tmp_path):

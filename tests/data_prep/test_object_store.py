@@ -4,7 +4,7 @@ import pytest
 from data_prep.images_to_tfrecords import main
 from stargan_tf.base import files
 from tests.data_prep.jobs import noise, run
-from tests.stores import KINDS, new_store, objects, s3_server, upload  # noqa: F401  # a fixture
+from tests.stores import KEY, KINDS, SECRET, new_store, objects, upload
 
 pytestmark = pytest.mark.slow
 
@@ -28,13 +28,15 @@ def address(images, request):
     return address
 
 
-def test_from_store_to_store(address, images, tmp_path):
+def test_from_store_to_store(address, images, tmp_path, capfd):
     assert run(f"{address}/images", f"{address}/data", "--verify") == 0
     assert run(images, tmp_path / "data") == 0
     expected = {file.name: file.read_bytes() for file in (tmp_path / "data").iterdir()}
     assert objects(f"{address}/data") == expected
     assert {name.split("/")[0] for name in objects(address)} == {"images", "data"}
     assert main(["--output", f"{address}/data", "--verify"]) == 0
+    told = b"".join([*objects(address).values(), *map(str.encode, capfd.readouterr())])
+    assert KEY.encode() not in told and SECRET.encode() not in told
 
 
 def test_workers_that_are_processes_have_clients_of_their_own(images, tmp_path, request):
@@ -53,7 +55,7 @@ def test_an_earlier_output_is_kept_or_replaced_as_a_whole(address, capsys):
     earlier = objects(address)
     assert run(f"{address}/images", output) == 2
     assert "/kept exists and is not empty" in capsys.readouterr().err
-    assert run(f"{address}/images", output, "--overwrite", "--max_rejected", "0", "--min_side", "99") == 2
+    assert run(f"{address}/images", output, "--overwrite", "--max_rejected", "0", "--min_side", "99") == 3
     assert "6 of 6 images are rejected" in capsys.readouterr().err
     left = objects(address)
     assert earlier.items() <= left.items()

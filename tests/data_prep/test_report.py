@@ -120,5 +120,5 @@ def test_verify_names_what_differs(data, tmp_path, capsys, damage, message):
         (copy / file.name).write_bytes(file.read_bytes())
     assert main(["--output", str(copy), "--verify"]) == 0
     damage(next(copy.glob("*train_cat*")))
-    assert main(["--output", str(copy), "--verify"]) == 2
+    assert main(["--output", str(copy), "--verify"]) == 3
     assert message in capsys.readouterr().err

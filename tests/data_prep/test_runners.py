@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data_prep.jobs import noise, run
+from tests.data_prep.jobs import read_all, run, write_images
 
 pytestmark = pytest.mark.slow
 
@@ -16,14 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """Images of two domains, with a bad one and a duplicate, for several shards."""
-    root = tmp_path_factory.mktemp("runners") / "source"
-    for number, domain in enumerate(("cat", "dog")):
-        (root / domain).mkdir(parents=True)
-        for index in range(12):
-            noise(20, 24, 100 * number + index).save(root / domain / f"{index}.png")
-    (root / "cat" / "bad.png").write_text("I am no image.")
-    (root / "dog" / "same.png").write_bytes((root / "dog" / "3.png").read_bytes())
-    return root
+    return write_images(tmp_path_factory.mktemp("runners") / "source", 12)
 
 
 FLAGS = ("--examples_per_shard", "4", "--val_fraction", "0.3")
@@ -35,10 +28,6 @@ def expected(source, tmp_path_factory):
     output = tmp_path_factory.mktemp("runners") / "output"
     assert run(source, output, *FLAGS) == 0
     return read_all(output)
-
-
-def read_all(directory):
-    return {file.name: file.read_bytes() for file in directory.iterdir()}
 
 
 def test_two_processes(source, expected, tmp_path):

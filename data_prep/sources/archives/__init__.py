@@ -21,7 +21,7 @@ from data_prep.sources.archives.tars import tar_members
 from data_prep.sources.archives.zips import read_zipped, zip_members
 from data_prep.sources.base import ExampleFormat, Location, SourceImage
 from data_prep.sources.folders import ATTRIBUTES_FILE, hidden_kind, place_image, read_attributes
-from data_prep.sources.layout import ValSplit, find_layout
+from data_prep.sources.layout import Layout, ValSplit, find_layout
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import is_full
@@ -42,13 +42,14 @@ class ArchiveSource:
 
     example_format: ExampleFormat | None = None
 
-    def __init__(self, archive: str, work: str, val_split: ValSplit | None = None):
+    def __init__(self, archive: str, work: str, val_split: ValSplit | None = None, layout: Layout | None = None):
         """Reads the archive's directory.
 
         Args:
             archive: a .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz file.
             work: a folder for the decompressed copy of a compressed tar.
             val_split: which split is the validation set, as of `find_layout`.
+            layout: how its folders lie, where that is known.
 
         Raises:
             UserError: as `list_members` and `FolderSource`.
@@ -56,7 +57,7 @@ class ArchiveSource:
         self._left_out: Counter[str] = Counter()
         self._members = dict(list_members(archive, work, self._left_out))
         self.ignored: Counter[str] = Counter()
-        self._layout = find_layout(self._names, archive, val_split)
+        self._layout = layout or find_layout(self._names, archive, val_split)
         self.domains = self._layout.domains
         self.notes: Sequence[str] = self._layout.notes
         if not self.domains:

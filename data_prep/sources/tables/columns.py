@@ -23,11 +23,13 @@ class ColumnNames:
         path: with paths, or with images.
         label: with the names of domains.
         split: with the names of splits; None where there is none.
+        labelled: whether there must be labels; where not, all images are of a domain without a name.
     """
 
     path: str | None = None
     label: str | None = None
     split: str | None = None
+    labelled: bool = True
 
 
 def open_table(path: str) -> Table:
@@ -57,12 +59,12 @@ class Columns:
 
     Args:
         path: with paths, or with images.
-        label: with labels.
+        label: with labels; None where they do not matter.
         split: with the names of splits; None where there is none.
     """
 
     path: str
-    label: str
+    label: str | None
     split: str | None
 
 
@@ -95,6 +97,8 @@ def find_columns(table: Table, place: str, wanted: ColumnNames) -> Columns:
         headless = any(name.lower().endswith(IMAGE_SUFFIXES) for name in table.columns)
         hint = "its first line should hold the names of the columns" if headless else "name one by --path_column"
         raise UserError(f"{place} has no column {_PATHS[0]!r}; {known}; {hint}")
+    if not wanted.labelled:
+        return Columns(paths[0], None, wanted.split)
     labels = [wanted.label or _LABEL]
     if not wanted.label and _LABEL not in table.columns:
         labels = [*table.label_names]
@@ -117,9 +121,9 @@ def holds_images(table: Table, column: str) -> bool:
 def describe_columns(columns: Sequence[Columns], tables: Sequence[Table]) -> Iterator[str]:
     """Says which columns were taken, where that was not asked for or is not plain."""
     for found, table in zip(columns, tables, strict=True):
-        if (found.path, found.label) != (_PATHS[0], _LABEL):
+        if found.path != _PATHS[0] or found.label not in (_LABEL, None):
             kind = "images" if holds_images(table, found.path) else "paths"
-            yield f"the column {found.path!r} holds the {kind}, {found.label!r} the labels"
+            yield f"the column {found.path!r} holds the {kind}" + f", {found.label!r} the labels" * bool(found.label)
         return
 
 

@@ -103,7 +103,8 @@ class TableSource:
         self._samples: Sequence[list[str]] = [[] for _ in self._tables]  # paths of some rows of each
         domains = set[str]()
         for index in range(len(self._tables)):
-            domains.update(image.domain for image in self._read(index, check=True))
+            if self._columns[index].label or not self._holds_images(index):  # else there is nothing to find yet
+                domains.update(image.domain for image in self._read(index, check=True))
         self.domains = tuple(sorted(domains))
         if not domains and columns.split:
             found = ", ".join(sorted(kind.removeprefix(_OTHER_SPLIT) for kind in self.ignored)[:_SHOWN])
@@ -162,12 +163,12 @@ class TableSource:
             check: whether paths are remembered, and must not be there twice.
         """
         table, columns, opened = self._tables[index], self._columns[index], self._opened[index]
-        names = opened.label_names.get(columns.label)
+        names = opened.label_names.get(columns.label) if columns.label else None
         inside, offset = self._holds_images(index), 0
         wanted = [name for name in (columns.label, columns.split, columns.path) if name]
         for number, row in enumerate(opened.rows(wanted if copy or not inside else wanted[:-1]), start=1):
             where = f"row {number} of {table.path}"
-            domain = self._domain(row[columns.label], names, where)
+            domain = self._domain(row[columns.label], names, where) if columns.label else ""
             subset = self._subset(row[columns.split], where) if columns.split and domain is not None else table.subset
             if inside:
                 key, location = f"{table.prefix}{files.name_of(table.path)}/{number - 1:08d}", Location(table.path)
@@ -180,7 +181,7 @@ class TableSource:
                     self._remember(key, table)
                     if number & (number - 1) == 0:  # some of the first rows, and a few of all others
                         self._samples[index].append(table.folder + path)
-            if domain == "":
+            if domain == "" and columns.label:
                 raise UserError(f"{where} has no {columns.label}")
             if domain is None or subset is None:
                 continue
