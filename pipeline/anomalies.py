@@ -121,6 +121,28 @@ def find(
     return [{**asdict(anomaly), "blocking": anomaly.kind not in thresholds.tolerated} for anomaly in found]
 
 
+def if_intended(found: Sequence[Mapping[str, Any]], thresholds: Thresholds) -> str | None:
+    """Says how blocking anomalies are accepted, if the data are meant to be so.
+
+    Args:
+        found: what `find` returned.
+        thresholds: how far the data may be off.
+
+    Returns:
+        A clause for the end of a sentence; None if nothing blocks.
+    """
+    kinds = dict.fromkeys(anomaly["kind"] for anomaly in found if anomaly["blocking"])
+    if not kinds:
+        return None
+    tolerated = ", ".join(dict.fromkeys([*thresholds.tolerated, *kinds]))
+    names = {"missing_domain", "new_domain", "domain_order"} & kinds.keys()
+    without = ", and example_validator.domains names those of now" if names and thresholds.domains else ""
+    return (
+        f"if this is intended, accept it by example_validator: {{tolerated: [{tolerated}]}}{without}; later data are "
+        "compared with this as soon as its model is served"
+    )
+
+
 def kolmogorov_smirnov(first: Sequence[int], second: Sequence[int]) -> float:
     """Compares two histograms with the same edges.
 

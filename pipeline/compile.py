@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
-from pipeline import configuration
+from pipeline import configuration, kubeflow_places
 from pipeline.configuration import STAGES, Settings
 from pipeline.kubeflow_settings import StageSettings
 from pipeline.orchestration.input_fingerprint import fingerprint
-from stargan_tf.base import command_line, extras
+from stargan_tf.base import command_line, extras, files
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_text
 
@@ -27,6 +27,8 @@ DESCRIPTION = "Writes the pipeline for Vertex AI (a .json file) or Kubeflow Pipe
 
 # Seconds before a failed attempt is repeated, doubled each time.
 _FIRST_PAUSE, _LONGEST_PAUSE = 60, 3600
+
+LAST_GOOD_MODEL = "LastGoodModel"  # the stage that stands for resolvers, which Kubeflow's own back end does not know
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,26 @@ def run(arguments: Arguments) -> None:
     for name in ("image", "root"):
         if getattr(arguments.kubeflow, name) is None:
             raise UserError(f"kubeflow.{name} is missing; python -m pipeline.compile needs it")
-    job = compile_job(arguments)
-    text = json.dumps(job, indent=1) if output.suffix == ".json" else yaml.safe_dump(job["pipelineSpec"])
+    on_vertex = output.suffix == ".json"
+    kubeflow_places.check(arguments, on_vertex)
+    job = compile_job(arguments, on_vertex)
+    if on_vertex:
+        text = json.dumps(job, indent=1)
+    else:
+        documents = [job["pipelineSpec"]]
+        if arguments.kubeflow.volumes:
+            documents.append(kubeflow_places.mounts(arguments.kubeflow.volumes, job["pipelineSpec"]))
+        text = yaml.safe_dump_all(documents)
     write_text(output, f"{text}\n")
     print(f"{'Vertex AI' if output.suffix == '.json' else 'Kubeflow Pipelines'}: {output}")
 
 
-def compile_job(settings: Settings) -> dict[str, Any]:
+def compile_job(settings: Settings, on_vertex: bool = True) -> dict[str, Any]:
     """Compiles the pipeline.
 
     Args:
         settings: checked, with `kubeflow.image` and `kubeflow.root`.
+        on_vertex: whether it is for Vertex AI, and not for Kubeflow Pipelines' own back end.
 
     Returns:
         A PipelineJob, with resources, retries and caching of each stage.
@@ -79,9 +90,11 @@ def compile_job(settings: Settings) -> dict[str, Any]:
     where = settings.kubeflow
     assert where.root is not None
     # Without a directory that outlives the container, a retry trains from the start.
-    work = "/tmp/work" if where.work is None else where.work
+    work = kubeflow_places.CONTAINERS_OWN if where.work is None else where.work
+    lasting = kubeflow_places.CONTAINERS_OWN if files.is_remote(work) else work  # the Evaluator's cache is local
+    accelerator = where.accelerator or ("NVIDIA_TESLA_T4" if on_vertex else "nvidia.com/gpu")
     pipeline = create_pipeline(
-        settings, fingerprint(settings.input), where.root, work, f"{work}/cache", on_kubeflow=True
+        settings, fingerprint(settings.input), where.root, work, f"{lasting}/cache", on_kubeflow=True
     )
     config = KubeflowV2DagRunnerConfig(default_image=where.image, use_pipeline_spec_2_1=True)
     job = KubeflowV2DagRunner(config).run(pipeline, write_out=False)
@@ -97,7 +110,8 @@ def compile_job(settings: Settings) -> dict[str, Any]:
             "backoffFactor": 2.0,
             "backoffMaxDuration": f"{_LONGEST_PAUSE}s",
         }
-        executors[f"{stage}_executor"]["container"]["resources"] = _resources(wanted, where.accelerator)
+        executors[f"{stage}_executor"]["container"]["resources"] = _resources(wanted, accelerator)
+    tasks[LAST_GOOD_MODEL]["cachingOptions"] = {}  # what is served changes without a change of its inputs
     return job
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
 
@@ -19,12 +19,12 @@ from data_prep import images_to_tfrecords
 from data_prep.sources.patterns import expand, is_pattern
 from data_prep.sources.tfds_source import PREFIX as TFDS_PREFIX
 from pipeline.anomalies import Thresholds
-from pipeline.components.evaluator import GridMeasurement
+from pipeline.components.evaluator import Settings as EvaluatorSettings
 from pipeline.components.infra_validator import Settings as InfraValidatorSettings
 from pipeline.components.pusher import Settings as KeptVersions
 from pipeline.components.trainer import Settings as TrainerSettings
-from pipeline.decision import Limits
 from pipeline.kubeflow_settings import KubeflowSettings
+from pipeline.serving_directory import check_local
 from stargan_tf import config, export
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import UserError
@@ -58,6 +58,7 @@ class MetadataSettings:
         database: name of the database on the server.
         user: user of the database.
         password_variable: environment variable that holds the user's password.
+        password_file: file that holds it instead, as secrets are mounted.
     """
 
     kind: Literal["sqlite", "mysql", "postgresql"] = "sqlite"
@@ -66,19 +67,26 @@ class MetadataSettings:
     database: str | None = None
     user: str | None = None
     password_variable: str = "METADATA_PASSWORD"
+    password_file: str | None = None
 
+    def password(self) -> str:
+        """Returns the password.
 
-@dataclass(frozen=True)
-class EvaluatorSettings:
-    """What a model must reach to be blessed.
-
-    Args:
-        limits: absolute limits, and limits relative to the model that was blessed last.
-        measurement: how models are measured.
-    """
-
-    limits: Limits = field(default_factory=Limits)
-    measurement: GridMeasurement = field(default_factory=GridMeasurement)
+        Raises:
+            UserError: it is not where it should be.
+        """
+        if self.password_file is not None:
+            try:
+                return Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or "it is no text"
+                raise UserError(f"metadata.password_file {self.password_file} cannot be read: {reason}") from error
+        if self.password_variable not in os.environ:
+            raise UserError(
+                f"the environment variable {self.password_variable} is not set; it must hold the password of "
+                f"{self.user} (metadata.password_variable names it), or metadata.password_file name a file that does"
+            )
+        return os.environ[self.password_variable]
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,8 @@ class PusherSettings(KeptVersions):
         directory: directory of the model, which TF Serving watches and whose versions are directories; its last part is
             the name of the model.
     """
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("directory",)  # refused by a sentence of its own
 
     directory: str | None = None
 
@@ -111,6 +121,8 @@ class Settings:
         metadata: where ML Metadata records which artifact was made from which.
         kubeflow: what only `python -m pipeline.compile` needs.
     """
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("root",)  # refused by a sentence of its own
 
     name: str = "stargan"
     root: str | None = None
@@ -199,6 +211,7 @@ def check_places(settings: Settings) -> None:
         raise UserError(f"root is {settings.root}; it must be a local directory (kubeflow.root may be remote)")
     if settings.pusher.directory is None:
         raise UserError("pusher.directory is missing; name the directory that TF Serving watches")
+    check_local(settings.pusher.directory, "pusher.directory")
     deployment.check_model_name(settings.serving_path.resolve().name)
     _check_metadata(settings.metadata)
 
@@ -247,11 +260,7 @@ def _check_metadata(metadata: MetadataSettings) -> None:
     for name in ("host", "database", "user"):
         if getattr(metadata, name) is None:
             raise UserError(f"metadata.{name} is missing; metadata.kind {metadata.kind} needs it")
-    if metadata.password_variable not in os.environ:
-        raise UserError(
-            f"the environment variable {metadata.password_variable} is not set; it must hold the password of "
-            f"{metadata.user} (metadata.password_variable names it)"
-        )
+    metadata.password()
 
 
 @contextlib.contextmanager

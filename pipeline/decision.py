@@ -26,6 +26,8 @@ class Limits:
         margin_overall: by how much a mean may be worse than that of the blessed model, as a share of it, by measure.
         margin_each_task: the same for each task, where chance plays a greater part.
         modes: which translations are judged: latent, reference, or both.
+        floor: whether every task must have precision and recall above 0, and a FID below that of its sources
+            themselves, whatever the other limits are: a model without that translates nothing.
     """
 
     overall: dict[str, float] = field(default_factory=dict)
@@ -33,6 +35,7 @@ class Limits:
     margin_overall: dict[str, float] = field(default_factory=lambda: {"fid": 0.1, "lpips": 0.1})
     margin_each_task: dict[str, float] = field(default_factory=lambda: {"fid": 0.25, "lpips": 0.25})
     modes: list[str] = field(default_factory=lambda: ["latent", "reference"])
+    floor: bool = True
 
     def check(self) -> None:
         """Checks every value.
@@ -58,7 +61,12 @@ class Limits:
         return bool({*self.overall, *self.margin_overall} - MEASURES.keys())
 
 
-def decide(candidate: Mapping[str, Any], blessed: Mapping[str, Any] | None, limits: Limits) -> list[str]:
+def decide(
+    candidate: Mapping[str, Any],
+    blessed: Mapping[str, Any] | None,
+    limits: Limits,
+    untranslated: Mapping[str, float] | None = None,
+) -> list[str]:
     """Finds the reasons why a model must not be served.
 
     Args:
@@ -66,6 +74,7 @@ def decide(candidate: Mapping[str, Any], blessed: Mapping[str, Any] | None, limi
             `known_factors.evaluate` as `known_factors`, or None where the data has none.
         blessed: the same for the blessed model, if there is one.
         limits: what the model must reach.
+        untranslated: FID of the sources of each task themselves, for the floor; None if it was not measured.
 
     Returns:
         Sentences; none if it may be served.
@@ -78,6 +87,8 @@ def decide(candidate: Mapping[str, Any], blessed: Mapping[str, Any] | None, limi
             if candidate[name] != blessed[name]:
                 raise ValueError(f"{name} differ: {candidate[name]} of the model, {blessed[name]} of the blessed one")
     reasons = list(_not_finite(candidate, limits))
+    if limits.floor:
+        reasons += _below_the_floor(candidate, limits, untranslated or {})
     for where, measure, value, of_blessed in _overall(candidate, blessed, limits):
         reasons += _judge(where, measure, value, of_blessed, limits.overall, limits.margin_overall)
     for mode in limits.modes:
@@ -104,6 +115,20 @@ def _not_finite(candidate: Mapping[str, Any], limits: Limits) -> Iterator[str]:
             for measure in MEASURES:
                 if not math.isfinite(values[measure]):
                     yield f"{mode}-guided {task}: {measure} is {values[measure]}"
+
+
+def _below_the_floor(candidate: Mapping[str, Any], limits: Limits, untranslated: Mapping[str, float]) -> Iterator[str]:
+    """Tasks whose translations are worse than none."""
+    for mode in limits.modes:
+        for task, values in candidate[mode]["tasks"].items():
+            for measure in ("precision", "recall"):
+                if values[measure] <= 0:
+                    yield f"{mode}-guided {task}: {measure} is 0; the floor is above 0 (limits.floor)"
+            if task in untranslated and values["fid"] >= untranslated[task]:
+                yield (
+                    f"{mode}-guided {task}: fid is {values['fid']:.4g}; the floor is below {untranslated[task]:.4g}, "
+                    "that of the sources themselves (limits.floor)"
+                )
 
 
 def _overall(

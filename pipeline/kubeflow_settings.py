@@ -1,6 +1,7 @@
 """Settings that only `python -m pipeline.compile` needs: resources of the stages on Kubeflow or Vertex AI."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from stargan_tf.base.ranges import NonNegativeInt, PositiveFloat
 
@@ -57,14 +58,21 @@ class KubeflowSettings:
     Args:
         image: container image of the stages, as the Dockerfile makes it.
         root: where artifacts are stored, like gs://bucket/pipeline.
-        work: directory that outlives a stage's container, so that training continues after an interruption:
-            /gcs/bucket/work on Vertex AI, or a mounted volume; without one, a retry starts from the beginning.
-        accelerator: kind of the GPUs: NVIDIA_TESLA_T4 and the like on Vertex AI, nvidia.com/gpu on Kubeflow.
+        work: directory that outlives a stage's container, so that training continues after an interruption: on a store
+            (s3://bucket/work), /gcs/bucket/work on Vertex AI, or in one of `volumes`; without one, a retry starts from
+            the beginning.
+        volumes: on Kubeflow, names of persistent volume claims by the place where every stage finds them, like
+            {"/serving": "models"}; pusher.directory lies in one of them, example_gen.input and work there or on a
+            store.
+        accelerator: kind of the GPUs; by default NVIDIA_TESLA_T4 on Vertex AI and nvidia.com/gpu on Kubeflow.
         stages: resources, retries and caching of each stage.
     """
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("root", "work")  # may lie on a store
 
     image: str | None = None
     root: str | None = None
     work: str | None = None
-    accelerator: str = "NVIDIA_TESLA_T4"
+    volumes: dict[str, str] = field(default_factory=dict)
+    accelerator: str | None = None
     stages: StagesSettings = field(default_factory=StagesSettings)

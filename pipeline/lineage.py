@@ -1,10 +1,10 @@
-"""Where a served model came from: `python -m pipeline.lineage MODEL_VERSION --config FILE.yaml`."""
+"""Where a served model came from: `python -m pipeline.lineage [MODEL_VERSION] --config FILE.yaml`."""
 
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,11 @@ class Arguments(Settings):
     """The pipeline, and what to show of it.
 
     Args:
-        version: number of the version of the served model.
+        version: number of the version of the served model; by default the newest.
         json: whether everything is printed, as JSON for programs.
     """
 
-    version: int = 1
+    version: int | None = None
     json: bool = False
 
 
@@ -42,7 +42,13 @@ def run(arguments: Arguments) -> None:
         UserError: the version is not known to the pipeline.
     """
     configuration.check_places(arguments)
-    traced = trace(arguments, arguments.version)
+    version = arguments.version
+    if version is None:
+        serving = ServingDirectory(arguments.serving_path)
+        version = serving.newest()
+        if version is None:
+            raise UserError(f"{serving.path} holds no version; name one that was pushed, like `{PROGRAM} 1`")
+    traced = trace(arguments, version)
     if arguments.json:
         print(json.dumps(traced, indent=1, ensure_ascii=False))
     else:
@@ -172,13 +178,13 @@ def _print(traced: dict[str, Any]) -> None:
     print(f"version {traced['version']}: {traced['path']}{again}")
     for name, value in facts:
         print(f"  {name:16}{value}")
-    print(f"\n  {'stage':18}{'finished':22}code")
+    print(f"\n  {'stage':18}{'finished':26}code")
     for stage, values in stages.items():
-        print(f"  {stage:18}{values['finished']:22}{values['code_version']}")
+        print(f"  {stage:18}{values['finished']:26}{values['code_version']}")
 
 
 def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000).isoformat(sep=" ", timespec="seconds")
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _plain(value: Any) -> Any:

@@ -32,6 +32,7 @@ class SampleGrids:
     def draw(self, translator: Translator) -> dict[str, Image.Image]:
         """Returns the grids of a translator, by `latent` and `reference`."""
         latents, titles = translator.draw_latents(self._styles, self._seed), fonts.titles(translator.domains)
+        seeds = [f"seed {seed}" for seed in range(self._seed, self._seed + self._styles)]
         latent, reference = {}, {}
         for domain in translator.domains:
             latent[titles[domain]] = list(
@@ -41,7 +42,7 @@ class SampleGrids:
             reference[titles[domain]] = list(translator.translate_all(self._sources, styles))
         references = {titles[domain]: images for domain, images in self._references.items()}
         return {
-            "latent": grids.latent_grid(self._sources, latent),
+            "latent": grids.latent_grid(self._sources, latent, dict.fromkeys(latent, seeds)),
             "reference": grids.reference_grid(self._sources, references, reference),
         }
 

@@ -8,14 +8,15 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from data_prep.output_directory import check_output
 from pipeline import artifacts, decision
 from pipeline.decision import Limits
 from pipeline.model_fingerprint import fingerprint
+from pipeline.section_flags import hints_name, with_new_names
 from stargan_tf.base import cache_directory, command_line
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import ExitCode, UserError
 from stargan_tf.base.ranges import PositiveInt
 from stargan_tf.base.writing import whole_directory
 from stargan_tf.evaluation.settings import Measurement
@@ -28,10 +29,9 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m pipeline.components.evaluator"
 DESCRIPTION = (
-    "Finds out whether a model is good enough, and no worse than the one blessed last. Exit code 0: it is blessed, 1: "
+    "Finds out whether a model is good enough, and no worse than the one blessed last. Exit code 0: it is blessed, 3: "
     "it is not (reasons.json and the output say why), 2: a mistake in the flags."
 )
-NOT_BLESSED_EXIT_CODE = 1
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,19 @@ class GridMeasurement(Measurement):
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What a model must reach to be blessed.
+
+    Args:
+        limits: absolute limits, and limits relative to the model that is served.
+        measurement: how models are measured.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    measurement: GridMeasurement = field(default_factory=GridMeasurement)
+
+
+@dataclass(frozen=True)
 class Arguments:
     """The command line.
 
@@ -55,20 +68,20 @@ class Arguments:
         evaluation: directory to write, new or empty: evaluation.json, and grids of translations.
         blessing: directory to write, new or empty: BLESSED or NOT_BLESSED, and reasons.json.
         blessed_model: Model artifact that was blessed last; without one there are only absolute limits.
-        limits: what the model must reach.
-        measurement: how it is measured.
+        evaluator: what the model must reach and how it is measured, as a run's configuration has it.
         cache: directory for trained classifiers, features of real images and tasks that are done, so that a stage that
             was killed goes on; by default the one that the environment variable STARGAN_TF_CACHE names, else
             ~/.cache/stargan_tf.
     """
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("examples",)  # may lie on a store
 
     model: str
     examples: str
     evaluation: str
     blessing: str
     blessed_model: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    measurement: GridMeasurement = field(default_factory=GridMeasurement)
+    evaluator: Settings = field(default_factory=Settings)
     cache: str | None = None
 
 
@@ -76,13 +89,19 @@ def run(arguments: Arguments) -> int:
     """Measures, decides, and writes evaluation and blessing.
 
     Returns:
-        The exit code: 0 if the model is blessed, 1 if not.
+        The exit code: 0 if the model is blessed, 3 if not.
 
     Raises:
         UserError: a mistake in the arguments, data or models, or an output that is not empty.
     """
-    arguments.limits.check()
-    command_line.check_ranges(arguments.measurement, "measurement.")
+    with hints_name("evaluator", Settings):
+        return _run(arguments)
+
+
+def _run(arguments: Arguments) -> int:
+    limits, measurement = arguments.evaluator.limits, arguments.evaluator.measurement
+    limits.check()
+    command_line.check_ranges(measurement, "measurement.")
     for output in (arguments.evaluation, arguments.blessing):
         check_output(output)
     for flag, model in (("model", arguments.model), ("blessed_model", arguments.blessed_model)):
@@ -95,10 +114,10 @@ def run(arguments: Arguments) -> int:
         from stargan_tf.data.records import open_data_directory
         from stargan_tf.evaluation.run_evaluation import open_evaluator
 
-        if arguments.measurement.deterministic:
+        if measurement.deterministic:
             tf.config.experimental.enable_op_determinism()
         data = open_data_directory(arguments.examples)
-    evaluator = open_evaluator(arguments.measurement, tuple(arguments.limits.modes), data, cache)
+    evaluator = open_evaluator(measurement, tuple(limits.modes), data, cache)
     return _evaluate(arguments, data, evaluator, cache)
 
 
@@ -107,7 +126,7 @@ def _evaluate(arguments: Arguments, data: "DataDirectory", evaluator: "Evaluator
     from pipeline.sample_grids import SampleGrids
     from stargan_tf.inference import fonts
 
-    measurement = arguments.measurement
+    limits, measurement = arguments.evaluator.limits, arguments.evaluator.measurement
     measure = _measure_with(measurement, data, evaluator, cache)
     grids = SampleGrids(data, measurement.grid_sources, measurement.styles, measurement.seed)
     translator = _load(arguments.model, "model", measurement.batch_size)
@@ -121,12 +140,14 @@ def _evaluate(arguments: Arguments, data: "DataDirectory", evaluator: "Evaluator
         translator = _load(arguments.blessed_model, "blessed_model", measurement.batch_size)
         blessed, pictures["blessed"] = measure(translator), grids.draw(translator)
 
-    reasons = decision.decide(candidate, blessed, arguments.limits)
+    untranslated = evaluator.untranslated() if limits.floor else None
+    reasons = decision.decide(candidate, blessed, limits, untranslated)
     written = {
         "candidate": candidate,
         "blessed": blessed,
         "not_compared": not_compared,
-        "limits": asdict(arguments.limits),
+        "untranslated": untranslated,
+        "limits": asdict(limits),
         "reasons": reasons,
     }
     with whole_directory(arguments.evaluation) as directory:
@@ -145,7 +166,7 @@ def _evaluate(arguments: Arguments, data: "DataDirectory", evaluator: "Evaluator
     print(f"compared with the blessed model: {'yes' if blessed else not_compared}")
     for reason in reasons or ["blessed"]:
         print(f"not blessed: {reason}" if reasons else reason)
-    return NOT_BLESSED_EXIT_CODE if reasons else 0
+    return ExitCode.REFUSED if reasons else 0
 
 
 def _measure_with(
@@ -198,6 +219,7 @@ def _cannot_be_measured(run: Path, data: "DataDirectory") -> str | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
+    argv = with_new_names(argv, {"limits": "evaluator.limits", "measurement": "evaluator.measurement"})
     return command_line.main(Arguments, run, PROGRAM, DESCRIPTION, argv)
 
 

@@ -10,19 +10,19 @@ from dataclasses import dataclass, field
 
 from pipeline import anomalies, artifacts
 from pipeline.anomalies import Thresholds
+from pipeline.section_flags import with_new_names
 from stargan_tf.base import command_line
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import RefusedError
 from stargan_tf.base.writing import whole_directory
 
 PROGRAM = "python -m pipeline.components.example_validator"
 DESCRIPTION = (
-    "Finds what is wrong with a data set. Exit code 0: nothing that blocks, 1: something does (anomalies.json and the "
+    "Finds what is wrong with a data set. Exit code 0: nothing that blocks, 3: something does (anomalies.json and the "
     "error say what), 2: a mistake in the flags."
 )
-BLOCKED_EXIT_CODE = 1
 
 
-class BlockingAnomalies(UserError):
+class BlockingAnomalies(RefusedError):
     """The data set must not be trained on; anomalies.json is written, and the message lists all reasons."""
 
 
@@ -34,13 +34,13 @@ class Arguments:
         statistics: directory that statistics_gen wrote.
         output: directory to write, new or empty: anomalies.json.
         schema: directory that schema_gen wrote in the last good run; without one, only absolute thresholds apply.
-        thresholds: how much the data may differ.
+        example_validator: how much the data may differ, as a run's configuration has it.
     """
 
     statistics: str
     output: str
     schema: str | None = None
-    thresholds: Thresholds = field(default_factory=Thresholds)
+    example_validator: Thresholds = field(default_factory=Thresholds)
 
 
 def run(arguments: Arguments) -> None:
@@ -50,37 +50,36 @@ def run(arguments: Arguments) -> None:
         BlockingAnomalies: something is wrong that blocks; the output is written all the same.
         UserError: a threshold out of range, missing statistics or schema, or an output that is not empty.
     """
-    arguments.thresholds.check("--thresholds.")
+    thresholds = arguments.example_validator
+    thresholds.check("--example_validator.")
     statistics = artifacts.read_json(arguments.statistics, artifacts.STATISTICS_FILE, "statistics")
     schema = None
     if arguments.schema is not None:
         schema = artifacts.read_json(arguments.schema, artifacts.SCHEMA_FILE, "schema")
-    found = anomalies.find(statistics, schema, arguments.thresholds)
+    found = anomalies.find(statistics, schema, thresholds)
     blocking = [anomaly["reason"] for anomaly in found if anomaly["blocking"]]
+    if_intended = anomalies.if_intended(found, thresholds)
     with whole_directory(arguments.output) as directory:
         artifacts.write_json(
             directory / artifacts.ANOMALIES_FILE,
-            {"blocking": bool(blocking), "compared_with_schema": schema is not None, "anomalies": found},
+            {
+                "blocking": bool(blocking),
+                "compared_with_schema": schema is not None,
+                "if_intended": if_intended,
+                "anomalies": found,
+            },
         )
     for anomaly in found:
         print(f"{'blocking' if anomaly['blocking'] else 'tolerated'}: {anomaly['reason']}")
     if blocking:
-        raise BlockingAnomalies(f"the data must not be trained on: {'; '.join(blocking)}")
+        raise BlockingAnomalies(f"the data must not be trained on: {'; '.join(blocking)}; {if_intended}")
     print(f"anomalies: {len(found)}, none of them blocking: {arguments.output}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; `argv` are the arguments without the program's name, by default those of the process."""
-    return command_line.main(Arguments, _run, PROGRAM, DESCRIPTION, argv)
-
-
-def _run(arguments: Arguments) -> int:
-    try:
-        run(arguments)
-    except BlockingAnomalies as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return BLOCKED_EXIT_CODE
-    return 0
+    argv = with_new_names(argv, {"thresholds": "example_validator"})
+    return command_line.main(Arguments, run, PROGRAM, DESCRIPTION, argv)
 
 
 if __name__ == "__main__":

@@ -19,16 +19,16 @@ from typing import Any
 from pipeline import artifacts
 from pipeline.model_fingerprint import fingerprint
 from stargan_tf.base import command_line
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import ExitCode, UserError
+from stargan_tf.base.process import children
 from stargan_tf.base.ranges import PositiveFloat
 from stargan_tf.serving.served_model import invalid_request
 
 PROGRAM = "python -m pipeline.components.infra_validator"
 DESCRIPTION = (
-    "Finds out whether a model can be served. Exit code 0: it is blessed, 1: it is not (reasons.json and the output "
+    "Finds out whether a model can be served. Exit code 0: it is blessed, 3: it is not (reasons.json and the output "
     "say why), 2: a mistake in the flags."
 )
-NOT_BLESSED_EXIT_CODE = 1
 
 _BARE_PROCESS = Path(__file__).parent.parent / "bare_process.py"
 # Where programs, drivers and devices are; the bare process gets no other part of the environment.
@@ -67,7 +67,7 @@ def run(arguments: Arguments) -> int:
     """Examines a model and writes the blessing.
 
     Returns:
-        The exit code: 0 if the model is blessed, 1 if not.
+        The exit code: 0 if the model is blessed, 3 if not.
 
     Raises:
         UserError: no model, a limit out of range, or an output that is not empty.
@@ -84,7 +84,7 @@ def run(arguments: Arguments) -> int:
             f"blessed: loaded in {facts['load_seconds']:.1f} s, answered {len(facts['requests'])} warm-up requests; "
             f"{arguments.output}"
         )
-    return 0 if blessed else NOT_BLESSED_EXIT_CODE
+    return 0 if blessed else ExitCode.REFUSED
 
 
 def examine(model: Path, time_limit: float) -> tuple[list[str], dict[str, Any]]:
@@ -100,7 +100,7 @@ def examine(model: Path, time_limit: float) -> tuple[list[str], dict[str, Any]]:
     """
     if reason := _incomplete(model):
         return [reason], {}
-    with tempfile.TemporaryDirectory() as directory:
+    with children.ended_with_this_process(), tempfile.TemporaryDirectory() as directory:
         try:
             requests = _write_requests(model, Path(directory) / "requests")
         except Exception as error:  # TensorFlow and protobuf raise several kinds for damaged files
@@ -154,7 +154,7 @@ def _write_requests(model: Path, path: Path) -> list[dict[str, Any]]:
 def _run_bare_process(model: Path, work: Path, time_limit: float) -> tuple[list[dict[str, Any]], str | None]:
     """Runs the bare process; returns its events and, if it did not end by itself, how it ended."""
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    environment |= {"HOME": str(work), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment |= {"HOME": str(work), "TF_CPP_MIN_LOG_LEVEL": "2", children.VARIABLE: os.environ[children.VARIABLE]}
     output, errors = work / "output", work / "errors"
     with output.open("wb") as stdout, errors.open("wb") as stderr:
         try:

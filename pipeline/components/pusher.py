@@ -9,14 +9,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from data_prep.output_directory import check_output
 from pipeline import artifacts
 from pipeline.model_fingerprint import fingerprint
-from pipeline.serving_directory import ServingDirectory
+from pipeline.serving_directory import ServingDirectory, check_local
 from stargan_tf.base import command_line
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import ExitCode, UserError
 from stargan_tf.base.ranges import PositiveInt
 from stargan_tf.base.writing import whole_directory
 from stargan_tf.serving import deployment
@@ -24,9 +24,8 @@ from stargan_tf.serving import deployment
 PROGRAM = "python -m pipeline.components.pusher"
 DESCRIPTION = (
     "Publishes a blessed model as the next version, or with --rollback an earlier version once more. Exit code 0: it "
-    "is published (or was already), 1: it is not blessed, 2: a mistake in the flags."
+    "is published (or was already), 3: it is not blessed, 2: a mistake in the flags."
 )
-NOT_BLESSED_EXIT_CODE = 1
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,8 @@ class Arguments(Settings):
         rollback: number of an earlier version to publish once more, in place of a model.
     """
 
+    SCHEMES: ClassVar[tuple[str, ...]] = ("serving",)  # refused by a sentence of its own
+
     serving: str
     model: str | None = None
     model_blessing: str | None = None
@@ -66,7 +67,7 @@ def run(arguments: Arguments) -> int:
     """Publishes a model, or an earlier version once more.
 
     Returns:
-        The exit code: 0 if the model is published, 1 if it is not blessed.
+        The exit code: 0 if the model is published, 3 if it is not blessed.
 
     Raises:
         UserError: a mistake in the arguments, blessings of another model, or an earlier version that is damaged.
@@ -78,24 +79,22 @@ def run(arguments: Arguments) -> int:
     if arguments.rollback is None:
         reasons, sizes = _read_blessings(arguments)
         if reasons:
-            _write_result(arguments, {"pushed": False, "version": None, "path": None, "reasons": reasons})
-            for reason in reasons:
-                print(f"not pushed: {reason}")
-            return NOT_BLESSED_EXIT_CODE
+            return _not_pushed(arguments, reasons, ExitCode.REFUSED)
     with serving.locked():
         if arguments.rollback is None:
-            version, is_new = serving.publish(_serving_model(arguments))
+            new = serving.publish(_serving_model(arguments))
+            version, is_new = new or serving.versions()[-1], new is not None
         else:
             version, is_new = serving.publish_again(arguments.rollback)
             sizes = [1]  # Only for files that are missing; those for batching were written with the first version.
-        path = serving.path / str(version)
-        is_newest = version == serving.versions()[-1]  # Not so if a model is pushed that was rolled back from.
-        sentences = deployment.write(serving.path, serving.path.name, version, sizes) if is_newest else []
+        path, record = serving.path / str(version), serving.record(version)
+        if arguments.rollback is None and fingerprint(_serving_model(arguments)) in record["withdrawn"]:
+            reason = f"this model was rolled back from; version {version} stays, and --rollback brings another back"
+            return _not_pushed(arguments, [reason], 0)
+        sentences = deployment.write(serving.path, serving.path.name, version, sizes)
         removed = serving.prune(arguments.keep, deployment.listed_versions(serving.path))
-    record = serving.record(version)
     _write_result(arguments, {"pushed": True, "version": version, "path": str(path), "reasons": [], **record})
-    newest = "" if is_newest else "; it is not the newest, since newer ones were published on purpose"
-    known = "" if is_new else f", which was published before{newest}"
+    known = "" if is_new else ", which was published before"
     print(f"version {version} of {serving.path.name}: {path}{known}")
     for sentence in [*sentences, *(f"version {number} is removed" for number in removed)]:
         print(sentence)
@@ -104,11 +103,7 @@ def run(arguments: Arguments) -> int:
 
 def _check(arguments: Arguments) -> None:
     """Finds mistakes in the flags."""
-    if "://" in arguments.serving:
-        raise UserError(
-            f"--serving {arguments.serving!r} is not a local or mounted directory; elsewhere a version would not "
-            "appear in one step"
-        )
+    check_local(arguments.serving, "--serving")
     deployment.check_model_name(Path(arguments.serving).resolve().name)
     given = [name for name in ("model", "model_blessing", "infra_blessing") if getattr(arguments, name) is not None]
     if arguments.rollback is not None and given:
@@ -144,6 +139,13 @@ def _read_blessings(arguments: Arguments) -> tuple[list[str], list[int]]:
             reasons.append(f"the {stage} did not bless it: {first}{more}")
         sizes = sorted({request["rows"] for request in blessing.get("requests", ())}) or sizes
     return reasons, sizes
+
+
+def _not_pushed(arguments: Arguments, reasons: list[str], exit_code: int) -> int:
+    _write_result(arguments, {"pushed": False, "version": None, "path": None, "reasons": reasons})
+    for reason in reasons:
+        print(f"not pushed: {reason}")
+    return exit_code
 
 
 def _write_result(arguments: Arguments, content: dict[str, Any]) -> None:

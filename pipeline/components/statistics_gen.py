@@ -20,7 +20,7 @@ from data_prep.outcome import DUPLICATES_FILE, NEAR_DUPLICATES_FILE, REJECTED_FI
 from data_prep.verify import verify
 from pipeline import artifacts
 from stargan_tf.base import command_line
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import RefusedError
 from stargan_tf.base.writing import whole_directory
 from stargan_tf.data.manifest import hash_file, read_manifest
 
@@ -49,7 +49,8 @@ def run(arguments: Arguments) -> None:
     """Writes the statistics.
 
     Raises:
-        UserError: no data directory of the job, one that is damaged, or an output that is not empty.
+        RefusedError: a data directory that is not as the job wrote it.
+        UserError: no data directory of the job, or an output that is not empty.
     """
     examples = arguments.examples.rstrip("/")
     manifest = read_manifest(examples)
@@ -66,10 +67,10 @@ def run(arguments: Arguments) -> None:
 def _check_file(path: Path, manifest: dict[str, Any]) -> None:
     """Checks one file against the manifest."""
     if path.name not in manifest["files"] or not path.is_file():
-        raise UserError(f"{path.parent} has no {path.name}; make the data directory anew")
+        raise RefusedError(f"{path.parent} has no {path.name}; make the data directory anew")
     sha256, _ = hash_file(str(path))
     if sha256 != manifest["files"][path.name]["sha256"]:
-        raise UserError(f"{path} is not as it was written, by its manifest; make the data directory anew")
+        raise RefusedError(f"{path} is not as it was written, by its manifest; make the data directory anew")
 
 
 def _collect(examples: Path, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def _collect(examples: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     statistics = json.loads((examples / dataset_info.STATISTICS_FILE).read_text(encoding="utf-8"))
     in_shards = sum(entry.get("examples", 0) for entry in manifest["files"].values())
     if in_shards != statistics["num_written"]:
-        raise UserError(
+        raise RefusedError(
             f"{examples} has {in_shards} examples by its manifest and {statistics['num_written']} by its statistics; "
             "make the data directory anew"
         )

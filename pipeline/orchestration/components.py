@@ -1,8 +1,8 @@
 """The stages as TFX components with typed artifacts; the work is done in `pipeline.components`.
 
-A parameter `settings` is a dataclass as JSON. `code_version`, and `input_fingerprint` of ExampleGen, are not used here:
-they stand for what a stage reads besides its artifacts, so that ML Metadata takes a result from its cache only if code
-and images are the same.
+A parameter `settings` is a dataclass as JSON. `code_version`, `input_fingerprint` of ExampleGen and `run` of Pusher are
+not used for the work: they stand for what a stage reads besides its artifacts, so that ML Metadata takes a result from
+its cache only if code and images are the same, and never if it depends on the serving directory.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
+from data_prep.dataset_info import STATISTICS_FILE
 from pipeline import anomalies as anomaly_search
 from pipeline import artifacts
 from pipeline.components import (
@@ -28,12 +29,17 @@ from pipeline.components import (
     statistics_gen,
     trainer,
 )
-from pipeline.configuration import EvaluatorSettings
+from pipeline.model_fingerprint import fingerprint
+from pipeline.orchestration import model_addresses
 from pipeline.orchestration.local_directories import delivered, fetched
+from pipeline.orchestration.model_artifacts import FINGERPRINT
 from stargan_tf.base import command_line, files
+from stargan_tf.serving.model_card import CARD_FILE
 
 # Properties of blessings, with the names that TFX's resolver of the latest blessed model reads.
 BLESSED, CURRENT_MODEL = "blessed", "current_model_id"
+# A property of Examples, as TFX's ExampleGen names it.
+INPUT_FINGERPRINT = "input_fingerprint"
 
 
 def to_json(settings: Any) -> str:
@@ -45,18 +51,36 @@ def _read(kind: type, settings: str) -> Any:
     return command_line.parse(kind, ["--config", settings], program="settings")
 
 
+def _address(model: Any) -> str | None:
+    """Returns where an earlier model lies; None where there is none."""
+    return None if model is None else model_addresses.followed(model.uri)
+
+
+@component
+def LastGoodModel(
+    model: OutputArtifact[standard_artifacts.Model], serving: Parameter[str], code_version: Parameter[str]
+) -> None:
+    """Finds the model that is served, on Kubeflow; elsewhere `resolvers.LastServedModel` asks the metadata store."""
+    model_addresses.stand_for(model_addresses.last_good(serving), model.uri)
+
+
 @component
 def ExampleGen(
     examples: OutputArtifact[standard_artifacts.Examples],
     settings: Parameter[str],
     beam_flags: Parameter[str],
     input_fingerprint: Parameter[str],
+    data_version: Parameter[int],
     code_version: Parameter[str],
 ) -> None:
     """Makes a data directory from images."""
     # The address itself, not a local directory: Beam's workers write to it from wherever they run.
     arguments = dataclasses.replace(_read(example_gen.Arguments, settings), output=examples.uri)
     example_gen.run(arguments, json.loads(beam_flags))
+    # As TFX's own ExampleGen fills them. Images have no spans; another set of them is another version.
+    examples.span, examples.version = 0, data_version
+    examples.split_names = json.dumps(list(json.loads(files.read(files.join(examples.uri, STATISTICS_FILE)))["splits"]))
+    examples.set_string_custom_property(INPUT_FINGERPRINT, input_fingerprint)
 
 
 @component
@@ -68,6 +92,7 @@ def StatisticsGen(
     """Extracts the statistics of a data directory."""
     with fetched(examples.uri) as source, delivered(statistics.uri) as output:
         statistics_gen.run(statistics_gen.Arguments(source, output))
+    statistics.span, statistics.split_names = examples.span, examples.split_names
 
 
 @component
@@ -93,14 +118,15 @@ def ExampleValidator(
     with ExitStack() as stack:
         source, output = stack.enter_context(fetched(statistics.uri)), stack.enter_context(delivered(anomalies.uri))
         schema = None
-        if last_good_model is not None:
-            schema = stack.enter_context(fetched(files.join(last_good_model.uri, artifacts.MODEL_SCHEMA)))
+        if (last_good := _address(last_good_model)) is not None:
+            schema = stack.enter_context(fetched(files.join(last_good, artifacts.MODEL_SCHEMA)))
         thresholds = _read(anomaly_search.Thresholds, settings)
         try:
             example_validator.run(example_validator.Arguments(source, output, schema, thresholds))
         except example_validator.BlockingAnomalies:
             # A failed stage leaves no artifact, and this one must be readable; the Trainer, which takes it, fails.
             anomalies.set_int_custom_property("blocking", 1)
+    anomalies.span, anomalies.split_names = statistics.span, statistics.split_names
 
 
 @component
@@ -117,22 +143,29 @@ def Trainer(
 ) -> None:
     """Trains and exports a model."""
     with ExitStack() as stack:
-        base = None if base_model is None else stack.enter_context(fetched(base_model.uri))
+        start = _address(base_model)
+        base = None if start is None else stack.enter_context(fetched(start))
         # An attempt continues the work of an earlier one only if everything that decides the result is the same.
-        made_of = [examples.uri, base_model and base_model.uri, name, settings, code_version]
-        own_work = Path(work) / hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+        made_of = [examples.uri, start, name, settings, code_version]
+        own_work = files.join(work, hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16])
         trainer.run(
             trainer.Arguments(
                 examples=stack.enter_context(fetched(examples.uri)),
                 output=stack.enter_context(delivered(model.uri)),
-                work=str(own_work),
+                work=own_work,
                 name=name,
                 schema=stack.enter_context(fetched(schema.uri)),
                 anomalies=stack.enter_context(fetched(anomalies.uri)),
                 base_model=base,
-                settings=_read(trainer.Settings, settings),
+                trainer=_read(trainer.Settings, settings),
             )
         )
+    with fetched(files.join(model.uri, artifacts.SERVING_MODEL)) as served:
+        card = artifacts.read_json(served, CARD_FILE, "model")
+        model.set_string_custom_property(FINGERPRINT, fingerprint(Path(served)))
+    model.set_int_custom_property("step", card["step"])
+    model.set_string_custom_property("domains", json.dumps(card["domains"]))
+    model.set_string_custom_property("image_size", json.dumps(card["image_size"]))
 
 
 @component
@@ -147,9 +180,9 @@ def Evaluator(
     blessed_model: InputArtifact[standard_artifacts.Model] = None,
 ) -> None:
     """Finds out whether a model is good enough, and no worse than the one blessed last."""
-    wanted = _read(EvaluatorSettings, settings)
     with ExitStack() as stack:
-        blessed = None if blessed_model is None else stack.enter_context(fetched(blessed_model.uri))
+        last = _address(blessed_model)
+        blessed = None if last is None else stack.enter_context(fetched(last))
         code = evaluator.run(
             evaluator.Arguments(
                 model=stack.enter_context(fetched(model.uri)),
@@ -157,8 +190,7 @@ def Evaluator(
                 evaluation=stack.enter_context(delivered(evaluation.uri)),
                 blessing=stack.enter_context(delivered(blessing.uri)),
                 blessed_model=blessed,
-                limits=wanted.limits,
-                measurement=wanted.measurement,
+                evaluator=_read(evaluator.Settings, settings),
                 cache=cache,
             )
         )
@@ -191,6 +223,7 @@ def Pusher(
     pushed_model: OutputArtifact[standard_artifacts.PushedModel],
     serving: Parameter[str],
     keep: Parameter[int],
+    run: Parameter[str],
     code_version: Parameter[str],
 ) -> None:
     """Makes a blessed model the next version."""
@@ -214,5 +247,6 @@ def Pusher(
     # Properties with the names that TFX's Pusher uses.
     pushed_model.set_int_custom_property("pushed", int(pushed["pushed"]))
     if pushed["pushed"]:
+        model_addresses.note(serving, pushed["fingerprint"], model.uri)
         pushed_model.set_string_custom_property("pushed_destination", pushed["path"])
         pushed_model.set_string_custom_property("pushed_version", str(pushed["version"]))

@@ -1,19 +1,30 @@
 """Which earlier model a run compares with and starts from."""
 
+from pathlib import Path
+
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2 as proto
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types.artifact import Artifact
 
-from pipeline.orchestration.components import BLESSED, CURRENT_MODEL
+from pipeline.orchestration import served_versions
+from pipeline.orchestration.model_artifacts import fingerprint_of
 
 
-class LastGoodModel(ResolverStrategy):
-    """Finds the model that was blessed last, except models that are a given artifact or were made from it.
+class LastServedModel(ResolverStrategy):
+    """Finds the model that is served, or was served last before it if that is a given artifact or was made from it.
 
-    In a run with nothing changed, TFX's LatestBlessedModelStrategy would find the model that the run takes from the
-    cache, and the run would compare the model with itself.
+    What is served counts, not what was blessed last: a model that was rolled back from is no measure for the next one.
+    The given artifact is left out because, in a run with nothing changed, the served model is the one that the run
+    takes from the cache, and the run would compare the model with itself.
+
+    Args:
+        served: file with the versions that were seen in the serving directory.
+        directory: the serving directory.
     """
+
+    def __init__(self, served: str, directory: str):
+        self._served, self._directory = Path(served), Path(directory)
 
     def resolve_artifacts(
         self, store: ml_metadata.MetadataStore, input_dict: dict[str, list[Artifact]]
@@ -22,21 +33,23 @@ class LastGoodModel(ResolverStrategy):
 
         Args:
             store: the open store.
-            input_dict: all `model` and `model_blessing` of the pipeline, and in `other_than` a model or its examples.
+            input_dict: all `model` of the pipeline, and in `other_than` a model or its examples.
 
         Returns:
             `model`, empty if there is none.
         """
-        models = {model.id: model for model in input_dict["model"]}
         excluded = {artifact.id for artifact in input_dict["other_than"]}
-        blessings = sorted(input_dict["model_blessing"], key=lambda blessing: blessing.id, reverse=True)
-        for blessing in blessings:
-            model = models.get(blessing.get_int_custom_property(CURRENT_MODEL))
-            if model is None or blessing.get_int_custom_property(BLESSED) != 1:
-                continue
-            if not excluded & {model.id, *_made_of(store, model.id)}:
-                return {"model": [model], "model_blessing": [blessing], "other_than": []}
-        return {"model": [], "model_blessing": [], "other_than": []}
+        by_fingerprint: dict[str, list[Artifact]] = {}
+        for model in sorted(input_dict["model"], key=lambda model: model.id):
+            by_fingerprint.setdefault(fingerprint_of(model.mlmd_artifact), []).append(model)
+        seen = served_versions.read(self._served, self._directory)
+        for _, record in sorted(seen.items(), reverse=True):
+            models = by_fingerprint.get(record["fingerprint"], [])
+            there = [model for model in models if Path(model.uri).is_dir()]
+            # Models that were trained twice to the same weights are the same model.
+            if there and not any(excluded & {model.id, *_made_of(store, model.id)} for model in models):
+                return {"model": [there[-1]], "other_than": []}
+        return {"model": [], "other_than": []}
 
 
 def _made_of(store: ml_metadata.MetadataStore, artifact_id: int) -> set[int]:

@@ -10,7 +10,9 @@ from ml_metadata.proto import metadata_store_pb2 as proto
 from pipeline import artifacts, report
 from pipeline.configuration import STAGES
 from pipeline.orchestration.metadata_store import History, StageExecution
+from pipeline.orchestration.model_artifacts import fingerprint_of
 from pipeline.report.run_results import Stage, State
+from pipeline.served import Served, look
 
 # Artifacts that the page shows: flag of the report, stage, and key of the output.
 _SHOWN = {
@@ -33,11 +35,13 @@ class Summary:
         executions: executions by name of the stage, in the order of the stages.
         refusals: sentences about what was refused.
         pushed: content of pushed.json, if the run got that far.
+        served: what is served.
     """
 
     executions: dict[str, StageExecution]
     refusals: Sequence[str]
     pushed: dict | None
+    served: Served
 
     @property
     def refused(self) -> bool:
@@ -51,7 +55,9 @@ class Summary:
             for stage in STAGES
         }
 
-    def report(self, output: Path, name: str, configuration: Path, failure: str | None) -> report.Arguments:
+    def report(
+        self, output: Path, name: str, configuration: Path, failure: str | None, notes: Sequence[str]
+    ) -> report.Arguments:
         """Returns what the page of the run shows.
 
         Args:
@@ -59,6 +65,7 @@ class Summary:
             name: of the run.
             configuration: file with its settings.
             failure: error message of the stage that failed, if one did.
+            notes: what else is worth telling.
         """
         executions = self.executions
         paths = {
@@ -75,7 +82,15 @@ class Summary:
             )
             for stage, state in self.states().items()
         ]
-        return report.Arguments(str(output), name, stages, configuration=str(configuration), **paths)
+        return report.Arguments(
+            str(output),
+            name,
+            stages,
+            notes=list(notes),
+            serving=self.served.directory,
+            configuration=str(configuration),
+            **paths,
+        )
 
     def print(self) -> None:
         """Prints a line for each stage, refusals, and the served version."""
@@ -85,15 +100,16 @@ class Summary:
             print(f"{stage:18}{state:12}{seconds}")
         for refusal in self.refusals:
             print(f"refused: {refusal}")
-        if self.pushed is not None and self.pushed["pushed"]:
-            print(f"served: version {self.pushed['version']}, {self.pushed['path']}")
+        where = "" if self.served.version is None else f", {self.served.path}"
+        print(f"served: {'nothing' if not where else f'version {self.served.version}'}{where}: {self.served.why}")
 
 
-def summarize(history: History) -> Summary:
+def summarize(history: History, serving: Path) -> Summary:
     """Describes the newest run of a pipeline.
 
     Args:
         history: the pipeline in the metadata store.
+        serving: the serving directory.
 
     Returns:
         The summary.
@@ -103,13 +119,16 @@ def summarize(history: History) -> Summary:
     if anomalies := _output(executions, "ExampleValidator", "anomalies"):
         found = json.loads((anomalies / artifacts.ANOMALIES_FILE).read_text(encoding="utf-8"))
         refusals += [f"the data: {anomaly['reason']}" for anomaly in found["anomalies"] if anomaly["blocking"]]
+        refusals += [f"the data: {found['if_intended']}"] if refusals and found.get("if_intended") else []
     for stage, kind in (("Evaluator", "the model"), ("InfraValidator", "serving the model")):
         if blessing := _output(executions, stage, "blessing"):
             refusals += [f"{kind}: {reason}" for reason in artifacts.read_blessing(blessing, "blessing")["reasons"]]
     pushed = None
     if push := _output(executions, "Pusher", "pushed_model"):
         pushed = json.loads((push / artifacts.PUSHED_FILE).read_text(encoding="utf-8"))
-    return Summary({stage: executions[stage] for stage in STAGES if stage in executions}, refusals, pushed)
+    model = executions["Trainer"].outputs.get("model") if "Trainer" in executions else None
+    served = look(serving, None if model is None else fingerprint_of(model))
+    return Summary({stage: executions[stage] for stage in STAGES if stage in executions}, refusals, pushed, served)
 
 
 def _output(executions: dict[str, StageExecution], stage: str, key: str) -> Path | None:

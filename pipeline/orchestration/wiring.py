@@ -3,11 +3,11 @@
 import json
 
 from ml_metadata.proto import metadata_store_pb2 as proto
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types.channel import Channel
-from tfx.types.standard_artifacts import Model, ModelBlessing
+from tfx.types.standard_artifacts import Model
 
 from pipeline.configuration import Settings
 from pipeline.orchestration.code_version import code_version
@@ -16,13 +16,14 @@ from pipeline.orchestration.components import (
     ExampleGen,
     ExampleValidator,
     InfraValidator,
+    LastGoodModel,
     Pusher,
     SchemaGen,
     StatisticsGen,
     Trainer,
     to_json,
 )
-from pipeline.orchestration.resolvers import LastGoodModel
+from pipeline.orchestration.resolvers import LastServedModel
 
 
 def create_pipeline(
@@ -31,6 +32,9 @@ def create_pipeline(
     root: str,
     work: str,
     cache: str,
+    served: str = "",
+    run: str = "any",
+    data_version: int = 0,
     connection: proto.ConnectionConfig | None = None,
     on_kubeflow: bool = False,
 ) -> Pipeline:
@@ -42,8 +46,11 @@ def create_pipeline(
         root: where artifacts go.
         work: directory for unfinished training, which continues after an interruption.
         cache: directory of the Evaluator for results that it can use again.
+        served: file with the versions that were seen in the serving directory, see `served_versions`.
+        data_version: number of this set of images among those of all runs.
+        run: what tells this run from others, so that the Pusher always looks at the serving directory.
         connection: to the metadata store; Kubeflow has its own.
-        on_kubeflow: whether the pipeline is compiled for Kubeflow, which supports no resolvers but TFX's own.
+        on_kubeflow: whether the pipeline is compiled for Kubeflow, whose own back end knows no resolvers.
 
     Returns:
         TFX's pipeline.
@@ -52,16 +59,27 @@ def create_pipeline(
     def version(stage: str) -> str:
         return code_version(f"pipeline.components.{stage}")
 
-    def last_good_model(name: str, other_than: Channel) -> Resolver:
-        channels = {"model": Channel(type=Model), "model_blessing": Channel(type=ModelBlessing)}
+    nodes: dict[str, BaseNode] = {}  # that find earlier models
+
+    def last_good_model(name: str, other_than: Channel) -> Channel:
         if on_kubeflow:
-            return Resolver(strategy_class=LatestBlessedModelStrategy, **channels).with_id(name)
-        return Resolver(strategy_class=LastGoodModel, **channels, other_than=other_than).with_id(name)
+            if not nodes:
+                code = code_version("pipeline.orchestration.model_addresses")
+                nodes["LastGoodModel"] = LastGoodModel(serving=str(settings.serving_path), code_version=code)
+            (stage,) = nodes.values()
+            return stage.outputs["model"]
+        config = {"served": served, "directory": str(settings.serving_path)}
+        resolver = Resolver(
+            strategy_class=LastServedModel, config=config, model=Channel(type=Model), other_than=other_than
+        )
+        nodes[name] = resolver.with_id(name)
+        return nodes[name].outputs["model"]
 
     example_gen = ExampleGen(
         settings=to_json(settings.example_gen),
         beam_flags=json.dumps(settings.beam_flags),
         input_fingerprint=input_fingerprint,
+        data_version=data_version,
         code_version=version("example_gen"),
     )
     examples = example_gen.outputs["examples"]
@@ -72,7 +90,7 @@ def create_pipeline(
     last_good = last_good_model("LastGoodModel", examples)
     example_validator = ExampleValidator(
         statistics=statistics,
-        last_good_model=last_good.outputs["model"],
+        last_good_model=last_good,
         settings=to_json(settings.example_validator),
         code_version=version("example_validator"),
     )
@@ -84,7 +102,7 @@ def create_pipeline(
         settings=to_json(settings.trainer),
         work=work,
         code_version=version("trainer"),
-        **({"base_model": last_good.outputs["model"]} if settings.warm_start else {}),
+        **({"base_model": last_good} if settings.warm_start else {}),
     )
     model = trainer.outputs["model"]
 
@@ -93,7 +111,7 @@ def create_pipeline(
     evaluator = Evaluator(
         model=model,
         examples=examples,
-        blessed_model=blessed.outputs["model"],
+        blessed_model=blessed,
         settings=to_json(settings.evaluator),
         cache=cache,
         code_version=version("evaluator"),
@@ -107,13 +125,14 @@ def create_pipeline(
         infra_blessing=infra_validator.outputs["blessing"],
         serving=str(settings.serving_path),
         keep=settings.pusher.keep,
+        run=run,
         code_version=version("pusher"),
     )
-    stages = [example_gen, statistics_gen, schema_gen, last_good, example_validator, trainer]
+    stages = [example_gen, statistics_gen, schema_gen, example_validator, trainer, evaluator, infra_validator, pusher]
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=root,
         metadata_connection_config=connection,
-        components=[*stages, blessed, evaluator, infra_validator, pusher],
+        components=[*nodes.values(), *stages],
         enable_cache=True,
     )

@@ -7,10 +7,12 @@ the one blessed before, what was published or why not. Where a run did not get t
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pipeline import artifacts
+from pipeline.model_fingerprint import fingerprint
 from pipeline.report.run_results import Run, Stage
+from pipeline.served import look
 from stargan_tf.base import command_line
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_text
@@ -35,8 +37,12 @@ class Arguments:
         blessing: ModelBlessing artifact.
         infra_blessing: InfraBlessing artifact.
         pushed: PushedModel artifact.
+        serving: directory that TF Serving watches; the page says what is served by it now.
+        notes: what else is worth telling.
         configuration: file with the configuration of the run.
     """
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("notes",)  # any texts
 
     output: str
     name: str = "pipeline"
@@ -48,6 +54,8 @@ class Arguments:
     blessing: str | None = None
     infra_blessing: str | None = None
     pushed: str | None = None
+    serving: str | None = None
+    notes: list[str] = field(default_factory=list)
     configuration: str | None = None
 
 
@@ -100,8 +108,16 @@ def read(arguments: Arguments) -> Run:
         blessing=_json(arguments.blessing, artifacts.REASONS_FILE, "blessing"),
         infra_blessing=_json(arguments.infra_blessing, artifacts.REASONS_FILE, "infra_blessing"),
         pushed=_json(arguments.pushed, artifacts.PUSHED_FILE, "pushed"),
+        served=None if arguments.serving is None else look(Path(arguments.serving), _fingerprint(arguments.model)),
+        notes=list(arguments.notes),
         configuration=arguments.configuration and Path(arguments.configuration).read_text(encoding="utf-8"),
     )
+
+
+def _fingerprint(model: str | None) -> str | None:
+    """The fingerprint of what a Model has served; None if its run did not get that far."""
+    serving = None if model is None else Path(model) / artifacts.SERVING_MODEL
+    return None if serving is None or not serving.is_dir() else fingerprint(serving)
 
 
 def _json(directory: str | None, name: str, flag: str) -> dict[str, Any] | None:

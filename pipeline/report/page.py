@@ -77,6 +77,8 @@ def _serving(run: Run) -> Iterator[tuple[str, str]]:
         if pushed["pushed"]:
             yield "Where", pushed["path"]
             yield "Fingerprint of the model", pushed["fingerprint"][:16]
+    if served := run.served:
+        yield "Served", f"{'nothing' if served.version is None else f'version {served.version}'}: {served.why}"
 
 
 def _picture(path: Path) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.served import Served
+
 State = Literal["ran", "skipped", "failed", "not reached"]
 
 
@@ -35,12 +37,14 @@ class Run:
         statistics: content of statistics.json.
         anomalies: content of anomalies.json.
         metrics: measurements of training, in their order.
-        events: what went wrong in training and was repaired.
+        events: roll-backs of training, settings that changed, faults that were seen.
         evaluation: content of evaluation.json.
         grids: picture files by model (candidate, blessed) and mode (latent, reference).
         blessing: content of reasons.json of the Evaluator.
         infra_blessing: content of reasons.json of the InfraValidator.
         pushed: content of pushed.json.
+        served: what is served now, if that was looked up.
+        notes: what else is worth telling.
         configuration: its text.
     """
 
@@ -55,6 +59,8 @@ class Run:
     blessing: Mapping[str, Any] | None
     infra_blessing: Mapping[str, Any] | None
     pushed: Mapping[str, Any] | None
+    served: Served | None
+    notes: Sequence[str]
     configuration: str | None
 
 
@@ -65,12 +71,19 @@ def verdict(run: Run) -> tuple[bool, str, list[str]]:
         run: the run.
 
     Returns:
-        Whether its model is published, a title, and the reasons if it is not.
+        Whether its model is served, a title, and the reasons if it is not.
     """
     if run.pushed and run.pushed["pushed"]:
-        return True, f"Version {run.pushed['version']} is published", []
+        version = run.pushed["version"]
+        if run.served is None:
+            return True, f"Version {version} is published", []
+        if run.served.version == version and run.served.is_whole:
+            return True, f"{run.served.title}: the model of this run", []
+        return False, f"Version {version} was published, and is not served", [run.served.why]
     found = run.anomalies["anomalies"] if run.anomalies else ()
     if blocking := [anomaly["reason"] for anomaly in found if anomaly["blocking"]]:
+        accepted = run.anomalies.get("if_intended") if run.anomalies else None
+        blocking += [accepted] if accepted else []
         return False, "Stopped before training: the data is not as it should be", blocking
     refused = [
         f"{stage}: {reason}"
@@ -81,6 +94,8 @@ def verdict(run: Run) -> tuple[bool, str, list[str]]:
         return False, "Not published: the model was refused, and what was served before still is", refused
     if failed := next((stage for stage in run.stages if stage.state == "failed"), None):
         return False, f"Stopped at {failed.name}", [failed.message or "it failed without a message"]
+    if run.pushed and run.served is not None and run.served.is_withdrawn:
+        return False, f"{run.served.title}, to which this run was rolled back", [run.served.why]
     if run.pushed:
         return False, "Not published", list(run.pushed["reasons"])
     done = [stage.name for stage in run.stages if stage.state in ("ran", "skipped")]

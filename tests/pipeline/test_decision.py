@@ -84,6 +84,35 @@ def test_worse_by_more_than_allowed_is_told(changes, limits, reasons):
     assert decide(evaluation(**changes), evaluation(), Limits(**limits)) == reasons
 
 
+@pytest.mark.parametrize(
+    ("changes", "untranslated", "reasons"),
+    [
+        ({}, 20.1, []),
+        ({"latent__cat2dog__recall": 0.0}, 90.0, ["latent-guided cat2dog: recall is 0; the floor is above 0"]),
+        (
+            {"reference__dog2cat__precision": 0.0},
+            90.0,
+            ["reference-guided dog2cat: precision is 0; the floor is above 0"],
+        ),
+        (
+            {"latent__cat2dog__fid": 699.0, "latent__dog2cat__fid": 90.0},
+            90.0,
+            [
+                "latent-guided cat2dog: fid is 699; the floor is below 90, that of the sources themselves",
+                "latent-guided dog2cat: fid is 90; the floor is below 90, that of the sources themselves",
+            ],
+        ),
+    ],
+)
+def test_a_model_that_is_worse_than_none_is_below_the_floor(changes, untranslated, reasons):
+    of_tasks = dict.fromkeys(TASKS, untranslated)
+    found = decide(evaluation(**changes), None, Limits(), of_tasks)
+    assert found == [f"{reason} (limits.floor)" for reason in reasons]
+    assert decide(evaluation(**changes), None, Limits(floor=False), of_tasks) == []
+    judged = decide(evaluation(**changes), None, Limits(modes=["latent"]), of_tasks)
+    assert judged == [reason for reason in found if reason.startswith("latent")]
+
+
 def test_a_measure_near_zero_that_turns_negative_is_judged_right():
     """The kernel distance is unbiased, so it may be below zero."""
     limits = Limits(margin_overall={"kid": 0.5}, margin_each_task={})

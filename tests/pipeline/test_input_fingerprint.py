@@ -7,7 +7,6 @@ import pytest
 from pipeline.orchestration.input_fingerprint import fingerprint
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
-from tests.stores import s3_server, store  # noqa: F401  # fixtures
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_a_single_file_counts_too_and_nothing_is_an_error(folder):
         fingerprint(str(folder / "zebra"))
 
 
-def test_files_of_a_store_are_told_apart_without_being_read(store):  # noqa: F811
+def test_files_of_a_store_are_told_apart_without_being_read(store):
     for name in ("cat/1.png", "dog/1.png"):
         files.write(f"{store}/images/{name}", name.encode())
     before = fingerprint(f"{store}/images")

@@ -6,7 +6,6 @@ import pytest
 
 from pipeline.orchestration.local_directories import delivered, fetched
 from stargan_tf.base import files
-from tests.stores import s3_server, store  # noqa: F401  # fixtures
 
 
 def test_a_local_artifact_is_what_it_is(tmp_path):
@@ -14,7 +13,7 @@ def test_a_local_artifact_is_what_it_is(tmp_path):
         assert (directory, output) == (str(tmp_path), str(tmp_path / "new"))
 
 
-def test_a_remote_one_is_fetched_and_delivered_when_it_is_complete(store):  # noqa: F811
+def test_a_remote_one_is_fetched_and_delivered_when_it_is_complete(store):
     address = f"{store}/model"
     with delivered(address) as output:
         (Path(output) / "run").mkdir()
@@ -25,7 +24,7 @@ def test_a_remote_one_is_fetched_and_delivered_when_it_is_complete(store):  # no
     assert not Path(directory).exists()
 
 
-def test_of_a_failed_stage_nothing_is_delivered(store):  # noqa: F811
+def test_of_a_failed_stage_nothing_is_delivered(store):
     with pytest.raises(RuntimeError), delivered(f"{store}/failed") as output:
         (Path(output) / "half").write_text("")
         raise RuntimeError

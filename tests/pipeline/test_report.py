@@ -88,6 +88,31 @@ def test_a_finished_run_shows_everything(finished, tmp_path):
     assert "training" in page.charts["Width of the sources"]
 
 
+def test_what_is_served_is_looked_up(finished, tmp_path):
+    serving = tmp_path / "models" / "stargan"
+    assert "Version 7 was published, and is not served" in (
+        text := write(tmp_path, **finished, serving=str(serving)).text
+    )
+    assert f"Nothing is served : {serving} holds no version" in text
+    (serving / "7").mkdir(parents=True)
+    page = write(tmp_path, **finished, serving=str(serving), notes=["it is put back"])
+    assert "Version 7 is served: the model of this run" in page.text and "it is put back" in page.text
+    (serving / "8").mkdir()
+    assert (
+        "Version 8 is served : it is a model of an earlier run"
+        in write(tmp_path, **finished, serving=str(serving)).text
+    )
+
+
+def test_the_page_says_that_there_is_no_floor(finished, tmp_path):
+    assert "There is no floor" in write(tmp_path, **finished).text
+    path = tmp_path / "evaluation" / "evaluation.json"
+    content = json.loads(path.read_text())
+    content["limits"]["floor"] = True
+    artifacts.write_json(path, content)
+    assert "There is no floor" not in write(tmp_path, **finished).text
+
+
 def test_a_model_that_is_refused_is_told_on_top(finished, tmp_path):
     artifacts.write_json(
         tmp_path / "blessing" / "reasons.json", {"blessed": False, "reasons": ["latent-guided: fid is <90>"]}

@@ -3,21 +3,25 @@
 import html
 import json
 import shutil
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("tfx", reason="TFX is not installed; make .venv/tfx does that")
 
-from pipeline import compile, configuration, lineage, run
+from pipeline import configuration, lineage, run
+from pipeline.components import pusher
 from pipeline.configuration import STAGES
 from pipeline.orchestration.metadata_store import connection_config, open_history
 from pipeline.orchestration.summary import Summary, summarize
+from stargan_tf.base.errors import ExitCode
 from stargan_tf.base.file_lock import locked
 from tests.pipeline import tiny_pipeline
 
 ALL_RAN = dict.fromkeys(STAGES, "ran")
-ALL_SKIPPED = dict.fromkeys(STAGES, "skipped")
+UNCHANGED = dict.fromkeys(STAGES, "skipped") | {"Pusher": "ran"}  # It looks at the serving directory every time.
 
 
 class Tiny:
@@ -35,14 +39,19 @@ class Tiny:
 
     def summary(self) -> Summary:
         settings = configuration.load(self.file)
-        return summarize(open_history(connection_config(settings.metadata, Path(settings.root)), settings.name))
+        history = open_history(connection_config(settings.metadata, Path(settings.root)), settings.name)
+        return summarize(history, self.serving)
 
     def versions(self) -> list[str]:
         return sorted(child.name for child in self.serving.iterdir() if child.name.isdigit())
 
     def report(self) -> str:
         """The page of the newest run."""
-        return max((self.folder / "root" / "reports").glob("*.html")).read_text()
+        return html.unescape(max((self.folder / "root" / "reports").glob("*.html")).read_text())
+
+    def redraw(self, seed: int) -> None:
+        """Changes the data."""
+        tiny_pipeline.redraw(self.folder / "images" / "train" / "circle" / "00000.png", seed)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +81,21 @@ def test_the_first_run_goes_through_all_stages_to_a_served_version(tiny):
     assert not (tiny.folder / "root" / "work").exists()  # Nothing is unfinished.
 
 
+def test_the_metadata_are_filled_as_users_of_tfx_expect(tiny):
+    executions = tiny.summary().executions
+    examples = executions["ExampleGen"].outputs["examples"]
+    splits = json.loads(examples.properties["split_names"].string_value)
+    assert splits == [f"{subset}_{name}" for subset in ("train", "val") for name in ("circle", "square", "triangle")]
+    assert (examples.properties["span"].int_value, examples.properties["version"].int_value) == (0, 1)
+    for stage, key in (("StatisticsGen", "statistics"), ("ExampleValidator", "anomalies")):
+        properties = executions[stage].outputs[key].properties
+        assert json.loads(properties["split_names"].string_value) == splits and "span" in properties
+    model = executions["Trainer"].outputs["model"].custom_properties
+    assert model["step"].int_value == 2
+    assert json.loads(model["domains"].string_value) == ["circle", "square", "triangle"]
+    assert model["fingerprint"].string_value == tiny.summary().served.fingerprint
+
+
 def test_the_version_is_traced_back_to_its_images(tiny, capsys):
     assert lineage.main(["1", f"--config={tiny.file}"]) == 0
     told = capsys.readouterr().out
@@ -84,26 +108,109 @@ def test_the_version_is_traced_back_to_its_images(tiny, capsys):
     assert trainer["inputs"]["examples"] == traced["stages"]["ExampleGen"]["outputs"]["examples"]
     card = json.loads((tiny.serving / "1" / "model_card.json").read_text())
     assert card["data"][0]["fingerprint"] == traced["training"]["data"][0]["fingerprint"]
+    assert lineage.main([f"--config={tiny.file}"]) == 0  # the newest
+    assert capsys.readouterr().out == told
     assert lineage.main(["7", f"--config={tiny.file}"]) == 2
     assert "it pushed 1" in capsys.readouterr().err
 
 
 def test_with_nothing_changed_everything_is_skipped(tiny):
-    assert tiny.run() == (0, ALL_SKIPPED)
+    assert tiny.run() == (0, UNCHANGED)
     # Nor when a file is only touched: its content counts.
     (tiny.folder / "images" / "train" / "circle" / "00000.png").touch()
-    assert tiny.run() == (0, ALL_SKIPPED)
+    assert tiny.run() == (0, UNCHANGED)
     assert tiny.versions() == ["1"]
 
 
 def test_what_depends_on_a_changed_setting_runs_and_nothing_else(tiny):
-    assert tiny.run("--pusher.keep=4") == (0, ALL_SKIPPED | {"Pusher": "ran"})
+    assert tiny.run("--pusher.keep=4") == (0, UNCHANGED)
     assert tiny.versions() == ["1"]  # The model is the one that is served.
+
+
+def test_what_is_served_is_looked_up_and_what_is_missing_comes_back(tiny, capsys):
+    whole = {path.name: path.read_bytes() for path in (tiny.serving / "1").rglob("*") if path.is_file()}
+    tiny.serving.rename(tiny.folder / "away")
+    assert tiny.run() == (0, UNCHANGED)
+    assert {path.name: path.read_bytes() for path in (tiny.serving / "1").rglob("*") if path.is_file()} == whole
+    assert (tiny.serving / "serving" / "models.config").is_file()
+    assert "served: version 1" in capsys.readouterr().out
+    assert "1 is missing; it is put back" in tiny.report() and "Version 1 is served" in tiny.report()
+
+    # What was damaged keeps its number, under which it is known to caches: its content comes under the next one.
+    (tiny.serving / "1" / "saved_model.pb").write_bytes(b"")
+    assert tiny.run() == (0, UNCHANGED)
+    assert tiny.versions() == ["1", "2"]
+    assert (tiny.serving / "2" / "saved_model.pb").read_bytes() == whole["saved_model.pb"]
+    assert "is not as it was published; it is published again as version 2" in tiny.report()
+    assert "served: version 2" in capsys.readouterr().out
+    assert lineage.trace(configuration.load(tiny.file), 2)["rollback_of"] == 1
+
+
+@pytest.mark.long
+def test_after_a_roll_back_what_is_served_is_told_and_is_the_baseline(tiny, capsys):
+    flags = "--evaluator.limits.margin_overall={}"
+    first = tiny.summary().executions["Trainer"].outputs["model"].uri
+    tiny.redraw(5)
+    assert tiny.run(flags) == (0, ALL_RAN)
+    assert pusher.main([f"--serving={tiny.serving}", "--rollback=1"]) == 0
+    capsys.readouterr()
+    assert tiny.run(flags) == (0, UNCHANGED)
+    assert tiny.versions() == ["1", "2", "3"]  # The model that was rolled back from does not return.
+    told = capsys.readouterr().out
+    assert "served: version 3" in told and "served: version 2" not in told
+    assert "Version 3 is served, to which this run was rolled back" in tiny.report()
+
+    # Nor when the directory is lost, and with it the record of the roll-back.
+    tiny.serving.rename(tiny.folder / "away")
+    assert tiny.run(flags) == (0, UNCHANGED)
+    assert tiny.versions() == ["3"] and tiny.summary().served.is_withdrawn
+
+    tiny.redraw(6)
+    assert tiny.run(flags) == (0, ALL_RAN)
+    compared = tiny.summary().executions
+    assert compared["Evaluator"].inputs["blessed_model"].uri == first
+    assert compared["ExampleValidator"].inputs["last_good_model"].uri == first
+    assert tiny.versions() == ["3", "4"] and tiny.summary().served.is_of_run
+
+
+@pytest.mark.long
+def test_an_earlier_state_of_the_data_brings_its_model_back_under_the_next_number(tiny):
+    flags = "--evaluator.limits.margin_overall={}"
+    image = tiny.folder / "images" / "train" / "circle" / "00000.png"
+    first = image.read_bytes()
+    tiny.redraw(5)
+    assert tiny.run(flags)[0] == 0
+    second = image.read_bytes()
+    for version, picture in (("3", first), ("4", second)):  # The second time everything but the push is known.
+        image.write_bytes(picture)
+        assert tiny.run(flags)[0] == 0
+        assert tiny.versions()[-1] == version and tiny.summary().served.is_of_run
+
+
+def test_neither_time_zone_nor_clock_changes_the_order_of_reports(tiny, monkeypatch):
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")  # 14 hours ahead
+    time.tzset()
+    later = tiny.folder / "root" / "reports" / "run_00007_2199-01-01_00-00-00Z.html"
+    later.touch()
+    try:
+        before = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
+        assert tiny.run()[0] == 0
+        assert lineage._time(0) == "1970-01-01 00:00:00 UTC"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    newest = max((tiny.folder / "root" / "reports").glob("*.html"))
+    assert newest.name.startswith("run_00008_")
+    assert (
+        before
+        <= datetime.strptime(newest.stem.partition("_")[2][6:], "%Y-%m-%d_%H-%M-%SZ")
+        <= datetime.now(UTC).replace(tzinfo=None)
+    )
 
 
 def test_two_runs_at_once_are_refused(tiny, capsys):
     with locked(tiny.folder / "root" / "lock", ""):
-        assert run.main([f"--config={tiny.file}"]) == 2
+        assert run.main([f"--config={tiny.file}"]) == ExitCode.TRY_AGAIN
     assert "works on" in capsys.readouterr().err
 
 
@@ -122,7 +229,7 @@ def test_a_model_that_cannot_be_served_is_not_pushed(tiny):
 
 
 def test_of_changed_images_everything_is_made_anew_and_a_worse_model_is_not_pushed(tiny):
-    tiny_pipeline.redraw(tiny.folder / "images" / "train" / "circle" / "00000.png", seed=5)
+    tiny.redraw(5)
     before = {path: path.read_bytes() for path in tiny.serving.rglob("*") if path.is_file()}
     # Steps this large leave noise of the weights.
     noise = ["--trainer.optimizers.learning_rate=0.5", "--trainer.optimizers.ema_decay=0"]
@@ -143,33 +250,9 @@ def test_without_a_domain_nothing_is_trained(tiny):
         for subset in ("train", "val"):
             shutil.move(away / subset / "square", tiny.folder / "images" / subset)
     assert (code, states["ExampleValidator"], states["Trainer"]) == (3, "ran", "failed")
+    assert "domain 'square' is missing" in tiny.summary().executions["Trainer"].parameters["error"]
+    assert "example_validator: {tolerated: [small_sources, missing_domain]}" in tiny.report()
     assert states["Evaluator"] == states["Pusher"] == "not reached"
-    assert "domain 'square' is missing" in html.unescape(tiny.report())
+    assert "domain 'square' is missing" in tiny.report()
+    assert "Version 1 is served" in tiny.report()
     assert tiny.versions() == ["1"]
-
-
-def test_the_compiled_pipeline_is_loaded_by_kfp(tiny):
-    from google.protobuf import json_format
-    from kfp import components
-    from kfp.pipeline_spec import pipeline_spec_pb2
-
-    flags = [f"--config={tiny.file}", "--kubeflow.image=image:1", "--kubeflow.root=gs://bucket/root"]
-    for name in ("job.json", "pipeline.yaml"):
-        assert compile.main([*flags, f"--output={tiny.folder / name}"]) == 0
-    loaded = components.load_component_from_file(str(tiny.folder / "pipeline.yaml"))
-    assert loaded.name == "tiny"
-
-    job = json.loads((tiny.folder / "job.json").read_text())
-    assert job["runtimeConfig"]["gcsOutputDirectory"] == "gs://bucket/root"
-    spec = json_format.ParseDict(job["pipelineSpec"], pipeline_spec_pb2.PipelineSpec())
-    tasks = spec.root.dag.tasks
-    assert set(STAGES) <= set(tasks)
-    assert set(tasks["Pusher"].dependent_tasks) == {"Trainer", "Evaluator", "InfraValidator"}
-    assert tasks["Trainer"].retry_policy.max_retry_count == 3
-    assert tasks["Trainer"].caching_options.enable_cache
-    assert not tasks["Pusher"].caching_options.enable_cache
-    executors = job["pipelineSpec"]["deploymentSpec"]["executors"]
-    resources = executors["Trainer_executor"]["container"]["resources"]
-    assert resources["accelerator"]["count"] == "1"
-    assert "accelerator" not in executors["SchemaGen_executor"]["container"]["resources"]
-    assert {executors[f"{stage}_executor"]["container"]["image"] for stage in STAGES} == {"image:1"}

@@ -19,7 +19,7 @@ CONFIGURATION: dict[str, Any] = {
     },
     "infra_validator": {"time_limit": 3000},
     "evaluator": {
-        "limits": {"modes": ["latent"], "margin_overall": {"fid": 0.1}, "margin_each_task": {}},
+        "limits": {"floor": False, "modes": ["latent"], "margin_overall": {"fid": 0.1}, "margin_each_task": {}},
         "measurement": {
             **{"outputs": 2, "sources": 5, "styles": 2, "neighbours": 20, "grid_sources": 2, "batch_size": 8},
             "deterministic": False,  # that is for a whole process, and other tests follow in it

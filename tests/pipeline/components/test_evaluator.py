@@ -9,16 +9,18 @@ from PIL import Image
 from pipeline.components import evaluator
 from pipeline.decision import Limits
 from pipeline.model_fingerprint import fingerprint
+from stargan_tf.base.errors import ExitCode
 from stargan_tf.runs import run_directory
 from stargan_tf.runs.checkpoints import load_ema, save_ema
 
 # One mode, few outputs: as much as a test has time for.
 FLAGS = [
-    "--limits.modes=[latent]",
-    "--measurement.outputs=4",
-    "--measurement.deterministic=false",
-    "--measurement.styles=2",
-    "--measurement.grid_sources=3",
+    "--evaluator.limits.modes=[latent]",
+    "--evaluator.limits.floor=false",
+    "--evaluator.measurement.outputs=4",
+    "--evaluator.measurement.deterministic=false",
+    "--evaluator.measurement.styles=2",
+    "--evaluator.measurement.grid_sources=3",
 ]
 
 
@@ -58,9 +60,14 @@ def evaluate(model, data_path, cache, output, *flags):
 
 def test_a_model_made_worse_is_not_blessed(model_path, noisy_model, data_path, cache, tmp_path, capsys):
     code, evaluation, blessing = evaluate(
-        noisy_model, data_path, cache, tmp_path, f"--blessed_model={model_path}", '--limits.overall={"recall": 0}'
+        noisy_model,
+        data_path,
+        cache,
+        tmp_path,
+        f"--blessed_model={model_path}",
+        '--evaluator.limits.overall={"recall": 0}',
     )
-    assert code == 1 and not blessing["blessed"]
+    assert code == 3 and not blessing["blessed"]
     assert {path.name for path in (tmp_path / "blessing").iterdir()} == {"NOT_BLESSED", "reasons.json"}
     assert any(reason.startswith("latent-guided, overall: fid is ") for reason in blessing["reasons"])
     assert "not blessed: latent-guided" in capsys.readouterr().out
@@ -95,11 +102,22 @@ def test_the_first_model_has_absolute_limits_only(model_path, data_path, cache, 
     assert evaluation["limits"]["modes"] == Limits(modes=["latent"]).modes
 
 
+def test_without_limits_a_first_model_that_translates_nothing_is_below_the_floor(
+    noisy_model, data_path, cache, tmp_path
+):
+    code, evaluation, blessing = evaluate(noisy_model, data_path, cache, tmp_path, "--evaluator.limits.floor=true")
+    assert code == ExitCode.REFUSED and not blessing["blessed"]
+    for task, measured in evaluation["candidate"]["latent"]["tasks"].items():
+        # Of circles as squares: what is drawn of them must be nearer to squares than the circles are.
+        assert 0 < evaluation["untranslated"][task] < measured["fid"]
+        assert any(f"{task}: fid is" in reason and "the sources themselves" in reason for reason in blessing["reasons"])
+
+
 @pytest.mark.parametrize(
     ("flag", "sentence"),
     [
-        ("--limits.overall={'ssim': 1}", "overall has 'ssim'; the measures are fid"),
-        ("--measurement.outputs=1", "outputs is 1; it must be at least 2"),
+        ("--evaluator.limits.overall={'ssim': 1}", "overall has 'ssim'; the measures are fid"),
+        ("--evaluator.measurement.outputs=1", "--evaluator.measurement.outputs is 1; it must be at least 2"),
         ("--blessed_model=nowhere", "--blessed_model 'nowhere' has no run directory run"),
     ],
 )

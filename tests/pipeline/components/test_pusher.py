@@ -92,7 +92,7 @@ def test_without_both_blessings_nothing_is_pushed(stage, models, serving, tmp_pa
     artifacts.write_blessing(
         models[2] / stage, ["it is worse"], {"fingerprint": fingerprint(models[2] / "Format-Serving")}
     )
-    assert pusher.main([*flags(serving, models[2]), f"--output={tmp_path / 'pushed'}"]) == 1
+    assert pusher.main([*flags(serving, models[2]), f"--output={tmp_path / 'pushed'}"]) == 3
     assert "did not bless it: it is worse" in capsys.readouterr().out
     pushed = json.loads((tmp_path / "pushed" / "pushed.json").read_text())
     assert not pushed["pushed"] and "it is worse" in pushed["reasons"][0]
@@ -121,9 +121,55 @@ def test_an_earlier_version_comes_back_under_the_next_number(models, serving, ca
     # Once is enough, and the model that was rolled back from does not return by itself.
     assert pusher.main([f"--serving={serving}", "--rollback=1"]) == 0
     assert pusher.main(flags(serving, models[2])) == 0
-    assert "is not the newest" in capsys.readouterr().out
+    assert "was rolled back from; version 3 stays" in capsys.readouterr().out
     assert versions(serving).keys() == {1, 2, 3}
     assert "versions: 3" in (serving / "serving" / "models.config").read_text()
+
+
+def test_what_was_rolled_back_from_stays_out_when_its_version_is_removed(models, serving):
+    for number in (1, 2):
+        pusher.main(flags(serving, models[number]))
+    assert pusher.main([f"--serving={serving}", "--rollback=1"]) == 0
+    (serving / "serving" / "models.config").write_text("# loaded by other means\n")
+    assert pusher.main([*flags(serving, models[3]), "--keep=1"]) == 0
+    assert pusher.main([*flags(serving, models[2]), "--keep=1"]) == 0
+    assert versions(serving) == {4: "graph 3"}
+
+
+def test_an_earlier_model_that_is_blessed_again_is_served_again(models, serving):
+    for number in (1, 2, 1):
+        assert pusher.main(flags(serving, models[number])) == 0
+    assert versions(serving) == {1: "graph 1", 2: "graph 2", 3: "graph 1"}
+
+
+def test_records_of_earlier_versions_tell_what_was_rolled_back_from(models, serving):
+    for number in (1, 2):
+        pusher.main(flags(serving, models[number]))
+    pusher.main([f"--serving={serving}", "--rollback=1"])
+    for record in serving.glob("*/pushed.json"):
+        content = json.loads(record.read_text())
+        del content["withdrawn"]  # as they were written before
+        record.write_text(json.dumps(content))
+    assert pusher.main(flags(serving, models[2])) == 0
+    assert versions(serving).keys() == {1, 2, 3}
+
+
+@pytest.mark.parametrize("problem", ["read-only", "full", "a file"])
+def test_a_directory_that_cannot_be_written_is_one_sentence(problem, models, serving, tmp_path):
+    """On a small file system of its own, in a name space of the child's."""
+    if subprocess.run(["unshare", "-Urm", "true"], capture_output=True).returncode:
+        pytest.skip("mounting a small file system is not permitted")
+    mounted = {"read-only": "ro", "full": "size=16k", "a file": None}[problem]
+    serving.parent.mkdir()
+    mount = f"mount -t tmpfs -o {mounted} tmpfs {serving.parent}" if mounted else f"touch {serving}"
+    command = f'{mount} && exec "$@"'
+    program = [sys.executable, "-m", "pipeline.components.pusher", *flags(serving, models[1])]
+    ended = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", command, "sh", *program], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    words = {"read-only": "Read-only file system", "full": "no space left on the device", "a file": "File exists"}
+    assert ended.stderr == f"{pusher.PROGRAM}: error: {str(serving)!r} cannot be written: {words[problem]}\n"
 
 
 def test_a_damaged_version_does_not_come_back(models, serving, capsys):
@@ -199,7 +245,7 @@ def test_two_do_not_publish_at_once(models, serving):
     [
         ("--keep=0", "--keep is 0; it must be at least 1"),
         ("--rollback=1", "--rollback takes no --model"),
-        ("--serving=gs://models/stargan", "'gs://models/stargan' is not a local or mounted directory"),
+        ("--serving=gs://models/stargan", "--serving is gs://models/stargan; it must be a local or mounted directory"),
         ("--serving=my model", "the model would be named 'my model'"),
         ("--model=nowhere", "--model 'nowhere' has no SavedModel in Format-Serving"),
     ],

@@ -47,7 +47,7 @@ def test_statistics_that_are_not_those_of_the_job_are_refused(damaged, data_path
     data = shutil.copytree(data_path, tmp_path / "data")
     with (data / damaged).open("ab") as file:
         file.write(b" ")
-    assert statistics_gen.main(["--examples", str(data), "--output", str(tmp_path / "statistics")]) == 2
+    assert statistics_gen.main(["--examples", str(data), "--output", str(tmp_path / "statistics")]) == 3
     assert f"{data / damaged} is not as it was written" in capsys.readouterr().err
     assert not (tmp_path / "statistics").exists()
 
@@ -59,5 +59,5 @@ def test_every_image_is_read_again_if_asked(data_path, tmp_path, capsys):
     content[-10] ^= 1
     shard.write_bytes(content)
     arguments = ["--examples", str(data), "--output", str(tmp_path / "statistics")]
-    assert statistics_gen.main([*arguments, "--verify"]) == 2
+    assert statistics_gen.main([*arguments, "--verify"]) == 3
     assert f"{shard} is not as it was written" in capsys.readouterr().err
