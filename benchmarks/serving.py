@@ -42,7 +42,7 @@ class Arguments:
         repetitions: how often each thing is measured, in turns.
     """
 
-    preset: Literal["afhq_256", "quickstart"] = "afhq_256"
+    preset: Literal["afhq_256", "known_factors"] = "afhq_256"
     image_size: int = 256
     precision: Literal["float32", "bfloat16"] = "float32"
     repetitions: int = 20
@@ -52,7 +52,7 @@ def run(arguments: Arguments) -> None:
     """Measures, and prints tables."""
     print(f"{processor()}, {os.cpu_count()} CPUs; {arguments}", flush=True)
     with tempfile.TemporaryDirectory() as directory:
-        version, generator = _export(arguments, Path(directory))
+        version, generator = export_random(arguments.preset, arguments.image_size, arguments.precision, Path(directory))
         size = sum(file.stat().st_size for file in version.rglob("*") if file.is_file())
         print(f"\nexported: {size / 1e6:.0f} MB")
         _compare(version, generator, arguments.repetitions)
@@ -65,8 +65,18 @@ def run(arguments: Arguments) -> None:
             print(f"{'with' if warm_up else 'without'} warm-up{'':{9 if warm_up else 6}}{cells}")
 
 
-def _export(arguments: Arguments, directory: Path):
-    """Exports networks with random weights; returns the directory of the version and the generator."""
+def export_random(preset: str, side: int, precision: Literal["float32", "bfloat16"], directory: Path):
+    """Exports networks with random weights, of a run in a directory.
+
+    Args:
+        preset: whose networks.
+        side: of the images in pixels.
+        precision: of the exported networks.
+        directory: which gets `run` and `models/stargan/1`.
+
+    Returns:
+        The directory of the version, and the generator.
+    """
     with command_line.quiet_start():
         import keras
 
@@ -75,18 +85,15 @@ def _export(arguments: Arguments, directory: Path):
         from stargan_tf.runs import run_directory
         from stargan_tf.runs.checkpoints import load_ema, save_ema
 
-    side = arguments.image_size
-    config = resolve(replace(PRESETS[arguments.preset], domains=None), DOMAINS, (side, side))
+    config = resolve(replace(PRESETS[preset], domains=None), DOMAINS, (side, side))
     keras.utils.set_random_seed(0)
     run_directory.open_for_training(directory / "run", config)
     save_ema(networks.build(config.model, with_discriminator=False), 0, config, directory / "run")
     model = directory / "models" / "stargan"
     export.run(
-        export.Arguments(
-            run=str(directory / "run"), output=str(model), precision=arguments.precision, batch_sizes=[*BATCH_SIZES]
-        )
+        export.Arguments(run=str(directory / "run"), output=str(model), precision=precision, batch_sizes=[*BATCH_SIZES])
     )
-    policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[arguments.precision]
+    policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]
     config = replace(config, training=replace(config.training, precision=policy))
     return model / "1", load_ema(config, directory / "run")[0].generator
 

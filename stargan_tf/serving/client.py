@@ -6,6 +6,7 @@ From Python:
         cats = client.translate_latent(photo, "cat", seeds=range(8))
 """
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 
@@ -48,15 +49,22 @@ ACTIONS = {
 }
 
 
+_WITHOUT_VALUE = {"-h", "--help", "--print_config", "--print-config"} | {
+    f"--{field.name}" for field in dataclasses.fields(Translate) if field.type is bool
+}
+
+
 def _action(argv: Sequence[str]) -> int | None:
-    """Finds the action: the first word that is neither a flag nor the value of one."""
+    """Finds the action: the first word that is neither a flag nor the value of one; a list may have several values."""
     value_follows = False
+    words = []
     for index, word in enumerate(argv):
         if not value_follows and not word.startswith("-"):
-            return index
-        takes_value = "=" not in word and word not in ("-h", "--help", "--print_config", "--print-config")
+            words.append(index)
+            continue
+        takes_value = "=" not in word and word not in _WITHOUT_VALUE
         value_follows = not value_follows and takes_value
-    return None
+    return next((index for index in words if argv[index] in ACTIONS), words[0] if words else None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

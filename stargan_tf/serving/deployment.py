@@ -16,10 +16,11 @@ DIRECTORY = "serving"
 MODELS_CONFIG = "models.config"
 TEMPLATES = ("batching.config", MODELS_CONFIG, "monitoring.config", "compose.yaml", "kubernetes.yaml")
 
-# The TensorFlow that saves the models, the newest release of TF Serving, and the oldest whose TensorFlow loads them.
+# The TensorFlow that saves the models, and the oldest that was seen to load them and to answer the same; a test does.
 TENSORFLOW_VERSION = "2.21"
+OLDEST_TENSORFLOW_VERSION = "2.12"
+# The newest release of TF Serving.
 SERVING_VERSION = "2.20.0"
-OLDEST_SERVING_VERSION = "2.18.0"
 POLL_SECONDS = 30
 
 # The name becomes part of paths, URLs and text protos, and, with - for _, of Kubernetes names of at most 63 letters.
@@ -86,7 +87,7 @@ def write(
         "allowed_batch_sizes": "\n".join(f"allowed_batch_sizes: {size}" for size in sizes),
         "tensorflow_version": TENSORFLOW_VERSION,
         "serving_version": serving_version,
-        "oldest_serving_version": OLDEST_SERVING_VERSION,
+        "oldest_tensorflow_version": OLDEST_TENSORFLOW_VERSION,
         "poll_seconds": POLL_SECONDS,
     }
     for name in TEMPLATES:

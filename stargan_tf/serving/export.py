@@ -1,5 +1,6 @@
-"""Writes a run's averaged networks as a version of a model: a SavedModel for TF Serving, or ONNX or LiteRT files."""
+"""Writes a run's averaged networks as a version of a model: a SavedModel for TF Serving, portable files, or a page."""
 
+import shutil
 import tempfile
 import time
 from dataclasses import replace
@@ -18,64 +19,118 @@ from stargan_tf.inference.translator import Translator
 from stargan_tf.networks.fused_forms import fused_on
 from stargan_tf.runs import face_network, run_directory
 from stargan_tf.runs.checkpoints import load_ema
-from stargan_tf.serving import deployment, litert_format, model_card, onnx_format
+from stargan_tf.serving import deployment, litert_format, model_card, onnx_format, versions
 from stargan_tf.serving.export_settings import ExportSettings
 from stargan_tf.serving.served_model import LocalModel
 from stargan_tf.serving.signatures import Signatures
+from stargan_tf.serving.web.page_settings import PageSettings
 
 # What the exported model may differ from the translator by, in images of [-1, 1].
 _TOLERANCE = 1e-4
 
 
-def export_run(run: Path, target: Path, format: str, settings: ExportSettings) -> None:
+def export_run(
+    run: Path,
+    model: Path,
+    number: int | None,
+    format: str,
+    settings: ExportSettings,
+    page: PageSettings | None = None,
+) -> None:
     """Exports a run.
 
     Args:
         run: the run directory.
-        target: the version's directory, MODEL/NUMBER, which must not exist.
-        format: `saved_model`, `onnx` or `litert`.
+        model: the model's directory, of which `versions.check` was asked.
+        number: of the version; by default as `versions.choose` finds it.
+        format: `saved_model`, `onnx`, `litert` or `web`.
         settings: how it is served, checked.
+        page: for `web`: what the page is made of, checked.
 
     Raises:
         UserError: no checkpoint, or an exported model that differs from the run's.
     """
-    model, version = target.parent, int(target.name)
+    translator = load(run, format, settings)
+    version = versions.choose(model, format, number, translator.fingerprint)
+    target = model / str(version)
+    write_version(translator, run, target, model.name, version, format, settings, page)
+    size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+    print(f"version {version} of {model.name}: {target}, {size / 1e6:.1f} MB")
+    if format == "web":
+        print(f"to try it: python -m http.server --directory {target}")
+    if format == "saved_model":
+        other = "gpu" if settings.device == "cpu" else "cpu"
+        print(
+            f"in the form for {settings.device.upper()}s (--device {settings.device}); where it will be served on "
+            f"{other.upper()}s, export it with --device {other}"
+        )
+        for sentence in deployment.write(model, model.name, version, settings.batch_sizes, settings.serving_version):
+            print(sentence)
+
+
+def load(run: Path, format: str, settings: ExportSettings) -> Translator:
+    """Loads the networks of a run in the form that a format and a device have; else as `load_translator`."""
     with command_line.quiet_start():
         # The other formats have no operation for the fused normalization.
-        device = settings.device if format == "saved_model" else None
-        fused = device is not None and fused_on(device)
-        translator = load_translator(run, settings.precision, fused, settings.checkpoint)
+        fused = format == "saved_model" and fused_on(settings.device)
+        return load_translator(run, settings.precision, fused, settings.checkpoint)
+
+
+def write_version(
+    translator: Translator,
+    run: Path,
+    target: Path,
+    name: str,
+    version: int,
+    format: str,
+    settings: ExportSettings,
+    page: PageSettings | None = None,
+) -> dict[str, Any]:
+    """Exports a run without what deploys it.
+
+    Args:
+        translator: as `load` gives it for the format.
+        run: the run directory.
+        target: the directory of the version, which holds at most the same networks in another format.
+        name: of the model.
+        version: its number.
+        format: `saved_model`, `onnx`, `litert` or `web`.
+        settings: how it is served, checked.
+        page: for `web`: what the page is made of, checked.
+
+    Returns:
+        The model card.
+
+    Raises:
+        UserError: no checkpoint, or an exported model that differs from the run's.
+    """
     limits = {"max_rows": settings.max_rows, "max_pixels": settings.max_pixels} if format == "saved_model" else {}
     assert translator.step is not None  # it comes from a checkpoint
     card = model_card.create(
         run_directory.load_config(run),
         run,
         translator.step,
-        model.name,
+        translator.fingerprint,
+        name,
         version,
         settings.precision,
-        device,
+        settings.device if format == "saved_model" else None,
         settings.licence,
         limits,
     )
     # A server takes a directory whose name is a number as complete, so the version gets its name last.
-    with whole_directory(target) as temporary:
+    with whole_directory(target, overwrite=target.exists()) as temporary:
         if format == "saved_model":
             _write_saved_model(translator, card, settings, temporary)
+        elif format == "web":
+            assert page is not None
+            _write_page(translator, card, page, temporary)
         else:
             _write_portable(translator, card, format, temporary)
         model_card.write(card, temporary)
-    size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
-    print(f"version {version} of {model.name}: {target}, {size / 1e6:.1f} MB")
-    if device is not None:
-        other = "gpu" if device == "cpu" else "cpu"
-        print(
-            f"in the form for {device.upper()}s (--device {device}); where it will be served on {other.upper()}s, "
-            f"export it with --device {other}"
-        )
-    if format == "saved_model":
-        for sentence in deployment.write(model, model.name, version, settings.batch_sizes, settings.serving_version):
-            print(sentence)
+        if target.exists():  # in another format
+            shutil.copytree(target, temporary, dirs_exist_ok=True)
+    return card
 
 
 def load_translator(run: Path, precision: str, fused: bool, checkpoint: str = "latest") -> Translator:
@@ -147,3 +202,11 @@ def _write_portable(translator: Translator, card: dict[str, Any], format: str, v
     write = {"onnx": onnx_format.write, "litert": litert_format.write}[format]
     for name, difference in write(translator, version, card).items():
         print(f"{name}: differs from the run's networks by at most {difference:.1e}")
+
+
+def _write_page(translator: Translator, card: dict[str, Any], page: PageSettings, version: Path) -> None:
+    from stargan_tf.serving.web import folder  # needs an extra
+
+    card["precision"] = f"float32, weights stored in {page.weights}"
+    difference = folder.write(translator, card, version, page)
+    print(f"its pictures differ from those of the run's networks by at most {difference:.2g} of 255 levels")

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
@@ -22,7 +22,7 @@ class ExportSettings(CheckpointChoice):
         batch_sizes: numbers of rows that a server merges requests to, rising; a warm-up request is written for each.
         max_rows: requests with more rows are refused; at least the largest batch size.
         max_pixels: images whose header announces more pixels are refused before they are decoded.
-        licence: of the weights, for the model card.
+        licence: of the weights, for the model card; by default that of the run, if it is known (licence.txt).
         serving_version: release of TF Serving, a tag of its image, in the files for Docker Compose and Kubernetes.
     """
 
@@ -31,7 +31,9 @@ class ExportSettings(CheckpointChoice):
     batch_sizes: list[PositiveInt] = field(default_factory=lambda: [1, 2, 4, 8])
     max_rows: PositiveInt = 32
     max_pixels: PositiveInt = 50_000_000
-    licence: str = "not stated"
+    SCHEMES: ClassVar[tuple[str, ...]] = ("licence",)  # any text
+
+    licence: str | None = None
     serving_version: str = SERVING_VERSION
 
     def check(self) -> None:

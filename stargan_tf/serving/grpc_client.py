@@ -1,5 +1,6 @@
 """TF Serving's gRPC interface."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,9 @@ import numpy as np
 from stargan_tf.base import extras
 from stargan_tf.serving.remote_model import Answer, Client, Unavailable
 from stargan_tf.serving.served_model import ServerUnavailable, invalid_request
+
+# What gRPC says of a certificate that is not trusted, of another host, missing, or of a server that does not encrypt.
+_NO_TLS = re.compile(r"SSL_ERROR|handshake failed|not in peer certificate|CERTIFICATE", re.IGNORECASE)
 
 
 class GrpcClient(Client):
@@ -43,7 +47,12 @@ class GrpcClient(Client):
             "grpc.min_reconnect_backoff_ms": 100,
             "grpc.max_reconnect_backoff_ms": 1000,
         }
-        self._channel = grpc.insecure_channel(self.server, list(options.items()))
+        address = self._connection.address or self._DEFAULT_SERVER
+        if self._connection.encrypted:
+            credentials = grpc.ssl_channel_credentials(*self._connection.tls_files())
+            self._channel = grpc.secure_channel(address, credentials, list(options.items()))
+        else:
+            self._channel = grpc.insecure_channel(address, list(options.items()))
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._service = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
@@ -80,12 +89,17 @@ class GrpcClient(Client):
         elif self._connection.label is not None:
             spec.version_label = self._connection.label
 
+    def _headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self._connection.call_headers().items()}
+
     def _call(self, method: Callable[..., Answer], request: Any, timeout: float) -> Answer:
         codes = self._grpc.StatusCode
         try:
-            return method(request, timeout=timeout)
+            return method(request, timeout=timeout, metadata=[*self._headers().items()])
         except self._grpc.RpcError as error:
-            code, details = error.code(), error.details() or ""
+            code, details = error.code(), self._without_secrets(error.details() or "")
+        if code == codes.UNAVAILABLE and _NO_TLS.search(details):
+            raise self._no_tls(details)
         if code == codes.UNAVAILABLE:
             raise Unavailable(details)
         if code == codes.INVALID_ARGUMENT:

@@ -9,22 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from stargan_tf.config import Config, flatten
-from stargan_tf.evaluation import results
+from stargan_tf.evaluation import photograph_table, results
 from stargan_tf.runs import run_directory
+from stargan_tf.serving import front_matter
 
 CARD_FILE = "model_card.json"
 README_FILE = "README.md"
+
+# Between which numbers codes are taken, by `row_checks`, which needs TensorFlow.
+_CODES = [-1000, 1000]
 
 
 def create(
     config: Config,
     run: Path,
     step: int,
+    networks: str,
     name: str,
     version: int,
     precision: str,
     device: str | None,
-    licence: str,
+    licence: str | None,
     limits: dict[str, Any],
 ) -> dict[str, Any]:
     """Collects the facts about a model.
@@ -33,11 +38,12 @@ def create(
         config: of the run.
         run: the run directory.
         step: number of steps that the exported networks were trained for.
+        networks: their fingerprint.
         name: of the model.
         version: of the model.
         precision: of the exported networks.
         device: that its form is meant for, `cpu` or `gpu`; None if there is only one.
-        licence: of the weights, as the user gave it.
+        licence: of the weights, as the user gave it; by default that of the run.
         limits: what requests must keep within, by name.
 
     Returns:
@@ -52,12 +58,14 @@ def create(
         for entry in run_directory.recorded_metrics(run)
         if entry["step"] <= step and any(name != "step" and not name.startswith(results.PREFIX) for name in entry)
     ]
-    known_factors = run / run_directory.KNOWN_FACTORS_FILE
+    known_licence, attribution = run_directory.licence(run)
+    known_factors, photographs = run / run_directory.KNOWN_FACTORS_FILE, run / run_directory.PHOTOGRAPHS_FILE
     return {
         "name": name,
         "version": version,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "licence": licence,
+        "licence": licence or known_licence or front_matter.NOT_STATED,
+        "attribution": attribution,
         "domains": list(config.domains),
         "image_size": list(config.model.size),
         "images": json.loads(json.dumps(asdict(config.images.known()))),
@@ -66,13 +74,17 @@ def create(
         "precision": precision,
         "device": device,
         "step": step,
+        "networks": networks,
         "data": run_directory.recorded_data(run),
         "metrics": {
             "known_factors": results.read(known_factors) if known_factors.is_file() else None,
+            "photographs": results.read(photographs) if photographs.is_file() else None,
             "evaluations": [_means(result) for result in results.of_step(run, step)],
             "last_training_step": trained[-1] if trained else None,
         },
         "limits": limits,
+        # By the plain signatures of a SavedModel, and by ONNX and LiteRT files, none of which can refuse anything.
+        "clipped": {"image": [-1, 1], "latent": _CODES, "style": _CODES, "psi": [0, 1], "domain": _indices(config)},
         "configuration": json.loads(json.dumps(flatten(config))),
         "exporter": {package: importlib.metadata.version(package) for package in ("stargan-tf", "tensorflow", "keras")},
     }
@@ -81,10 +93,11 @@ def create(
 def write(card: dict[str, Any], directory: Path) -> None:
     """Writes a card into the directory of a version, as JSON and as a page to read."""
     (directory / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
-    (directory / README_FILE).write_text(_page(card))
+    (directory / README_FILE).write_text(f"{front_matter.of_model(card)}\n{page(card)}")
 
 
-def _page(card: dict[str, Any]) -> str:
+def page(card: Mapping[str, Any]) -> str:
+    """Returns what a card says as a page in Markdown."""
     height, width = card["image_size"]
     data = [
         f"{sum(entry['num_examples'].values())} images, fingerprint `{entry['fingerprint'][:16]}`, "
@@ -102,9 +115,12 @@ def _page(card: dict[str, Any]) -> str:
             "the only one" if card["device"] is None else f"for {card['device'].upper()}s; others compute the same",
         ),
         ("trained for", f"{card['step']} steps"),
+        ("fingerprint of the weights", f"`{card['networks']}`"),
         ("trained on", "; ".join(data) or "not recorded: the weights were converted, or are of an older run"),
         ("licence of the weights", card["licence"]),
+        *([("made of", card["attribution"])] if card.get("attribution") else []),
         ("limits of a request", ", ".join(f"{name} {value}" for name, value in card["limits"].items()) or "none"),
+        ("clipped where nothing can be refused", _clipped(card["clipped"])),
         ("made", card["created"] + " by " + ", ".join(" ".join(item) for item in card["exporter"].items())),
     ]
     return "\n".join(
@@ -118,12 +134,23 @@ def _page(card: dict[str, Any]) -> str:
             "",
             "## Measured",
             "",
-            *_measured(card),
+            *measured(card),
             "",
             f"`{CARD_FILE}` holds all of this and the whole configuration for programs.",
             "",
         ]
     )
+
+
+def _indices(config: Config) -> list[int]:
+    assert config.domains is not None
+    return [0, len(config.domains) - 1]
+
+
+def _clipped(ranges: Mapping[str, Sequence[int]]) -> str:
+    """What the signatures without text make of numbers that are out of range."""
+    limits = ", ".join(f"`{name}` to {low} to {high}" for name, (low, high) in ranges.items())
+    return f"{limits} (signatures `..._plain`, ONNX and LiteRT files; `domain` is a line of labels.txt, from 0)"
 
 
 def _images(images: dict[str, Any]) -> str:
@@ -142,11 +169,15 @@ def _means(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measured(card: Mapping[str, Any]) -> list[str]:
-    known_factors, evaluations = card["metrics"]["known_factors"], card["metrics"]["evaluations"]
+def measured(card: Mapping[str, Any]) -> list[str]:
+    """Writes what was measured of the model of a card as lines of Markdown; cards of earlier versions hold less."""
+    known_factors, evaluations = card["metrics"].get("known_factors"), card["metrics"].get("evaluations", ())
     lines: list[str] = []
     for evaluation in evaluations:
         lines += [*_protocol(evaluation), ""]
+    photographs = card["metrics"].get("photographs")
+    if photographs is not None:
+        lines += [*_photographs(photographs, card["step"]), ""]
     if known_factors is not None:
         lines += [*_known_factors(known_factors, card["step"]), ""]
     return lines[:-1] or ["Nothing was measured of this model before it was exported."]
@@ -182,6 +213,19 @@ def _known_factors(result: Mapping[str, Any], exported: int) -> list[str]:
         f"Known factors of the generated data (`stargan_tf.evaluate`), step {step}{of_another}:",
         "",
         *_table(("", *guides), rows),
+    ]
+
+
+def _photographs(result: Mapping[str, Any], exported: int) -> list[str]:
+    of_another = "" if result["step"] == exported else f", while the exported model is of step {exported}"
+    measured = photograph_table.rows(result).items()
+    titles = {measure: title for measure, (title, _, _) in photograph_table.PHOTOGRAPH_MEASURES.items()}
+    return [
+        f"On photographs (`stargan_tf.evaluate --mode photographs`), step {result['step']}{of_another}:",
+        *(f"{fact};" for fact in photograph_table.facts(result)),
+        "means over all directions.",
+        "",
+        *_table(("", *photograph_table.COLUMNS.values()), [(titles[measure], *cells) for measure, cells in measured]),
     ]
 
 

@@ -37,6 +37,8 @@ def write(translator: Translator, directory: Path, card: Mapping[str, Any]) -> d
         model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
         metadata = {"domains": json.dumps(list(translator.domains)), "model_card": json.dumps(card)}
         onnx.helper.set_model_props(model, metadata)
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_param = "batch"  # the only axis whose length is free
         onnx.checker.check_model(model, full_check=True)
         path = directory / f"{name}.onnx"
         onnx.save(model, path)

@@ -1,4 +1,7 @@
-"""Functions for runtimes without TensorFlow, with float images in and out, and the check of the written files."""
+"""Functions for runtimes without TensorFlow, with float images in and out, and the check of the written files.
+
+No text, so that every converter takes them; what is out of range is clipped, since they can refuse nothing.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -7,6 +10,7 @@ import tensorflow as tf
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.inference.translator import Translator
+from stargan_tf.serving.row_checks import LARGEST_NUMBER
 
 # In images of [-1, 1] and in style codes. Other kernels add in another order, which gives a few times 1e-6 in the
 # published networks; a weight or an operation gone wrong gives far more.
@@ -24,7 +28,8 @@ def functions(translator: Translator) -> dict[str, tf.types.experimental.Generic
     Returns:
         By name: `translate_style(image [N, H, W, 3], style [N, style_dim])` gives images in [-1, 1];
         `encode_style(image, domain [N] int32)` and `map_latent(latent [N, latent_dim], domain, psi [N])` give style
-        codes [N, style_dim].
+        codes [N, style_dim]. Images are clipped to [-1, 1], codes to [-1000, 1000], domains to those that there are,
+        psi to [0, 1]; a number that is not one (NaN) is not caught.
     """
     image = tf.TensorSpec((None, *translator.image_size, 3), tf.float32, "image")
     style = tf.TensorSpec((None, translator.style_dim), tf.float32, "style")
@@ -33,18 +38,24 @@ def functions(translator: Translator) -> dict[str, tf.types.experimental.Generic
     psi = tf.TensorSpec((None,), tf.float32, "psi")
     means = translator.mean_styles
 
+    def known(domain):
+        return tf.clip_by_value(domain, 0, len(translator.domains) - 1)
+
     # An output must not have the name of an input: the converter to ONNX takes them for one tensor.
     @tf.function(input_signature=[image, style], autograph=False)
     def translate_style(image, style):
-        drawn = translator.decode(style, *translator.encode(image))
+        style = tf.clip_by_value(style, -LARGEST_NUMBER, LARGEST_NUMBER)
+        drawn = translator.decode(style, *translator.encode(tf.clip_by_value(image, -1.0, 1.0)))
         return {"translated_image": tf.clip_by_value(drawn, -1.0, 1.0)}
 
     @tf.function(input_signature=[image, domain], autograph=False)
     def encode_style(image, domain):
-        return {"style": translator.encode_style(image, domain)}
+        return {"style": translator.encode_style(tf.clip_by_value(image, -1.0, 1.0), known(domain))}
 
     @tf.function(input_signature=[latent, domain, psi], autograph=False)
     def map_latent(latent, domain, psi):
+        latent = tf.clip_by_value(latent, -LARGEST_NUMBER, LARGEST_NUMBER)
+        domain, psi = known(domain), tf.clip_by_value(psi, 0.0, 1.0)
         # Not a lookup in a constant, which the converter to ONNX would make an input of the model.
         mean = tf.matmul(tf.one_hot(domain, len(means)), means)
         return {"style": mean + psi[:, None] * (translator.map(latent, domain) - mean)}

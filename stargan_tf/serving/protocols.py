@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from stargan_tf.base import command_line
 from stargan_tf.serving.connection import Connection
@@ -19,12 +19,17 @@ class ServerFlags(Connection):
     """The flags of commands that ask a server.
 
     Args:
-        server: host and port of TF Serving, like localhost:8500.
+        server: host and port of TF Serving, like localhost:8500, or its address, https://example.org:8500.
         protocol: grpc (port 8500 as a rule) or rest (8501).
+        headers: sent with every call, each as `NAME: VALUE`, like "Authorization: Bearer ${env:TOKEN}": `${env:NAME}`
+            is an environment variable and `${file:PATH}` what a file holds, which keep secrets out of the command line.
     """
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("server",)  # an address
 
     server: str = field()  # required here: without `field()` the default is inherited
     protocol: Literal["grpc", "rest"] = "grpc"
+    headers: list[str] = field(default_factory=list, repr=False)
 
 
 def connect(flags: ServerFlags) -> Client:

@@ -8,13 +8,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from stargan_tf.serving import headers
 from stargan_tf.serving.connection import Connection
-from stargan_tf.serving.served_model import InvalidRequest, ServedModel, ServerUnavailable, texts
+from stargan_tf.serving.served_model import InvalidRequest, ServedModel, ServerOutOfReach, ServerUnavailable, texts
 
 # Seconds before the first retry, doubled for each further one, times a random factor, so that clients that failed
 # together do not come back together.
 _FIRST_PAUSE = 0.2
 _JITTER = (0.5, 1.5)
+
+# The inputs that are whole numbers; a domain is one in the plain signatures, and else a name.
+_INTEGERS = {"seed": np.int64, "domain": np.int32}
 
 Answer = TypeVar("Answer")
 
@@ -31,19 +35,20 @@ class Client(ServedModel):
         settings: other fields of `Connection`, by name.
 
     Raises:
-        UserError: version and label are given, or a package is missing.
+        UserError: as of `Connection`, or a package is missing.
     """
 
     _DEFAULT_SERVER: str
 
     def __init__(self, server: str | None = None, **settings: Any):
         self._connection = Connection(server, **settings)
-        self.server = self._connection.server or self._DEFAULT_SERVER
+        self.server = self._connection.shown or self._DEFAULT_SERVER
         self._connect()
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See `ServedModel.predict`."""
         arrays = {name: _as_sent(name, values) for name, values in inputs.items()}
+        self._check_rows(arrays)
         self._check_shapes(arrays)
         return self._try(lambda timeout: self._predict(signature, arrays, timeout))
 
@@ -90,16 +95,11 @@ class Client(ServedModel):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _check_shapes(self, inputs: Mapping[str, np.ndarray]) -> None:
-        # Two things harm other users of a server that merges requests: if lengths differ, it refuses everything that it
-        # merged; and by its source it aborts when it has to pad a batch with rows of a request that has none.
+    def _check_rows(self, inputs: Mapping[str, np.ndarray]) -> None:
+        # By its source, a server that merges requests aborts when it has to pad a batch with rows of one that has none.
         for name, values in inputs.items():
             if values.ndim and not len(values):
                 raise InvalidRequest(f"{name} has no rows; it must have at least one")
-            if name in ("latent", "style") and values.ndim == 2:
-                length = self.card[f"{name}_dim"]
-                if values.shape[1] != length:
-                    raise InvalidRequest(f"{name} has {values.shape[1]} numbers; it must have {length}")
 
     # One loop for both protocols: gRPC's retry policy and urllib3's Retry do not retry the same failures, and urllib3's
     # has no time limit for all tries together.
@@ -117,16 +117,29 @@ class Client(ServedModel):
             if left <= 0 or tried > self._connection.retries:
                 break
             time.sleep(pause)
-        raise ServerUnavailable(f"{self.server} is unavailable; tried {tried} times, the last time it said: {reason}")
+        raise ServerOutOfReach(f"{self.server} is unavailable; tried {tried} times, the last time it said: {reason}")
 
-    def _timed_out(self) -> ServerUnavailable:
-        return ServerUnavailable(f"{self.server} gave no answer within {self._connection.timeout:g} s (the timeout)")
+    def _without_secrets(self, text: str) -> str:
+        """Takes out of what a server or a library says what the headers hold."""
+        asked = self._connection
+        if asked.server and asked.shown:
+            text = text.replace(asked.server, asked.shown)
+        return headers.hidden(text, asked.call_headers())
+
+    def _no_tls(self, reason: str) -> ServerUnavailable:
+        return ServerUnavailable(
+            f"there is no encrypted connection with {self.server}: {reason.partition(chr(10))[0]} (does it encrypt, "
+            "and are root_certificates, client_certificate and client_key those that it needs?)"
+        )
+
+    def _timed_out(self) -> ServerOutOfReach:
+        return ServerOutOfReach(f"{self.server} gave no answer within {self._connection.timeout:g} s (the timeout)")
 
 
 def _as_sent(name: str, values: Any) -> np.ndarray:
-    """Converts values to one of the three types of the model's inputs."""
+    """Converts values to one of the types of the model's inputs."""
     array = np.asarray(values)
     if array.dtype.kind in "OSU":
         # Not np.asarray(..., "S"), which drops trailing zero bytes.
         return texts(array.ravel().tolist()).reshape(array.shape)
-    return array.astype(np.int64 if name == "seed" else np.float32, copy=False)
+    return array.astype(_INTEGERS.get(name, np.float32), copy=False)

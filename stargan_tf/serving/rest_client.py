@@ -16,7 +16,7 @@ from stargan_tf.serving.served_model import InvalidRequest, ServerUnavailable, i
 class RestClient(Client):
     """Reaches a model by REST, which is slower than gRPC but passes most proxies; see `Client` for the arguments.
 
-    `server` may be a URL too, like "https://example.org/serving".
+    The address of the server may have a path, like "https://example.org/serving".
 
     Source: https://www.tensorflow.org/tfx/serving/api_rest
     """
@@ -36,7 +36,11 @@ class RestClient(Client):
             which = f"/versions/{asked.version}"
         elif asked.label is not None:
             which = f"/labels/{quote(asked.label, safe='')}"
-        base = self.server.rstrip("/") if "://" in self.server else f"http://{self.server}"
+        base = (asked.server or self._DEFAULT_SERVER).rstrip("/")
+        if "://" not in base:
+            base = f"{'https' if asked.encrypted else 'http'}://{base}"
+        if asked.client_certificate is not None and asked.client_key is not None:
+            self._session.cert = (asked.client_certificate, asked.client_key)
         self._url = f"{base}/v1/models/{quote(asked.model, safe='')}{which}"
 
     def close(self) -> None:
@@ -68,12 +72,19 @@ class RestClient(Client):
         )
         if body is not None and len(body) > limit:
             raise too_large
+        headers = self._connection.call_headers()
+        if any(name.lower() == "authorization" for name in headers):
+            self._session.auth = lambda request: request  # else a password in ~/.netrc would take its place
         try:
             with self._session.request(
                 method,
                 self._url + path,
                 data=body,
-                headers={"Content-Type": "application/json"},
+                headers={**headers, "Content-Type": "application/json"},
+                # Here and not in the session, where REQUESTS_CA_BUNDLE of the environment is stronger.
+                verify=self._connection.root_certificates,
+                # A token is for this server alone; the library takes away only Authorization for another.
+                allow_redirects=not headers,
                 # A number would limit each wait, not their sum; the types of requests leave this class out.
                 timeout=self._urllib3.Timeout(total=timeout),  # type: ignore[arg-type]
                 stream=True,
@@ -81,11 +92,15 @@ class RestClient(Client):
                 answer = response.raw.read(limit + 1, decode_content=True)
         except (self._requests.Timeout, self._urllib3.exceptions.TimeoutError):
             raise self._timed_out() from None
+        except self._requests.exceptions.SSLError as error:
+            raise self._no_tls(_cause(error)) from None
         except self._requests.ConnectionError as error:
-            cause = error.args[0] if error.args else error
-            raise Unavailable(str(getattr(cause, "reason", cause))) from None
+            raise Unavailable(_cause(error)) from None
         except (self._requests.RequestException, self._urllib3.exceptions.HTTPError) as error:
-            raise ServerUnavailable(f"{self.server} could not be asked for {self._connection.asked}: {error}") from None
+            problem = self._without_secrets(str(error))
+            raise ServerUnavailable(
+                f"{self.server} could not be asked for {self._connection.asked}: {problem}"
+            ) from None
         if len(answer) > limit:
             raise too_large
         try:
@@ -94,7 +109,7 @@ class RestClient(Client):
             content = {"error": answer[:200].decode(errors="replace")}
         if response.status_code == 200 and "error" not in content:
             return content
-        details = content.get("error", "")
+        details = self._without_secrets(str(content.get("error", "")))
         if response.status_code == 503:
             raise Unavailable(details)
         if response.status_code == 400:
@@ -104,6 +119,12 @@ class RestClient(Client):
         raise ServerUnavailable(
             f"{self.server} answered HTTP {response.status_code} when asked for {self._connection.asked}: {details}"
         )
+
+
+def _cause(error: Exception) -> str:
+    """What is behind an error of requests."""
+    cause = error.args[0] if error.args else error
+    return str(getattr(cause, "reason", cause))
 
 
 def to_json(name: str, values: np.ndarray) -> Any:

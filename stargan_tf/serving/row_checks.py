@@ -8,7 +8,7 @@ import tensorflow as tf
 _QUOTED_LENGTH = 60
 # Bounds the numbers of a code. Those that training draws or learns are of the order of 1; squares of very large ones
 # overflow in the networks, and the image is not finite then.
-_LARGEST_NUMBER = 1000.0
+LARGEST_NUMBER = 1000.0
 
 
 def refused_unless_some_are_good(error: tf.Tensor) -> AbstractContextManager[None]:
@@ -39,11 +39,11 @@ def check_vectors(vectors: tf.Tensor, length: int, name: str) -> tuple[tf.Tensor
     finite = tf.reduce_all(tf.math.is_finite(vectors), 1)
     furthest = tf.gather(vectors, tf.argmax(tf.abs(vectors), 1), axis=1, batch_dims=1)
     number = tf.strings.as_string(furthest, shortest=True)
-    limit = f"{_LARGEST_NUMBER:g}"
+    limit = f"{LARGEST_NUMBER:g}"
     large = tf.strings.join([f"{name} holds ", number, f"; its numbers must be between -{limit} and {limit}"])
     error = first_error(
         sentence_unless(finite, f"{name} holds a number that is not finite"),
-        sentence_unless(tf.abs(furthest) <= _LARGEST_NUMBER, large),
+        sentence_unless(tf.abs(furthest) <= LARGEST_NUMBER, large),
     )
     return blank_refused(vectors, error), error
 

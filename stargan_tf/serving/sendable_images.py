@@ -15,6 +15,9 @@ from stargan_tf.data.refusals import signature
 from stargan_tf.data.value_ranges import is_deep
 from stargan_tf.serving.matrix_profiles import is_followed
 
+# How JPEG, PNG, GIF, WebP and TIFF begin in base64, by its two alphabets and as the address of a web page.
+BASE64 = (b"/9j/", b"_9j_", b"iVBORw0K", b"R0lGOD", b"UklGR", b"SUkq", b"TU0AK", b"data:image/")
+
 _DECODED_BY_GRAPH = ("JPEG", "PNG")
 
 # Of a profile in a PNG; the graph does not unfold longer ones.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from stargan_tf.base.command_line import from_values
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import TryAgainError, UserError
 from stargan_tf.config import ImageConfig
 from stargan_tf.data.images import UnreadableImage
 from stargan_tf.serving import sendable_images
@@ -32,6 +32,10 @@ class InvalidRequest(UserError):
 
 class ServerUnavailable(UserError):
     """No answer could be had from the server; the message says what was tried."""
+
+
+class ServerOutOfReach(ServerUnavailable, TryAgainError):
+    """The server did not answer at all, or not in time: it may later."""
 
 
 def invalid_request(message: str) -> InvalidRequest:
@@ -107,8 +111,12 @@ class ServedModel(abc.ABC):
             JPEG and PNG byte for byte, unless the graph does not follow their colour profile; these and others as PNG.
 
         Raises:
-            InvalidRequest: it is damaged, of an unknown format, or has more pixels than the model takes.
+            InvalidRequest: it is no image (or one in base64), damaged, or has more pixels than the model takes.
         """
+        if not isinstance(image, bytes | bytearray):
+            raise InvalidRequest(f"{name} is of the type {type(image).__name__}; it must be the bytes of an image file")
+        if image.startswith(sendable_images.BASE64):
+            raise InvalidRequest(f"{name} looks like base64; it must be the bytes of an image file, not encoded")
         if sendable_images.is_sendable(image, self.image_config):
             return image
         try:
@@ -126,7 +134,7 @@ class ServedModel(abc.ABC):
             domain: name of the target domain.
             seeds: one a style; the same seed gives the same style.
             psi: truncation, from 0 (the mean style) to 1.
-            format: of the results, "png" or "jpeg".
+            format: of the results, "png" or "jpeg" ("jpg"), in small or capital letters.
 
         Returns:
             One translation for each seed.
@@ -178,12 +186,28 @@ class ServedModel(abc.ABC):
     ) -> list[Translation]:
         """Calls a signature with the rows of `rows`; `given` and the source are repeated for each of them."""
         count = len(next(iter(rows.values())))
-        shared = given | {"image_bytes": texts([self.sendable(image)]), "format": texts([format])}
+        shared = given | {"image_bytes": texts([self.sendable(image)]), "format": texts([image_format(format)])}
         repeated = {name: np.repeat(value, count, axis=0) for name, value in shared.items()}
         outputs = self._checked(signature, rows | repeated)
         return [
             Translation(image, style) for image, style in zip(outputs["image_bytes"], outputs["style"], strict=True)
         ]
+
+    def _check_shapes(self, inputs: Mapping[str, np.ndarray]) -> None:
+        """Checks what the rows of codes and float images must be like, in the words of the graph."""
+        # Here and not only there: a server that merges requests refuses all of them if their rows differ in shape, and
+        # TensorFlow has no sentence where a signature declares shapes.
+        for name in ("latent", "style", "image"):
+            if name not in inputs:
+                continue
+            values = np.asarray(inputs[name])
+            right = (*self.card["image_size"], 3) if name == "image" else (self.card[f"{name}_dim"],)
+            if values.shape[1:] == right:
+                continue
+            if name != "image" and values.ndim == 2:
+                raise InvalidRequest(f"{name} has {values.shape[1]} numbers; it must have {right[0]}")
+            given = "[]" if not values.ndim else f"[N, {', '.join(map(str, values.shape[1:]))}]"
+            raise InvalidRequest(f"{name} has shape {given}; it must be [N, {', '.join(map(str, right))}]")
 
     def _checked(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         outputs = self.predict(signature, inputs)
@@ -223,6 +247,7 @@ class LocalModel(ServedModel):
         if inputs.keys() != dtypes.keys():
             names = (", ".join(sorted(given)) or "none" for given in (inputs, dtypes))
             raise InvalidRequest("the inputs of {} are {}; they must be {}".format(signature, *names))
+        self._check_shapes(inputs)
         try:
             outputs = self._model.signatures[signature](
                 **{name: self._constant(value, dtypes[name]) for name, value in inputs.items()}
@@ -232,11 +257,12 @@ class LocalModel(ServedModel):
         return {name: value.numpy() for name, value in outputs.items()}
 
 
-def newest_version(path: Path) -> Path:
-    """Finds the directory of a SavedModel.
+def newest_version(path: Path, files: Sequence[str] = ("saved_model.pb",)) -> Path:
+    """Finds the directory of a version of an exported model, by default of a SavedModel.
 
     Args:
         path: directory of a version, or of a model with versions in directories whose names are numbers.
+        files: one of which a version has.
 
     Returns:
         `path` itself, or its version with the highest number.
@@ -244,12 +270,24 @@ def newest_version(path: Path) -> Path:
     Raises:
         UserError: there is none.
     """
-    if (path / "saved_model.pb").is_file():
+
+    def is_version(folder: Path) -> bool:
+        return any((folder / file).is_file() for file in files)
+
+    if is_version(path):
         return path
-    versions = [child for child in path.iterdir() if child.name.isdigit()] if path.is_dir() else []
+    children = [child for child in path.iterdir() if child.name.isdigit()] if path.is_dir() else []
+    versions = [child for child in children if is_version(child)]
+    if children and not versions:
+        raise UserError(f"{str(path)!r} holds no SavedModel; ONNX and LiteRT files are run by their own runtimes")
     if not versions:
         raise UserError(f"there is no exported model in {str(path)!r}; `python -m stargan_tf.export` makes one")
     return max(versions, key=lambda version: int(version.name))
+
+
+def image_format(name: str) -> str:
+    """Returns the name that every exported model knows a format by: in small letters, and jpeg for jpg."""
+    return {"jpg": "jpeg"}.get(name.lower(), name.lower())
 
 
 def texts(values: Sequence[str | bytes]) -> np.ndarray:

@@ -3,6 +3,9 @@
 Every input and output has one row for each request on axis 0, since the server merges requests along it, and no row
 depends on another. A row that is refused has a sentence in the output `error`, and the others are answered all the
 same; only if all rows are refused for the same reason does the call fail, with INVALID_ARGUMENT and that reason.
+
+The plain signatures are for converters and for layers of other models: numbers in and out and no text, so that they
+can refuse nothing, and clip what is out of range.
 """
 
 import json
@@ -12,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from stargan_tf.inference.translator import Translator, latents_of_seeds
+from stargan_tf.serving import portable
 from stargan_tf.serving.decoding.images import decode_images
 from stargan_tf.serving.row_checks import (
     blank_refused,
@@ -24,24 +28,13 @@ from stargan_tf.serving.row_checks import (
 )
 
 FORMATS = ("png", "jpeg")
+# Of the portable functions, those that are signatures too.
+PLAIN = ("translate_style", "encode_style")
 JPEG_QUALITY = 95
 
 # Float images may leave [-1, 1] by rounding.
 _RANGE_TOLERANCE = 1e-3
 
-_SHAPES: dict[str, tuple[tuple[int | None, ...], tf.DType]] = {
-    "image_bytes": ((None,), tf.string),
-    "reference_bytes": ((None,), tf.string),
-    "domain": ((None,), tf.string),
-    "format": ((None,), tf.string),
-    "request": ((None,), tf.string),
-    "seed": ((None,), tf.int64),
-    "psi": ((None,), tf.float32),
-    # The lengths are left open, so that the graph can say in its own words that one is wrong.
-    "latent": ((None, None), tf.float32),
-    "style": ((None, None), tf.float32),
-    "image": ((None, None, None, None), tf.float32),
-}
 Outputs = dict[str, tf.Tensor]
 
 
@@ -60,6 +53,7 @@ class Signatures(tf.Module):
         self._translator = translator
         self._card = json.dumps(card)
         self._max_rows = max_rows
+        self._specs = _specs(translator)
 
         # Traced once and shared by the signatures: the decoding graph is large, and would be saved with each of them.
         @tf.function(autograph=False, input_signature=(tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.string)))
@@ -72,7 +66,14 @@ class Signatures(tf.Module):
         self.mean_styles = tf.constant(translator.mean_styles)
 
     def functions(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Returns the signatures by name, ready to be saved."""
+        """Makes the signatures, ready to be saved.
+
+        Each becomes an attribute of this module as well, as a function of one dictionary: what a loaded SavedModel is
+        called by where only one argument is possible, as in `keras.layers.TFSMLayer`.
+
+        Returns:
+            The signatures by name.
+        """
         methods: dict[str, tuple[Callable[..., Outputs], tuple[str, ...]]] = {
             "serving_default": (self._default, ("image_bytes", "domain", "seed")),
             "translate_latent": (self._translate_latent, ("image_bytes", "domain", "seed", "psi", "format")),
@@ -91,7 +92,16 @@ class Signatures(tf.Module):
             "encode_style_float": (self._encode_style_float, ("image", "domain")),
             "domains": (self._domains, ("request",)),
         }
-        return {name: _compile(method, names, self._max_rows) for name, (method, names) in methods.items()}
+        functions = {
+            name: _compile(method, {key: self._specs[key] for key in names}, self._max_rows)
+            for name, (method, names) in methods.items()
+        }
+        for name, function in portable.functions(self._translator).items():
+            if name in PLAIN:
+                functions[f"{name}_plain"] = _compile_plain(function)
+        for name, function in functions.items():
+            setattr(self, name, _by_dictionary(function))
+        return functions
 
     def _default(self, image_bytes, domain, seed) -> Outputs:
         rows = tf.shape(image_bytes)
@@ -167,8 +177,9 @@ class Signatures(tf.Module):
     def _translate(self, image_bytes, format, errors: list[tf.Tensor], style: Callable[[], tf.Tensor]) -> Outputs:
         """Translates encoded images; `style` is called inside the check that some rows are good."""
         images, row, image_error = self._decode(image_bytes, "image_bytes")
-        known = tf.reduce_any(format[:, None] == tf.constant([FORMATS]), 1)
         sentence = tf.strings.join(["format is ", quoted(format), "; it must be png or jpeg"])
+        format = tf.strings.regex_replace(tf.strings.lower(format), "^jpg$", "jpeg")
+        known = tf.reduce_any(format[:, None] == tf.constant([FORMATS]), 1)
         error = first_error(image_error, *errors, sentence_unless(known, sentence))
         with refused_unless_some_are_good(error):
             style = style()
@@ -219,14 +230,32 @@ class Signatures(tf.Module):
         return blank_refused(image, error), error
 
 
+def _specs(translator: Translator) -> dict[str, tf.TensorSpec]:
+    """The inputs of the signatures by name."""
+    shapes: dict[str, tuple[tuple[int | None, ...], tf.DType]] = {
+        "image_bytes": ((None,), tf.string),
+        "reference_bytes": ((None,), tf.string),
+        "domain": ((None,), tf.string),
+        "format": ((None,), tf.string),
+        "request": ((None,), tf.string),
+        "seed": ((None,), tf.int64),
+        "psi": ((None,), tf.float32),
+        "latent": ((None, translator.latent_dim), tf.float32),
+        "style": ((None, translator.style_dim), tf.float32),
+        "image": ((None, *translator.image_size, 3), tf.float32),
+    }
+    return {name: tf.TensorSpec(shape, dtype, name) for name, (shape, dtype) in shapes.items()}
+
+
 def _compile(
-    method: Callable[..., Outputs], names: tuple[str, ...], max_rows: int
+    method: Callable[..., Outputs], specs: Mapping[str, tf.TensorSpec], max_rows: int
 ) -> tf.types.experimental.ConcreteFunction:
     """Compiles a signature behind checks that its inputs have rows, equally many and not too many."""
+    names = list(specs)
 
     def checked(**inputs):
         # A server feeds what it was sent whatever the declared shapes are, so the graph checks them.
-        inputs = {name: tf.ensure_shape(value, _SHAPES[name][0]) for name, value in inputs.items()}
+        inputs = {name: _of_any_shape(value) for name, value in inputs.items()}
         rows = [tf.shape(inputs[name])[0] for name in names]
         too_many = ["the request has ", tf.strings.as_string(rows[0]), f" rows; at most {max_rows} are taken"]
         checks = [
@@ -241,9 +270,38 @@ def _compile(
             inputs = {name: tf.identity(value) for name, value in inputs.items()}
             return method(**inputs)
 
-    specs = {name: tf.TensorSpec(*_SHAPES[name], name=name) for name in names}
-    function = tf.function(checked, autograph=False)
-    return function.get_concrete_function(**specs)
+    return tf.function(checked, autograph=False).get_concrete_function(**specs)
+
+
+def _of_any_shape(value: tf.Tensor) -> tf.Tensor:
+    """Hides the declared shape of an input from the graph, but for its rank.
+
+    TensorFlow leaves out checks that a shape which it knows makes needless; of a placeholder it knows what it is told.
+    """
+    shape = [None] * value.shape.rank
+    if value.shape.rank > 1:
+        value = tf.compat.v1.placeholder_with_default(value, shape)
+    return tf.ensure_shape(value, shape)
+
+
+def _compile_plain(function: Any) -> tf.types.experimental.ConcreteFunction:
+    """Compiles one of `portable.functions` as a signature."""
+
+    def plain(**inputs):
+        return function.python_function(**inputs)
+
+    specs = {spec.name: spec for spec in function.input_signature}
+    return tf.function(plain, autograph=False).get_concrete_function(**specs)
+
+
+def _by_dictionary(signature: Any) -> tf.types.experimental.GenericFunction:
+    """Makes a function of one dictionary of a signature."""
+
+    def by_dictionary(inputs):
+        return signature(**inputs)
+
+    specs = dict(signature.structured_input_signature[1])
+    return tf.function(by_dictionary, input_signature=[specs], autograph=False)
 
 
 def _encode(pixels: tf.Tensor, format: tf.Tensor, error: tf.Tensor) -> tf.Tensor:

@@ -1,23 +1,27 @@
 """Translates an image file by a served model, and writes images and style codes."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.file_names import file_name
 from stargan_tf.base.ranges import PositiveInt, Share
-from stargan_tf.inference import style_file
+from stargan_tf.inference import provenance, style_file
 from stargan_tf.serving.protocols import ServerFlags, connect
 from stargan_tf.serving.remote_model import Client
 from stargan_tf.serving.served_model import ServedModel, Translation
 
 # Asks a model to translate an encoded image into an image format.
 Ask = Callable[[Client, bytes, str], list[Translation]]
+# The domain of a style, if it is known, and what it was made of.
+Origin = tuple[str | None, Mapping[str, Any]]
 
+_STYLE_SUFFIX = ".json"
 _SUFFIXES = {"png": (".png",), "jpeg": (".jpg", ".jpeg")}
 
 
@@ -33,9 +37,10 @@ class Translate(ServerFlags):
         styles: number of styles drawn.
         psi: truncation of drawn styles; 1 for full variety, 0 for the mean style of the domain.
         reference: image file whose style is taken, seen as an image of --domain.
-        style: .npy file with a style code or several, as this command writes them beside the images, or a style file of
-            `stargan_tf.sample`; the served model must hold the networks that the style belongs to.
+        style: style file, as this command writes them beside images, and the page and `stargan_tf.sample` too, or .npy
+            file with a style code or several; the served model must hold the networks that the style belongs to.
         format: png or jpeg; by default what --output ends in, else png.
+        provenance: whether what is written says in its metadata that it is synthetic, and what made it.
     """
 
     image: str
@@ -47,10 +52,11 @@ class Translate(ServerFlags):
     reference: str | None = None
     style: str | None = None
     format: Literal["png", "jpeg"] | None = None
+    provenance: bool = True
 
 
 def translate(arguments: Translate) -> None:
-    """Translates an image as the arguments say, and writes images and style codes.
+    """Translates an image as the arguments say, and writes images and style files.
 
     Args:
         arguments: the command line.
@@ -60,13 +66,26 @@ def translate(arguments: Translate) -> None:
     """
     _check_guides(arguments)
     image = _read(arguments.image, "--image")
-    names, ask = _guide(arguments)
+    names, origins, ask = _guide(arguments)
     paths, image_format = _outputs(arguments, names)
     with connect(arguments) as client:
         translations = ask(client, _sendable(client, image, arguments.image, "--image"), image_format)
+        if arguments.provenance:
+            translations = [
+                _marked(translation, *origin, client.card)
+                for translation, origin in zip(translations, origins, strict=True)
+            ]
+        files = [
+            style_file.text(style_file.Style(translation.style, domain, origin), style_file.made_by(client.card))
+            for translation, (domain, origin) in zip(translations, origins, strict=True)
+            if domain is not None and arguments.style is None
+        ]
     for path, translation in zip(paths, translations, strict=True):
-        _write(path, translation)
-        print(f"wrote {path} and {path.with_suffix('.npy').name}")
+        _write(path, translation.image)
+        print(f"wrote {path}")
+    for path, file in zip(paths, files, strict=False):
+        _write(path.with_suffix(_STYLE_SUFFIX), file.encode())
+        print(f"wrote {path.with_suffix(_STYLE_SUFFIX)}")
 
 
 def _check_guides(arguments: Translate) -> None:
@@ -82,24 +101,38 @@ def _check_guides(arguments: Translate) -> None:
         raise UserError(f"--seed is {arguments.seed}; seeds must be whole numbers of 64 bits")
 
 
-def _guide(arguments: Translate) -> tuple[list[str], Ask]:
-    """Reads what styles are taken from; returns a name for each style, and what asks for the translations."""
+def _marked(translation: Translation, domain: str | None, origin: Mapping[str, Any], card: dict) -> Translation:
+    """Says in the image that it is synthetic; the graph that encoded it cannot."""
+    style = provenance.style(domain, origin, translation.style)
+    image = provenance.marked(translation.image, provenance.packet_of_served([style], card))
+    return replace(translation, image=image)
+
+
+def _guide(arguments: Translate) -> tuple[list[str], list[Origin], Ask]:
+    """Reads what styles are taken from; returns a name and the origin of each, and what asks for the translations."""
     if arguments.style is not None:
-        codes = _read_styles(arguments.style)
+        codes, origin = _read_styles(arguments.style)
         names = [f"{Path(arguments.style).stem}_{row}" for row in range(len(codes))]
-        return names, lambda client, image, format: client.translate_styles(image, codes, format)
+        origins = [origin] * len(codes)
+        return names, origins, lambda client, image, format: client.translate_styles(image, codes, format)
     domain = arguments.domain
     assert domain is not None  # as checked
     if arguments.reference is not None:
         reference = _read(arguments.reference, "--reference")
         names = [f"{domain}_{Path(arguments.reference).stem}"]
-        return names, lambda client, image, format: client.translate_references(
-            image, domain, [_sendable(client, reference, str(arguments.reference), "--reference")], format
+        origin = domain, {"reference_sha256": hashlib.sha256(reference).hexdigest()}
+        return (
+            names,
+            [origin],
+            lambda client, image, format: client.translate_references(
+                image, domain, [_sendable(client, reference, str(arguments.reference), "--reference")], format
+            ),
         )
     first = arguments.seed or 0
     seeds, psi = range(first, first + arguments.styles), arguments.psi
     names = [f"{domain}_{seed}" for seed in seeds]
-    return names, lambda client, image, format: client.translate_latent(image, domain, seeds, psi, format)
+    origins = [(domain, {"seed": seed, "psi": psi}) for seed in seeds]
+    return names, origins, lambda client, image, format: client.translate_latent(image, domain, seeds, psi, format)
 
 
 def _read(path: str, flag: str) -> bytes:
@@ -114,10 +147,11 @@ def _sendable(client: ServedModel, image: bytes, path: str, flag: str) -> bytes:
     return client.sendable(image, f"{path!r} ({flag})")
 
 
-def _read_styles(path: str) -> np.ndarray:
-    """Reads one style code or several; returns [S, style_dim]."""
+def _read_styles(path: str) -> tuple[np.ndarray, Origin]:
+    """Reads one style code or several; returns [S, style_dim], and what the file tells of where they are from."""
     if path.lower().endswith(".json"):
-        return np.array([style_file.load(Path(path))["style"]], np.float32)
+        entry = style_file.load(Path(path))
+        return np.array([entry["style"]], np.float32), (entry["domain"], entry)
     try:
         codes = np.load(path, allow_pickle=False)
     except OSError as error:
@@ -126,7 +160,7 @@ def _read_styles(path: str) -> np.ndarray:
         raise UserError(f"{path!r} (--style) is not a .npy file of numbers") from None
     if not isinstance(codes, np.ndarray) or codes.dtype.kind not in "fiu" or codes.ndim not in (1, 2) or not codes.size:
         raise UserError(f"{path!r} (--style) does not hold a style code or a list of them")
-    return np.atleast_2d(codes)
+    return np.atleast_2d(codes), (None, {})
 
 
 def _outputs(arguments: Translate, names: Sequence[str]) -> tuple[list[Path], str]:
@@ -148,18 +182,16 @@ def _outputs(arguments: Translate, names: Sequence[str]) -> tuple[list[Path], st
         if output.exists() and not output.is_dir():
             raise UserError(f"--output {arguments.output!r} is a file, but neither a .png nor a .jpg")
     for path in paths:
-        for file in (path, path.with_suffix(".npy")):
+        for file in (path, path.with_suffix(_STYLE_SUFFIX)):
             if file.exists():
                 raise UserError(f"{str(file)!r} exists; choose another --output")
     return paths, image_format
 
 
-def _write(path: Path, translation: Translation) -> None:
+def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as file:
-            file.write(translation.image)
-        with path.with_suffix(".npy").open("xb") as file:
-            np.save(file, translation.style)
+            file.write(content)
     except OSError as error:
         raise UserError(f"cannot write {str(path)!r}: {error.strerror}") from None

@@ -51,6 +51,12 @@ def read(version: Path) -> list[predict_pb2.PredictRequest]:
     return [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
 
 
+def _domains(names: Sequence[str], rows: int, spec: tf.TensorSpec | None) -> list:
+    """A domain for each row, by its name or, where the signature has numbers, by that."""
+    numbers = [row % len(names) for row in range(rows)]
+    return numbers if spec is not None and spec.dtype == tf.int32 else [names[number] for number in numbers]
+
+
 def _record(
     name: str, inputs: Mapping[str, tf.TensorSpec], card: Mapping, rows: int
 ) -> prediction_log_pb2.PredictionLog:
@@ -62,7 +68,7 @@ def _record(
         "image_bytes": encoded,
         "reference_bytes": encoded,
         "image": pictures.astype(np.float32) / 127.5 - 1,
-        "domain": [card["domains"][row % len(card["domains"])] for row in range(rows)],
+        "domain": _domains(card["domains"], rows, inputs.get("domain")),
         "seed": np.arange(rows),
         "psi": [1.0] * rows,
         "format": ["png"] * rows,

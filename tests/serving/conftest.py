@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from stargan_tf.data.images import to_png
@@ -47,6 +48,18 @@ def merging(exported_model, session):
 def clients(double):
     with connect("grpc", double) as by_grpc, connect("rest", double) as by_rest:
         yield {"grpc": by_grpc, "rest": by_rest}
+
+
+@pytest.fixture(scope="session")
+def echo_model(tmp_path_factory):
+    """A model that gives back what it gets; one of its signatures has only one output."""
+    module = tf.Module()
+    spec = tf.TensorSpec([None], tf.string, name="text")
+    module.both = tf.function(lambda text: {"text": text, "text_bytes": text}, input_signature=[spec])
+    module.one = tf.function(lambda text: {"text": text}, input_signature=[spec])
+    path = tmp_path_factory.mktemp("echo") / "echo"
+    tf.saved_model.save(module, str(path / "7"), signatures={"both": module.both, "one": module.one})
+    return path
 
 
 @pytest.fixture(scope="session")

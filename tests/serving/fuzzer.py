@@ -134,7 +134,7 @@ class Fuzzer:
         return self._with(signature, "psi is ", psi=np.float32([psi]))
 
     def some_format(self) -> Case:
-        name = self._one(("", "PNG", "bmp", "jpg", "png\0", "x" * 5000, b"\xff"))
+        name = self._one(("", "pngs", "bmp", "JP", "png\0", "x" * 5000, b"\xff"))
         return self._with(self._one(("translate_latent", "translate_style")), "format is '", format=_strings([name]))
 
     def some_seed(self) -> Case:

@@ -26,6 +26,11 @@ SIGNATURES = {
 }
 
 
+# Those without text, which can refuse nothing.
+PLAIN = {"translate_style_plain": ("image", "style"), "encode_style_plain": ("image", "domain")}
+ALL = SIGNATURES | PLAIN
+
+
 def inputs_of(signature: str, rows: int, sources: list[bytes], seed: int = 0) -> dict[str, np.ndarray]:
     """Returns good inputs for a signature, all different."""
     random = np.random.default_rng(seed)
@@ -42,4 +47,6 @@ def inputs_of(signature: str, rows: int, sources: list[bytes], seed: int = 0) ->
         "image": random.uniform(-1, 1, (rows, 16, 16, 3)).astype(np.float32),
         "request": texts([""] * rows),
     }
-    return {name: values[name] for name in SIGNATURES[signature]}
+    if signature in PLAIN:
+        values["domain"] = np.arange(rows, dtype=np.int32) % 3
+    return {name: values[name] for name in ALL[signature]}

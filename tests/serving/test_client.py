@@ -1,12 +1,13 @@
 """The client against a test double of TF Serving (tests/serving_double), by both protocols."""
 
+import base64
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from stargan_tf.base.errors import UserError
@@ -15,12 +16,12 @@ from stargan_tf.serving.client import GrpcClient, RestClient
 from stargan_tf.serving.served_model import InvalidRequest, ServerUnavailable, texts
 from tests.icc_profiles import ADOBE_RGB, gamma, lut_profile, rgb_profile
 from tests.serving.clients import PROTOCOLS, assert_same, connect
-from tests.serving.good_requests import SIGNATURES, inputs_of
+from tests.serving.good_requests import ALL, inputs_of
 from tests.serving_double.server import Double
 
 
 @PROTOCOLS
-@pytest.mark.parametrize("signature", SIGNATURES)
+@pytest.mark.parametrize("signature", ALL)
 def test_every_signature_equals_the_local_model(signature, protocol, clients, local, sources):
     inputs = inputs_of(signature, 3, sources)
     assert_same(clients[protocol].predict(signature, inputs), local.predict(signature, inputs))
@@ -117,16 +118,8 @@ def images(translations) -> list[bytes]:
 
 
 @pytest.fixture(scope="module")
-def echo(tmp_path_factory):
-    """A double of a model that gives back what it gets; one of its signatures has only one output."""
-    module = tf.Module()
-    spec = tf.TensorSpec([None], tf.string, name="text")
-    module.both = tf.function(lambda text: {"text": text, "text_bytes": text}, input_signature=[spec])
-    module.one = tf.function(lambda text: {"text": text}, input_signature=[spec])
-    path = tmp_path_factory.mktemp("echo") / "echo"
-    signatures = {"both": module.both, "one": module.one}
-    tf.saved_model.save(module, str(path / "7"), signatures=signatures)
-    with Double(path) as double:
+def echo(echo_model):
+    with Double(echo_model) as double:
         yield double
 
 
@@ -177,10 +170,39 @@ def test_a_refusal_is_the_models_sentence(call, sentence, protocol, clients, sou
     assert "assertion" not in str(error.value)
 
 
+def test_a_format_has_any_case_and_old_servers_get_the_name_that_they_know(local, monkeypatch, sources):
+    assert local.card["style_dim"] == 8  # asked for now, as `predict` is replaced
+    sent = []
+    answer = {"error": [b""], "image_bytes": [b""], "style": [None]}
+    monkeypatch.setattr(local, "predict", lambda signature, inputs: sent.append(inputs["format"][0]) or answer)
+    for name in ("jpg", "JPG", "Jpeg", "Png", "BMP"):
+        local.translate_styles(sources[0], np.zeros((1, 8)), name)
+    assert sent == [b"jpeg", b"jpeg", b"jpeg", b"png", b"bmp"]
+
+
+@pytest.mark.parametrize(
+    ("image", "sentence"),
+    [
+        (base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(20)), "image_bytes looks like base64; it must be the bytes of"),
+        (base64.b64encode(b"RIFF" + bytes(20)), "image_bytes looks like base64; it must be the bytes of an image file"),
+        (b"data:image/webp;base64,UklGR", "image_bytes looks like base64"),
+        ("/9j/4AAQ", "image_bytes is of the type str; it must be the bytes of an image file"),
+        (Path("photo.jpg"), "image_bytes is of the type PosixPath; it must be the bytes of an image file"),
+    ],
+)
+def test_what_are_not_the_bytes_of_a_file_is_told(image, sentence, local):
+    with pytest.raises(InvalidRequest, match=f"^{sentence}"):
+        local.encode_styles([image], "circle")
+
+
 def test_lengths_are_refused_in_the_words_of_the_graph(local, clients):
     for call in (
         lambda model: model.map_latents(np.zeros((2, 7)), "circle"),
         lambda model: model.translate_styles(b"", np.zeros((1, 9))),
+        lambda model: model.predict(
+            "encode_style_float", {"image": np.zeros((1, 16, 32, 3)), "domain": texts(["circle"])}
+        ),
+        lambda model: model.predict("encode_style_plain", {"image": np.zeros((1, 8, 8, 3)), "domain": [0]}),
     ):
         sentences = []
         for model in (local, *clients.values()):

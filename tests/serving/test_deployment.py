@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import kubernetes_validate
@@ -196,6 +197,16 @@ def test_compose_health_check_asks_for_the_stable_version(directory):
     # Two characters each, as printf wants them, and no line end that would end the request early.
     assert rf"GET /v1/models/{MODEL}/labels/stable/metadata HTTP/1.0\r\n\r\n" in command[2]
     assert "\n" not in command[2]
+
+
+def test_compose_takes_its_file_by_its_schema(directory):
+    path = directory / "serving" / "compose.yaml"
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    path.write_text(path.read_text().replace("healthcheck:", "healthchecks:"))
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert done.returncode == 1 and "'healthchecks' was unexpected" in done.stdout
 
 
 def test_kubernetes_takes_the_manifest_by_its_schema(directory):

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from tests.serving.good_requests import inputs_of
+from tests.serving.good_requests import ALL, PLAIN, inputs_of
 
 BARE = """
 import sys
@@ -27,6 +28,60 @@ def test_a_process_without_this_package(exported_model, local, images_path, tmp_
     command = [sys.executable, "-c", BARE, str(exported_model / "1"), str(source), str(output)]
     subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
     assert output.read_bytes() == local.translate_latent(source.read_bytes(), "square", [3], psi=0.5)[0].image
+
+
+# What people who have only TensorFlow, Keras and LiteRT do with it. In argv: the version, and a folder for results.
+OUTSIDER = """
+import functools, sys
+sys.modules["stargan_tf"] = None
+import keras, numpy as np, tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+version, folder = sys.argv[1:]
+tf.saved_model.load = functools.cache(tf.saved_model.load)  # a layer loads it anew
+given = np.load(f"{folder}/inputs.npz", allow_pickle=True)
+results = {}
+for name, function in tf.saved_model.load(version).signatures.items():
+    inputs = {key: tf.constant(given[f"{name}/{key}"].tolist(), spec.dtype)
+              for key, spec in function.structured_input_signature[1].items()}
+    outputs = keras.layers.TFSMLayer(version, call_endpoint=name)(inputs)
+    results |= {f"{name}/{key}": value.numpy() for key, value in outputs.items()}
+
+layer = keras.layers.TFSMLayer(version, call_endpoint="translate_style_plain")
+image, style = keras.Input((16, 16, 3)), keras.Input((8,))
+drawn = layer({"image": image, "style": style})["translated_image"]
+model = keras.Model([image, style], keras.layers.Rescaling(127.5, 127.5)(drawn))
+results["keras"] = model.predict([given["translate_style_plain/" + key] for key in ("image", "style")], verbose=0)
+
+for name in ("translate_style_plain", "encode_style_plain"):
+    converter = tf.lite.TFLiteConverter.from_saved_model(version, signature_keys=[name])
+    runner = Interpreter(model_content=converter.convert()).get_signature_runner(name)
+    keys = runner.get_input_details()
+    outputs = runner(**{key: given[f"{name}/{key}"] for key in keys})
+    results |= {f"litert/{name}/{key}": value for key, value in outputs.items()}
+np.savez(f"{folder}/results.npz", **results)
+"""
+
+
+@pytest.mark.slow
+def test_layers_of_keras_and_the_converter_of_litert(exported_model, local, sources, tmp_path):
+    inputs = {signature: inputs_of(signature, 2, sources) for signature in ALL}
+    flat = {f"{name}/{key}": value for name, values in inputs.items() for key, value in values.items()}
+    np.savez(tmp_path / "inputs.npz", **flat)
+    command = [sys.executable, "-c", OUTSIDER, str(exported_model / "1"), str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    given = np.load(tmp_path / "results.npz", allow_pickle=True)
+    for name in ALL:
+        for key, expected in local.predict(name, inputs[name]).items():
+            if expected.dtype == object:
+                assert given[f"{name}/{key}"].tolist() == expected.tolist()
+                continue
+            np.testing.assert_allclose(given[f"{name}/{key}"], expected, atol=1e-5)
+            if name in PLAIN:
+                np.testing.assert_allclose(given[f"litert/{name}/{key}"], expected, atol=1e-4)
+    drawn = given["translate_style_plain/translated_image"]
+    np.testing.assert_allclose(given["keras"], 127.5 * drawn + 127.5, atol=1e-2)
 
 
 # Loads and runs the model by TensorFlow's C API alone: the Python package is not imported. In argv: the library, the

@@ -1,5 +1,6 @@
 """The exported graph, loaded in three ways: as functions, as a session, and in a process without this package."""
 
+import base64
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from stargan_tf.data.images import decode_image, fit_image, to_array, to_image, to_png
 from stargan_tf.serving import warmup
 from stargan_tf.serving.served_model import InvalidRequest, invalid_request, texts
-from tests.serving.good_requests import DOMAINS, SIGNATURES, TRANSLATIONS, inputs_of
+from tests.serving.good_requests import ALL, DOMAINS, PLAIN, SIGNATURES, TRANSLATIONS, inputs_of
 
 
 @pytest.fixture
@@ -59,6 +60,32 @@ def test_float_signatures_are_the_translators(model, translator):
     np.testing.assert_allclose(encoded["style"], translator.styles_from_references(images, "circle"), atol=1e-5)
 
 
+def test_plain_signatures_are_the_translators_and_clip(model, translator):
+    random = np.random.default_rng(0)
+    images = random.uniform(-1, 1, (3, 16, 16, 3)).astype(np.float32)
+    styles = random.standard_normal((3, 8), np.float32)
+    drawn = model.predict("translate_style_plain", {"image": images, "style": styles})
+    np.testing.assert_allclose(drawn["translated_image"], translator.translate(images, styles), atol=1e-5)
+    encoded = model.predict("encode_style_plain", {"image": images, "domain": np.full(3, 2, np.int32)})
+    np.testing.assert_allclose(encoded["style"], translator.styles_from_references(images, "triangle"), atol=1e-5)
+    assert drawn.keys() | encoded.keys() == {"translated_image", "style"}
+
+    far = model.predict("translate_style_plain", {"image": 300 * images, "style": 1e9 * styles})
+    expected = translator.translate(np.clip(300 * images, -1, 1), np.clip(1e9 * styles, -1000, 1000))
+    np.testing.assert_allclose(far["translated_image"], expected, atol=0.02)  # as that of the largest codes below
+    far = model.predict("encode_style_plain", {"image": 300 * images, "domain": np.array([-1, 3, 99], np.int32)})
+    for row, domain in enumerate(("circle", "triangle", "triangle")):
+        expected = translator.styles_from_references(np.clip(300 * images[[row]], -1, 1), domain)
+        np.testing.assert_allclose(far["style"][[row]], expected, atol=1e-5)
+    assert model.card["clipped"] == {
+        "image": [-1, 1],
+        "latent": [-1000, 1000],
+        "style": [-1000, 1000],
+        "psi": [0, 1],
+        "domain": [0, 2],
+    }
+
+
 def test_other_sizes_are_fitted_as_by_data_preparation(model, translator):
     picture = Image.effect_noise((90, 40), 60).convert("RGB")
     image = to_array(fit_image(picture, (16, 16)))
@@ -75,6 +102,14 @@ def test_the_default_draws_a_png_without_truncation(model, sources):
     assert outputs["image_bytes"][0] == expected.image
     assert expected.image.startswith(b"\x89PNG")
     assert model.translate_latent(sources[0], "circle", [0], format="jpeg")[0].image.startswith(b"\xff\xd8\xff")
+
+
+def test_a_format_has_any_case_and_jpeg_two_names(model, sources):
+    names = ["jpeg", "jpg", "JPG", "Jpeg", "PNG", "Png"]
+    inputs = {name: np.repeat(values, 6, axis=0) for name, values in inputs_of("translate_style", 1, sources).items()}
+    outputs = model.predict("translate_style", inputs | {"format": texts(names)})
+    assert not any(outputs["error"])
+    assert [image[:3] for image in outputs["image_bytes"]] == [b"\xff\xd8\xff"] * 4 + [b"\x89PN"] * 2
 
 
 def test_seeds(model, sources):
@@ -104,6 +139,13 @@ def test_the_card(model, exported_model):
         ("encode_style_float", "domain", b"", "domain is ''; it must be one of"),
         ("translate_style", "image_bytes", b"", "image_bytes is empty"),
         ("encode_style", "image_bytes", b"text", "image_bytes is not a JPEG or PNG file"),
+        (
+            "translate_latent",
+            "image_bytes",
+            base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)),
+            'image_bytes looks like base64; REST wants {"b64": ...}',
+        ),
+        ("translate_reference", "reference_bytes", b"/9j/4AAQSkZJRg", "reference_bytes looks like base64; REST wants"),
         ("translate_reference", "reference_bytes", b"text", "reference_bytes is not a JPEG or PNG file"),
         ("translate_latent", "psi", 1.5, "psi is 1.5; it must be between 0 and 1"),
         ("map_latent", "psi", -0.1, "psi is -0.1; it must be between 0 and 1"),
@@ -221,15 +263,24 @@ def call(session, signature: str, inputs) -> dict[str, np.ndarray]:
 
 
 def test_signatures_have_names_types_and_a_batch_axis(session):
-    assert set(session.definitions) - {"__saved_model_init_op"} == set(SIGNATURES)
-    for signature, names in SIGNATURES.items():
+    assert set(session.definitions) - {"__saved_model_init_op"} == set(ALL)
+    for signature, names in ALL.items():
         definition = session.definitions[signature]
         assert definition.method_name == "tensorflow/serving/predict"
         assert set(definition.inputs) == set(names)
         for name, info in [*definition.inputs.items(), *definition.outputs.items()]:
             assert not info.tensor_shape.unknown_rank
             assert info.tensor_shape.dim[0].size == -1, (signature, name)
-            assert info.dtype in (tf.string.as_datatype_enum, tf.float32.as_datatype_enum, tf.int64.as_datatype_enum)
+            taken = (tf.float32, tf.int32) if signature in PLAIN else (tf.string, tf.float32, tf.int64)
+            assert info.dtype in [dtype.as_datatype_enum for dtype in taken]
+            others = {
+                "image": [16, 16, 3],
+                "translated_image": [16, 16, 3],
+                "latent": [4],
+                "style": [8],
+                "domains": [3],
+            }
+            assert [dimension.size for dimension in info.tensor_shape.dim[1:]] == others.get(name, [])
             # TF Serving's REST interface writes texts as base64 only if the name says that they are bytes.
             if name.endswith("_bytes"):
                 assert info.dtype == tf.string.as_datatype_enum
@@ -237,7 +288,7 @@ def test_signatures_have_names_types_and_a_batch_axis(session):
             assert set(definition.outputs) == {"image_bytes", "style", "error"}
 
 
-@pytest.mark.parametrize("signature", SIGNATURES)
+@pytest.mark.parametrize("signature", ALL)
 def test_merged_requests_are_answered_as_alone(session, sources, signature):
     """TF Serving concatenates requests along axis 0, fills up with copies of the first row, and splits the results."""
     parts = [inputs_of(signature, rows, sources, seed) for seed, rows in enumerate((1, 3, 2))]
@@ -266,6 +317,22 @@ def test_a_session_refuses_with_the_same_sentences(session, sources):
         call(session, "translate_latent", inputs)
 
 
+@pytest.mark.parametrize(
+    ("signature", "name", "shape", "sentence"),
+    [
+        ("translate_style_float", "image", (1, 16, 32, 3), "image has shape .N, 16, 32, 3.; it must be .N, 16, 16, 3."),
+        ("encode_style_float", "image", (1, 8, 32, 3), "image has shape .N, 8, 32, 3.; it must be .N, 16, 16, 3."),
+        ("translate_style", "style", (1, 9), "style has 9 numbers; it must have 8"),
+        ("map_latent", "latent", (1, 2), "latent has 2 numbers; it must have 4"),
+    ],
+)
+def test_a_session_refuses_other_shapes_than_it_declares(session, sources, signature, name, shape, sentence):
+    """A server feeds them all the same, also those that have as many numbers as a right one."""
+    inputs = inputs_of(signature, 1, sources) | {name: np.zeros(shape, np.float32)}
+    with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
+        call(session, signature, inputs)
+
+
 def test_a_column_of_domains_is_refused(session, sources):
     """What a REST client sends that puts a text into brackets; a server checks no shapes of its own."""
     inputs = inputs_of("encode_style", 1, sources) | {"domain": texts(["circle"])[:, None]}
@@ -275,7 +342,7 @@ def test_a_column_of_domains_is_refused(session, sources):
 
 def test_every_warm_up_request_is_answered(session, exported_model):
     requests = warmup.read(exported_model / "1")
-    assert len(requests) == 2 * len(SIGNATURES)
+    assert len(requests) == 2 * len(ALL)
     seen = set()
     for request in requests:
         assert request.model_spec.name == "stargan"
@@ -284,4 +351,4 @@ def test_every_warm_up_request_is_answered(session, exported_model):
         outputs = call(session, signature, inputs)
         assert not any(outputs.get("error", []))
         seen.add((signature, rows))
-    assert seen == {(signature, rows) for signature in SIGNATURES for rows in (1, 2)}
+    assert seen == {(signature, rows) for signature in ALL for rows in (1, 2)}

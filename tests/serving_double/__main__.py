@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import tests.serving_double
+from tests.serving_double import polling
 from tests.serving_double.server import Double
 
 
@@ -20,21 +21,32 @@ def main() -> None:
     parser.add_argument("--max_batch_size", type=int, help="rows of a request; by default those of a batch")
     parser.add_argument("--window", type=float, default=0.01, help="seconds that a batch waits for further requests")
     parser.add_argument("--warm_up", action="store_true")
+    parser.add_argument("--poll", type=float, help="seconds between looks for a newer version; by default none is made")
     arguments = parser.parse_args()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    with Double(
-        arguments.model,
-        arguments.batching,
-        arguments.allowed_batch_sizes,
-        arguments.window,
-        grpc_port=arguments.grpc_port,
-        rest_port=arguments.rest_port,
-        warm_up=arguments.warm_up,
-        max_batch_size=arguments.max_batch_size,
-    ) as double:
+
+    def start(path: Path, grpc_port: int, rest_port: int) -> Double:
+        return Double(
+            path,
+            arguments.batching,
+            arguments.allowed_batch_sizes,
+            arguments.window,
+            grpc_port=grpc_port or arguments.grpc_port,
+            rest_port=rest_port or arguments.rest_port,
+            warm_up=arguments.warm_up,
+            max_batch_size=arguments.max_batch_size,
+        )
+
+    def ready(double: Double) -> None:
         print(f"grpc {double.grpc_server}\nrest {double.rest_server}", flush=True)
+
+    if arguments.poll is not None:
+        polling.follow(arguments.model, arguments.poll, ended, start, ready)
+        return
+    with start(arguments.model, 0, 0) as double:
+        ready(double)
         ended.wait()
 
 

@@ -16,6 +16,7 @@ from tensorflow_serving.apis import (
 from tests.serving_double.refusals import Refused, invalid
 from tests.serving_double.served import Served
 from tests.serving_double.tensors import parse_inputs
+from tests.serving_double.versions import Versions
 
 # TF Serving cuts the messages of gRPC statuses here.
 _MESSAGE_LIMIT = 1024
@@ -33,31 +34,31 @@ def _answering(context: grpc.ServicerContext) -> Iterator[None]:
         context.abort(refusal.code, message)
 
 
-def _find(served: Served, spec: Any) -> None:
+def _find(served: Served | Versions, spec: Any) -> Served:
     if not spec.name:
         raise invalid("ModelSpec has no name specified.")
     version = spec.version.value if spec.HasField("version") else None
-    served.find(spec.name, version, spec.version_label)
+    return served.find(spec.name, version, spec.version_label)
 
 
 class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
-    def __init__(self, served: Served):
+    def __init__(self, served: Served | Versions):
         self._served = served
 
     def Predict(self, request, context):
         with _answering(context):
             if not request.HasField("model_spec"):
                 raise invalid("Missing ModelSpec")
-            _find(self._served, request.model_spec)
+            served = _find(self._served, request.model_spec)
             name = request.model_spec.signature_name
-            signature = self._served.signature(name)
+            signature = served.signature(name)
             if signature is None:
                 message = f'Serving signature key "{name}" not found.'
                 raise Refused(grpc.StatusCode.FAILED_PRECONDITION, message)
-            outputs = self._served.predict(name, parse_inputs(request.inputs, signature.inputs), request.output_filter)
+            outputs = served.predict(name, parse_inputs(request.inputs, signature.inputs), request.output_filter)
             response = predict_pb2.PredictResponse()
-            response.model_spec.name = self._served.name
-            response.model_spec.version.value = self._served.version
+            response.model_spec.name = served.name
+            response.model_spec.version.value = served.version
             response.model_spec.signature_name = name or "serving_default"
             for alias, value in outputs.items():
                 dtype = tf.dtypes.as_dtype(signature.outputs[alias].dtype)
@@ -66,16 +67,16 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def GetModelMetadata(self, request, context):
         with _answering(context):
-            _find(self._served, request.model_spec)
+            served = _find(self._served, request.model_spec)
             response = get_model_metadata_pb2.GetModelMetadataResponse()
-            response.model_spec.name = self._served.name
-            response.model_spec.version.value = self._served.version
-            response.metadata["signature_def"].Pack(self._served.signature_map())
+            response.model_spec.name = served.name
+            response.model_spec.version.value = served.version
+            response.metadata["signature_def"].Pack(served.signature_map())
             return response
 
 
 class Model(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, served: Served):
+    def __init__(self, served: Served | Versions):
         self._served = served
 
     def GetModelStatus(self, request, context):

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
@@ -14,13 +14,16 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 
+from tests.serving_double.guard import Guard
 from tests.serving_double.refusals import PATIENCE, Refused, invalid
 from tests.serving_double.served import Served
+from tests.serving_double.versions import Versions
 
 _HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.FAILED_PRECONDITION: 400,
     grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
     grpc.StatusCode.NOT_FOUND: 404,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
     grpc.StatusCode.UNIMPLEMENTED: 501,
@@ -40,7 +43,8 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    served: Served
+    served: Served | Versions
+    guard: Guard
     protocol_version = "HTTP/1.1"
     timeout = PATIENCE
     # Head and body in one packet: else each answer waits 40 ms for the client's acknowledgement of its head.
@@ -48,36 +52,47 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._answer(rf"{_MODEL}:predict", lambda matched: _predict_json(self.served, body))
+        self._answer(rf"{_MODEL}:predict", lambda served: _predict_json(served, body))
 
     def do_GET(self) -> None:
-        def answer(matched: re.Match) -> Any:
-            if not matched["metadata"]:
+        def answer(served: Served | None) -> Any:
+            if served is None:
                 return _message_json(self.served.status())
-            spec = {"name": self.served.name, "version": str(self.served.version), "signature_name": ""}
-            return {"model_spec": spec, "metadata": {"signature_def": _message_json(self.served.signature_map())}}
+            spec = {"name": served.name, "version": str(served.version), "signature_name": ""}
+            return {"model_spec": spec, "metadata": {"signature_def": _message_json(served.signature_map())}}
 
-        self._answer(rf"{_MODEL}(?P<metadata>/metadata)?", answer)
+        if self.path == "/monitoring/prometheus/metrics":
+            self._send(200, "text/plain", _metrics(self.served))
+        else:
+            self._answer(rf"{_MODEL}(?P<metadata>/metadata)?", answer)
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass
 
-    def _answer(self, pattern: str, answer) -> None:
+    def _answer(self, pattern: str, answer: Callable[[Any], Any]) -> None:
+        """Answers by what is served at the path, or for the status by None."""
         try:
+            refusal = self.guard.refusal({name.lower(): value for name, value in self.headers.items()})
+            if refusal is not None:
+                raise Refused(grpc.StatusCode.UNAUTHENTICATED, refusal)
             matched = re.fullmatch(pattern, self.path)
             if matched is None:
                 raise invalid(f"Malformed request: {self.command} {self.path}")
             version = None if matched["version"] is None else int(matched["version"])
             if self.command == "GET" and not matched["metadata"]:
                 self.served.find_version(unquote(matched["name"]), version)
+                served = None
             else:
-                self.served.find(unquote(matched["name"]), version, unquote(matched["label"] or ""))
-            status, content = 200, answer(matched)
+                served = self.served.find(unquote(matched["name"]), version, unquote(matched["label"] or ""))
+            status, content = 200, answer(served)
         except Refused as refusal:
             status, content = _HTTP_STATUS.get(refusal.code, 500), {"error": refusal.message}
-        body = json.dumps(content, ensure_ascii=False).encode()
+        self._send(status, "application/json", json.dumps(content, ensure_ascii=False))
+
+    def _send(self, status: int, kind: str, text: str) -> None:
+        body = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -86,6 +101,15 @@ class Handler(BaseHTTPRequestHandler):
 def _message_json(message: Any) -> Any:
     return json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+
+
+def _metrics(served: Served | Versions) -> str:
+    """The counters that are looked at, as Prometheus reads them."""
+    prefix, labels = ":tensorflow:serving:", f'model_name="{served.name}"'
+    return (
+        f'{prefix}request_count{{{labels},status="OK"}} {served.answered}\n'
+        f"{prefix}batching_session:wrapped_run_count{{{labels}}} {len(served.runs)}\n"
     )
 
 
@@ -121,7 +145,7 @@ def _from_json(column: Any, dtype: int) -> np.ndarray:
         shape.append(len(first))
         first = first[0] if first else None
     kind = tf.dtypes.as_dtype(dtype)
-    taken = {tf.string: (str, dict), tf.int64: (int,), tf.float32: (int, float)}[kind]
+    taken = {tf.string: (str, dict), tf.int32: (int,), tf.int64: (int,), tf.float32: (int, float)}[kind]
 
     def leaves(value: Any, level: int) -> Iterator[Any]:
         if isinstance(value, list):

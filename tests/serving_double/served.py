@@ -48,6 +48,7 @@ class Served:
         self.version = int(self.directory.name)
         self.labels = labels
         self.unloaded = unloaded
+        self.answered = 0  # requests
         self._session = Session(self.directory) if session is None else session
         self._owns_session = session is None
         self._run: Run = (
@@ -71,11 +72,12 @@ class Served:
         if self._owns_session:
             self._session.close()
 
-    def find(self, name: str, version: int | None, label: str | None) -> None:
-        """Refuses what is not served."""
+    def find(self, name: str, version: int | None, label: str | None) -> "Served":
+        """Returns itself; refuses what is not served."""
         if label and label not in self.labels:
             raise invalid(f"Unrecognized servable version label: {label}")
         self.find_version(name, version)
+        return self
 
     def find_version(self, name: str, version: int | None) -> None:
         """Refuses what is not known, as the status does, which looks at no labels."""
@@ -101,9 +103,11 @@ class Served:
             if alias not in outputs:
                 raise invalid(f"output tensor alias not found in signature: {alias}")
         try:
-            return dict(zip(wanted, self._run(name, inputs, wanted), strict=True))
+            results = dict(zip(wanted, self._run(name, inputs, wanted), strict=True))
         except tf.errors.OpError as error:
             raise Refused(_CODES[error.error_code], error.message) from None
+        self.answered += 1
+        return results
 
     def status(self) -> get_model_status_pb2.GetModelStatusResponse:
         """The states of all versions."""

@@ -19,6 +19,7 @@ from functools import partial
 import tensorflow as tf
 
 from stargan_tf.config import ImageConfig
+from stargan_tf.serving import sendable_images
 from stargan_tf.serving.decoding.jpeg import decode_jpeg
 from stargan_tf.serving.decoding.limits import within
 from stargan_tf.serving.decoding.png import decode_png, refuse_deep
@@ -26,6 +27,9 @@ from stargan_tf.serving.decoding.resizing import fit
 
 # In the order of _SIGNATURES, which they begin.
 _DECODED = ("JPEG", "PNG")
+
+# REST carries bytes as base64, under a name; without it they are taken for the file itself.
+_BASE64 = "base64"
 
 # By format, the bytes that tell it and where they stand; one of several is enough. The formats without a decoder are
 # recognized so that a refusal can name them.
@@ -37,6 +41,7 @@ _SIGNATURES = {
     "WebP": [(8, b"WEBP")],
     "TIFF": [(0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")],
     "AVIF": [(4, b"ftypavif"), (4, b"ftypavis")],
+    _BASE64: [(0, begin) for begin in sendable_images.BASE64],
 }
 
 
@@ -59,8 +64,11 @@ def decode_images(
     """
     height, width = image_size
     advice = "it must be a JPEG or PNG file, and stargan_tf.serving.client converts others"
+    sentences = {kind: f" is a {kind} file; {advice}" for kind in _SIGNATURES}
+    sentences |= {kind: f" is a damaged {kind} file" for kind in _DECODED}
+    sentences[_BASE64] = ' looks like base64; REST wants {"b64": ...}'
     refusals = [
-        *(f" is a damaged {kind} file" if kind in _DECODED else f" is a {kind} file; {advice}" for kind in _SIGNATURES),
+        *sentences.values(),
         " is not a JPEG or PNG file",
         " is empty",
     ]
