@@ -5,7 +5,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,17 @@ _MAX_UPLOAD = "256mb"
 
 
 @contextlib.contextmanager
-def served(model: "ServedModel", host: str, port: int) -> Iterator[str]:
+def served(
+    model: "ServedModel", host: str, port: int, examples: Sequence[Path] = (), provenance: bool = True
+) -> Iterator[str]:
     """Serves the page while the context is entered.
 
     Args:
         model: which the page shows.
         host: address to serve it at.
         port: port to serve it at; 0 takes a free one.
+        examples: images that are offered as sources.
+        provenance: whether images say in their metadata that they are synthetic.
 
     Yields:
         The page's address.
@@ -35,10 +40,10 @@ def served(model: "ServedModel", host: str, port: int) -> Iterator[str]:
         UserError: the port is in use.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
-    from stargan_tf.page import layout, scripts, theme
+    from stargan_tf.page import layout, theme
 
     port = free_port(host, port)
-    blocks = layout.build(model)
+    blocks = layout.build(model, examples, provenance)
     # Events wait for one another, so that a user is told to wait and not turned away.
     blocks.queue(max_size=_MAX_WAITING, default_concurrency_limit=1)
     try:
@@ -47,7 +52,7 @@ def served(model: "ServedModel", host: str, port: int) -> Iterator[str]:
             server_port=port,
             theme=theme.THEME,
             css=theme.CSS,
-            js=scripts.ON_LOAD,
+            js=layout.REFUSE_OTHERS,
             prevent_thread_lock=True,
             quiet=True,
             share=False,

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode
 
 import numpy as np
+
+from stargan_tf.inference import provenance
 
 
 @dataclass(frozen=True)
@@ -13,12 +16,16 @@ class Chosen:
     Args:
         name: of the file.
         data: encoded, for the model.
+        sha256: of the file.
         preview: what the model sees of it, as PNG.
+        shown: path of what the page shows of it.
     """
 
     name: str
     data: bytes
+    sha256: str
     preview: bytes
+    shown: str
 
 
 @dataclass(frozen=True)
@@ -27,20 +34,27 @@ class Drawn:
 
     Args:
         name: where in its domain the style is from.
-        domain: of the style; "" if it is a mixture.
+        domain: of the style; of a mixture that of the larger part.
         code: the style code, [style_dim].
         image: encoded as PNG.
+        styles: what the style was made of, as `provenance.style` tells it; of a mixture several, each with its share.
     """
 
     name: str
     domain: str
     code: np.ndarray
     image: bytes
+    styles: tuple[provenance.Style, ...]
 
     @property
     def label(self) -> str:
         """What is written under the image."""
-        return f"{self.domain}, {self.name}" if self.domain else self.name
+        return self.name if self.is_mixture else f"{self.domain}, {self.name}"
+
+    @property
+    def is_mixture(self) -> bool:
+        """Whether it lies between two styles, or at one of them."""
+        return "share" in self.styles[0]
 
 
 @dataclass(frozen=True)
@@ -50,21 +64,29 @@ class Session:
     Args:
         source: the image that is translated.
         reference: the image whose style is offered besides the drawn ones.
+        domain: in whose styles the source is drawn.
         first_seed: of the drawn styles.
+        psi: truncation of the drawn styles.
+        all_domains: whether one style of every domain is drawn, instead of styles of one domain.
         drawn: the source in the reference's style, if there is one, and in the drawn styles.
         shown: the one shown large.
         marked: styles A and B as far as the user chose them.
         position: between A and B, from 0 to 1, if a mixture is shown; else None.
+        animation: path of an animation from A to B.
         problems: sentences, by the part of the page that they stand in.
     """
 
     source: Chosen | None = None
     reference: Chosen | None = None
+    domain: str = ""
     first_seed: int = 0
+    psi: float = 1.0
+    all_domains: bool = False
     drawn: tuple[Drawn, ...] = ()
     shown: Drawn | None = None
     marked: tuple[Drawn | None, Drawn | None] = (None, None)
     position: float | None = None
+    animation: str | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
 
     def solved(self) -> "Session":
@@ -86,3 +108,9 @@ class Session:
         others = (style for style in self.drawn if style.label not in chosen)
         start, end = self.marked
         return start or next(others), end or next(others)
+
+    @property
+    def query(self) -> str:
+        """The settings as they stand in a link; the seed is that of the style shown, if it was drawn."""
+        seed = self.first_seed if self.shown is None else self.shown.styles[0].get("seed", self.first_seed)
+        return "?" + urlencode({"domain": self.domain, "seed": seed, "psi": f"{self.psi:g}"})

@@ -6,6 +6,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.metadata import without_metadata
+
 # Nothing takes as long, on a machine that is not busy with other things.
 SECONDS = 60
 
@@ -16,8 +18,9 @@ class Page:
     def __init__(self, browser, address):
         self.browser = browser
         browser.get(address)
-        # Named when the page's script has run; what is chosen before gets lost.
-        self.wait_for("#source button[aria-label='Source image: choose or drop a file']")
+        self.wait_for("#source input[type=file]")
+        # Written by the first event; what is chosen before gets lost.
+        self.wait(lambda: self.value("#link textarea, #link input"), "link")
 
     def find(self, selector):
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -37,13 +40,17 @@ class Page:
             "return document.querySelector(arguments[0])?.innerText.replace(/\\s+/g, ' ').trim() ?? ''", selector
         )
 
+    def value(self, selector):
+        return self.browser.execute_script("return document.querySelector(arguments[0])?.value", selector)
+
     def wait_for_text(self, selector, text):
         self.wait(lambda: text in self.text(selector), f"{text!r} in {selector}")
 
     def choose(self, which, path):
-        if self.all(f"#{which} button[aria-label$=': remove']"):
-            self.click(f"#{which} button[aria-label$=': remove']")
-            self.wait_for(f"#{which} input[type=file]")
+        if self.all(f"#{which} button[aria-label='Remove Image']"):
+            remove = self.find(f"#{which} button[aria-label='Remove Image']")
+            self.browser.execute_script("arguments[0].click()", remove)  # wherever the page has scrolled to
+            self.wait(lambda: not self.all(f"#{which} button[aria-label='Remove Image']"), "removal")
         self.find(f"#{which} input[type=file]").send_keys(str(path))
 
     def click(self, selector):
@@ -54,10 +61,26 @@ class Page:
     def keys(self, *keys):
         ActionChains(self.browser).send_keys(*keys).perform()
 
+    def style(self, index):
+        """Returns what selects one of the drawn styles, from 1 on."""
+        return f"#styles .gallery-item:nth-of-type({index}) button"
+
+    def names(self):
+        """Returns the names of the drawn styles, and of the one that is highlighted."""
+        names = [style.text for style in self.all("#styles .gallery-item")]
+        highlighted = [style.text for style in self.all("#styles .gallery-item:has(button.selected)")]
+        return names, highlighted
+
     def shown(self):
-        return self.images("#shown")[0]
+        """Returns the source as the model sees it, and the translation that is shown large."""
+        source, translation = self.images("#shown")
+        return source, translation
 
     def images(self, selector):
+        """Returns the bytes of the images in a part of the page, without what they say of themselves."""
+        return [without_metadata(image) for image in self.files(selector)]
+
+    def files(self, selector):
         """Returns the bytes of the images in a part of the page."""
         sources = self.browser.execute_script(
             "return [...document.querySelectorAll(arguments[0] + ' img')].map(image => image.src)", selector
@@ -67,8 +90,8 @@ class Page:
     def wait_for_images(self, selector, expected):
         self.wait(lambda: self.images(selector) == expected, f"expected images in {selector}")
 
-    def download(self, link):
-        path = self.browser.downloads / self.find(link).get_attribute("download")
+    def download(self, link, name):
+        path = self.browser.downloads / name
         path.unlink(missing_ok=True)
         self.click(link)
         self.wait(path.is_file, f"download {path.name}")
