@@ -20,18 +20,22 @@ from stargan_tf.data import records
 from stargan_tf.data.images import evenly_spread
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
+from stargan_tf.evaluation.agreement import check_data
 from stargan_tf.evaluation.feature_summary import FeatureSummary
 from stargan_tf.evaluation.progress import TaskProgress, WorkDirectory
 from stargan_tf.evaluation.real_images import RealImages
-from stargan_tf.evaluation.settings import FEWEST_GENERATED, FEWEST_REAL, ProtocolSettings
+from stargan_tf.evaluation.settings import ProtocolSettings
 from stargan_tf.evaluation.tasks import LatentStyles, ReferenceStyles, Styles, Task, all_tasks
 from stargan_tf.inference.translator import Translator
 from stargan_tf.metrics.extractors import FeatureExtractor
-from stargan_tf.metrics.frechet import FewSamplesWarning, frechet_distance
+from stargan_tf.metrics.frechet import FewSamplesWarning, Moments, frechet_distance
 from stargan_tf.metrics.identity import identity
 from stargan_tf.metrics.kernel import kernel_distance
 from stargan_tf.metrics.neighbours import density_coverage, precision_recall
 from stargan_tf.metrics.perceptual import PerceptualDistance, mean_pairwise
+
+# Images read at once.
+_BLOCK = 64
 
 # Unfinished work of another version is not continued.
 _VERSION = 1
@@ -39,35 +43,6 @@ _VERSION = 1
 
 class Interrupted(Exception):
     """An evaluation was asked to stop; the next one with the same work directory continues it."""
-
-
-def check_data(data: DataDirectory, settings: ProtocolSettings) -> None:
-    """Checks that data can be evaluated on, reading none of it; for before a classifier is trained on it.
-
-    Args:
-        data: the data directory.
-        settings: what is evaluated.
-
-    Raises:
-        UserError: settings are wrong, or a domain has too few images.
-    """
-    settings.check()
-    all_tasks(settings.modes, data.domains)
-    for domain in data.domains:
-        for subset, kind, least in (("train", "training", FEWEST_REAL), ("val", "validation", 1)):
-            count = _count(data, subset, domain)
-            if count < least:
-                raise UserError(
-                    f"domain {domain!r} of {data.path} has {count} {kind} image(s); an evaluation needs at least "
-                    f"{least} of every domain"
-                )
-    sources = min(_count(data, "val", domain) for domain in data.domains)
-    fewest = min(sources, settings.sources or sources) * settings.outputs
-    if fewest < FEWEST_GENERATED:
-        raise UserError(
-            f"{fewest} translations in a task are too few to be compared; with more sources or outputs there must be "
-            f"at least {FEWEST_GENERATED}"
-        )
 
 
 class Evaluator:
@@ -165,6 +140,29 @@ class Evaluator:
             whole[mode] = _listed({task: result for task, result in results.items() if task.mode == mode}, self._data)
         return whole
 
+    def untranslated(self) -> dict[str, float]:
+        """Measures what a model that does nothing would reach.
+
+        Returns:
+            For each pair of domains, by the name of its tasks, the FID of the sources themselves; without those whose
+            domain has only one source.
+
+        Raises:
+            UserError: an image is damaged.
+        """
+        moments: dict[str, Moments] = {}
+        for domain, numbers in self._numbers.items():
+            moments[domain] = Moments.of(self._extractor)
+            for start in range(0, len(numbers), _BLOCK):
+                moments[domain].add(self._extractor(self._images[domain].read(numbers[start : start + _BLOCK])))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FewSamplesWarning)
+            return {
+                task.name: frechet_distance(self._reals.summary(task.target).moments, moments[task.source])
+                for task in self._tasks
+                if task.mode == self._tasks[0].mode and moments[task.source].count > 1
+            }
+
     def _identity(self, translator: Translator) -> dict[str, Any]:
         """Returns all that the numbers depend on."""
         settings = dataclasses.asdict(self._settings)
@@ -231,10 +229,6 @@ class Evaluator:
             "num_generated": generated.moments.count,
             "num_real": real.moments.count,
         }
-
-
-def _count(data: DataDirectory, subset: str, domain: str) -> int:
-    return data.num_examples.get(records.split_name(subset, domain), 0)
 
 
 def _in_8_bits(images: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_json
+from stargan_tf.evaluation.settings import MODES
 from stargan_tf.metrics.frechet import ENOUGH_SAMPLES
 from stargan_tf.runs import run_directory
 
@@ -68,7 +69,7 @@ def record(result: Mapping[str, Any], run: Path) -> None:
             return
         with tf.summary.create_file_writer(str(run / run_directory.LOGS)).as_default(result["step"]):
             for name, value in scalars(result).items():
-                tf.summary.scalar(name, value)
+                tf.summary.scalar(name, value, description=description(name))
         run_directory.append_metrics(run, entry)
     except (OSError, tf.errors.OpError) as error:
         raise UserError(
@@ -129,6 +130,20 @@ def scalars(result: Mapping[str, Any]) -> dict[str, float]:
         for mode in result["settings"]["modes"]
         for measure in MEASURES
     }
+
+
+def description(name: str) -> str:
+    """Returns what is said of a scalar of `scalars`."""
+    parts = name.removeprefix(PREFIX).split("/")
+    measure = parts[1] if parts[0] in MODES else parts[0]
+    if measure not in MEASURES:
+        return ""
+    title, _, higher_is_better = MEASURES[measure]
+    of = f"{parts[0]}-guided translations" if parts[0] in MODES else "translations of both kinds"
+    return (
+        f"{title} of {of}, averaged over all pairs of domains; {'higher' if higher_is_better else 'lower'} is better. "
+        "The name says network, hash, and sources x outputs: only numbers of one name can be compared."
+    )
 
 
 def label(result: Mapping[str, Any], measure: str) -> str:

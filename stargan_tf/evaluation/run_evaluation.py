@@ -1,18 +1,19 @@
-"""The evaluation of a run: by the published protocol and by known factors, printed and written into its directory."""
+"""The evaluation of a run, in all modes, printed and written into its directory."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from stargan_tf.base import command_line
-from stargan_tf.base.errors import UserError
-from stargan_tf.base.writing import write_json
-from stargan_tf.config import check_same_images
-from stargan_tf.data.records import DataDirectory, fingerprint, open_data_directory
-from stargan_tf.evaluation import results
-from stargan_tf.evaluation.protocol import Evaluator, check_data
-from stargan_tf.evaluation.settings import ALL_MODES, MODES, Measurement
+from stargan_tf.base import command_line, stand_ins
+from stargan_tf.base.writing import write_bytes, write_json
+from stargan_tf.data.records import DataDirectory, fingerprint
+from stargan_tf.evaluation import photograph_table, results
+from stargan_tf.evaluation.agreement import check_data
+from stargan_tf.evaluation.photographs import PhotographEvaluation
+from stargan_tf.evaluation.protocol import Evaluator
+from stargan_tf.evaluation.settings import MODES, Measurement
 from stargan_tf.inference.translator import Translator
 from stargan_tf.metrics import known_factors, loading
 from stargan_tf.metrics.factor_measures import FACTOR_MEASURES
@@ -24,17 +25,25 @@ _COLUMNS = (("latent", "latent-guided"), ("reference", "reference-guided"), ("re
 
 
 def evaluate_run(
-    run: Path, data_path: str, modes: tuple[str, ...] | None, checkpoint: str, measurement: Measurement, cache: Path
+    run: Path,
+    data: DataDirectory,
+    modes: tuple[str, ...] | None,
+    checkpoint: str,
+    measurement: Measurement,
+    cache: Path,
+    plain_ground: bool | None = None,
 ) -> None:
     """Evaluates a run, prints tables, and writes the results into the run directory.
 
     Args:
         run: the run directory.
-        data_path: data directory with validation images.
-        modes: any of latent, reference and known_factors; by default everything that the data allows.
+        data: data directory with validation images, which goes with the run (`agreement.check_same`).
+        modes: any of latent, reference, known_factors and photographs; by default the first two, and known_factors
+            where the data allow it.
         checkpoint: `latest` or `best`.
         measurement: how it is measured.
         cache: directory for trained classifiers, downloaded weights and features of real images.
+        plain_ground: as for `PhotographEvaluation`.
 
     Raises:
         UserError: data that does not go with the run or the modes.
@@ -42,18 +51,9 @@ def evaluate_run(
     with command_line.quiet_start():
         if measurement.deterministic:
             tf.config.experimental.enable_op_determinism()
-        data = open_data_directory(data_path)
         translator = Translator.from_run(run, measurement.batch_size, checkpoint)
-    if translator.domains != data.domains:
-        raise UserError(
-            f"the run's domains are {', '.join(translator.domains)} but the data's are {', '.join(data.domains)}"
-        )
-    if translator.image_size != data.image_size:
-        sizes = ["x".join(map(str, size)) for size in (translator.image_size, data.image_size)]
-        raise UserError(f"the run's images are {sizes[0]} px but the data's are {sizes[1]} px; prepare it at that size")
-    check_same_images(translator.image_config, data.image_config, "the run's")
     if modes is None:
-        modes = ALL_MODES if known_factors.has_known_factors(data) else MODES
+        modes = (*MODES, "known_factors") if known_factors.has_known_factors(data) else MODES
     elif "known_factors" in modes:
         known_factors.check_data(data)
     published = tuple(mode for mode in MODES if mode in modes)
@@ -62,6 +62,8 @@ def evaluate_run(
         result = measure_known_factors(translator, data, measurement)
         write_json(run / run_directory.KNOWN_FACTORS_FILE, {"step": translator.step, **result})
         _print_known_factors(result)
+    if "photographs" in modes:
+        _measure_photographs(run, translator, data, measurement, cache, plain_ground)
     if evaluator is not None:
         _evaluate_by_protocol(run, evaluator, translator)
 
@@ -91,9 +93,34 @@ def _print_known_factors(result: dict[str, Any]) -> None:
         print(f"{title:34}" + "".join(f"{cell:>18}" for cell in cells))
 
 
+def _measure_photographs(
+    run: Path,
+    translator: Translator,
+    data: DataDirectory,
+    measurement: Measurement,
+    cache: Path,
+    plain_ground: bool | None,
+) -> None:
+    evaluation = PhotographEvaluation(
+        data,
+        fingerprint(data),
+        cache,
+        measurement.sources,
+        measurement.styles,
+        measurement.seed,
+        plain_ground,
+    )
+    result, failures = evaluation.evaluate(translator)
+    picture = io.BytesIO()
+    failures.picture().save(picture, "PNG")
+    write_bytes(run / run_directory.FAILURES_FILE, picture.getvalue())
+    write_json(run / run_directory.PHOTOGRAPHS_FILE, result)
+    print(f"\n{photograph_table.table(result)}\n\nthe worst: {stand_ins.told(run / run_directory.FAILURES_FILE)}")
+
+
 def _evaluate_by_protocol(run: Path, evaluator: Evaluator, translator: Translator) -> None:
     result = evaluator.evaluate(translator, results.work_directory(run))
     path = results.write(result, run)
     results.record(result, run)
     results.remove_work(run, result)
-    print(f"\n{results.table(result)}\n\nwritten to {path}")
+    print(f"\n{results.table(result)}\n\nwritten to {stand_ins.told(path)}")

@@ -1,4 +1,4 @@
-"""How models are measured: by the published protocol, and by known factors."""
+"""How models are measured: by the published protocol, by known factors, and on photographs."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,9 @@ from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share, TenOrMore, TwoOrMore
 
-# Of the published protocol, and with that of the generated data set.
+# Of the published protocol; that of the generated data set; and that of photographs, which is done only if it is named.
 MODES = ("latent", "reference")
-ALL_MODES = (*MODES, "known_factors")
+ALL_MODES = (*MODES, "known_factors", "photographs")
 
 # The fewest images among which nearest neighbours can be found; the second is also the least of `neighbours`.
 FEWEST_REAL, FEWEST_GENERATED = 6, 10
@@ -64,7 +64,8 @@ class Measurement(EvaluationSettings):
             data, offline), inception (downloaded once), inception:WEIGHTS_FILE, or FILE.onnx.
         distance: perceptual distance between outputs of one source: classifier, or FILE.onnx:LINEAR_WEIGHTS.npz for
             LPIPS.
-        styles: latent codes, and references, tried for each source and target where factors are known.
+        styles: latent codes, and references, tried for each source and target where factors are known, and of
+            photographs.
         batch_size: images translated at once.
         deterministic: whether operations give the same bits every time on GPUs as well; somewhat slower there.
     """

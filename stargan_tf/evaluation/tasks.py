@@ -3,13 +3,15 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from stargan_tf.base.errors import UserError
-from stargan_tf.data.stored_images import StoredImages
-from stargan_tf.inference.translator import Translator
+
+if TYPE_CHECKING:
+    from stargan_tf.data.stored_images import StoredImages
+    from stargan_tf.inference.translator import Translator
 
 # Reference images read at once.
 _BLOCK = 64
@@ -72,7 +74,7 @@ class LatentStyles:
         seed: of the latent codes.
     """
 
-    def __init__(self, translator: Translator, outputs: int, psi: float, seed: int):
+    def __init__(self, translator: "Translator", outputs: int, psi: float, seed: int):
         self._translator, self._outputs, self._psi, self._seed = translator, outputs, psi, seed
 
     def __call__(self, task: Task, numbers: Sequence[int]) -> np.ndarray:
@@ -102,10 +104,10 @@ class ReferenceStyles:
 
     def __init__(
         self,
-        translator: Translator,
+        translator: "Translator",
         outputs: int,
         seed: int,
-        images: Mapping[str, StoredImages],
+        images: Mapping[str, "StoredImages"],
         numbers: Mapping[str, Sequence[int]],
     ):
         self._translator, self._outputs, self._seed = translator, outputs, seed
@@ -117,14 +119,18 @@ class ReferenceStyles:
         """See `Styles`."""
         if task.target != self._target:
             self._styles, self._target = self._styles_of_references(task.target), task.target
-        count = len(self._styles)
+        return self._styles[self.choose(task, numbers, len(self._styles), self._outputs, self._seed)]
+
+    @staticmethod
+    def choose(task: Task, numbers: Sequence[int], count: int, outputs: int, seed: int) -> np.ndarray:
+        """Chooses `outputs` of `count` references for N sources of a task; returns their positions, [outputs, N]."""
         chosen = [
-            np.random.default_rng(task.words(self._seed, "references", number)).choice(
-                count, self._outputs, replace=count < self._outputs
+            np.random.default_rng(task.words(seed, "references", number)).choice(
+                count, outputs, replace=count < outputs
             )
             for number in numbers
         ]
-        return self._styles[np.stack(chosen, axis=1)]
+        return np.stack(chosen, axis=1)
 
     def _styles_of_references(self, domain: str) -> np.ndarray:
         """Encodes each reference once, though many sources use it."""

@@ -13,9 +13,10 @@ from stargan_tf.config import ImageConfig
 from stargan_tf.data.images import (
     IMAGE_SUFFIXES,
     UnreadableImage,
+    decode_image,
     evenly_spread,
+    fit_image,
     image_files,
-    read_image,
     to_array,
 )
 
@@ -41,6 +42,13 @@ def find_images(folder: Path, flag: str) -> list[Path]:
     if not paths:
         raise UserError(f"there is no image in {str(folder)!r} ({flag}); looked for {', '.join(IMAGE_SUFFIXES)}")
     return paths
+
+
+def known_domain(name: str, domains: Sequence[str]) -> str:
+    """Returns the name of a domain; raises UserError if a run does not know it."""
+    if name not in domains:
+        raise UserError(f"there is no domain {name!r}; the run knows {', '.join(domains)}")
+    return name
 
 
 def find_sources(path: Path, flag: str = "--source") -> list[Path]:
@@ -91,11 +99,12 @@ class ImageReader:
     Args:
         image_size: height and width wanted.
         how: how they become the networks' input.
-        rejected_file: lists unreadable images, one JSON object per line.
+        rejected_file: lists unreadable images, one JSON object per line; its folder is made when there are some.
     """
 
     def __init__(self, image_size: tuple[int, int], how: ImageConfig, rejected_file: Path):
         self.rejected = 0
+        self.sizes: dict[Path, tuple[int, int]] = {}  # width and height, upright, of the images that were read last
         self._last = ""  # which image was rejected last, and why
         self._image_size = image_size
         self._how = how
@@ -103,16 +112,36 @@ class ImageReader:
 
     def read(self, paths: Sequence[Path]) -> list[tuple[Path, np.ndarray]]:
         """Returns the readable images with their paths, float32 [H, W, 3] in [-1, 1]."""
-        images = []
+        images, self.sizes = [], {}
         for path in paths:
             try:
-                images.append((path, to_array(read_image(path.read_bytes(), self._image_size, self._how))))
+                image = decode_image(path.read_bytes(), self._how)
+                images.append((path, to_array(fit_image(image, self._image_size, self._how))))
+                self.sizes[path] = image.size
             except (OSError, UnreadableImage) as error:
                 self.rejected += 1
                 self._last = f"{path}: {error}"
+                self.rejected_file.parent.mkdir(parents=True, exist_ok=True)
                 with self.rejected_file.open("a") as file:
                     file.write(json.dumps({"path": str(path), "reason": str(error)}) + "\n")
         return images
+
+    def check_some_readable(self, paths: Sequence[Path], what: str) -> None:
+        """Checks that images are not all unreadable; stops at the first that is not, and lists them if they are.
+
+        Raises:
+            UserError: none can be read.
+        """
+        if not any(self._is_readable(path) for path in paths):
+            self.read(paths)
+            raise UserError(self._nothing_read(what))
+
+    def _is_readable(self, path: Path) -> bool:
+        try:
+            decode_image(path.read_bytes(), self._how)
+        except (OSError, UnreadableImage):
+            return False
+        return True
 
     def read_references(self, references: dict[str, list[Path]]) -> dict[str, list[tuple[Path, np.ndarray]]]:
         """Reads the references of every domain; see `read`.
@@ -123,10 +152,10 @@ class ImageReader:
         images = {domain: self.read(paths) for domain, paths in references.items()}
         for domain, readable in images.items():
             if not readable:
-                raise UserError(self.nothing_read(f"the references of domain {domain!r}"))
+                raise UserError(self._nothing_read(f"the references of domain {domain!r}"))
         return images
 
-    def nothing_read(self, what: str) -> str:
+    def _nothing_read(self, what: str) -> str:
         """Returns a sentence for images of which none can be read, with why the last one cannot."""
         return f"none of {what} can be read ({self._last}); see {self.rejected_file}"
 

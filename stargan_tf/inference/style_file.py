@@ -1,7 +1,7 @@
 """A style as a small JSON file: the code, where it comes from, and the networks that it belongs to."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,12 @@ import numpy as np
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import write_text
+from stargan_tf.data.manifest import hash_file
 
 if TYPE_CHECKING:
     from stargan_tf.inference.translator import Translator
+
+ORIGINS = ("seed", "psi", "latent", "reference", "reference_sha256")
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,21 @@ class Style:
     Args:
         code: float32 [style_dim].
         domain: name of the domain that it belongs to.
-        origin: how to obtain it again: `seed`, `psi` and `latent`, or `reference` (the path of the image).
+        origin: how to obtain it again: `seed`, `psi` and `latent`, or `reference` (the path of the image) and
+            `reference_sha256`.
     """
 
     code: np.ndarray
     domain: str
     origin: Mapping[str, Any]
+
+
+def origin_label(origin: Mapping[str, Any]) -> str:
+    """Returns how a row of a grid in a drawn style is called: by its seed and, where it was truncated, by psi."""
+    if "seed" not in origin:
+        return ""
+    psi = origin.get("psi", 1)
+    return f"seed {origin['seed']}" + ("" if psi == 1 else f", psi {psi:g}")
 
 
 def drawn_styles(
@@ -64,7 +76,12 @@ def reference_styles(translator: "Translator", domain: str, images: list[tuple[P
         N styles.
     """
     codes = translator.styles_from_references(np.stack([image for _, image in images]), domain)
-    return [Style(code, domain, {"reference": str(path)}) for code, (path, _) in zip(codes, images, strict=True)]
+    return [Style(code, domain, reference_origin(path)) for code, (path, _) in zip(codes, images, strict=True)]
+
+
+def reference_origin(path: Path) -> dict[str, str]:
+    """Returns where a style that was taken from an image is from: the path, and the hash of what is there."""
+    return {"reference": str(path), "reference_sha256": hash_file(str(path))[0]}
 
 
 def write(style: Style, path: Path, translator: "Translator", run: str) -> None:
@@ -76,17 +93,25 @@ def write(style: Style, path: Path, translator: "Translator", run: str) -> None:
         translator: the networks that the style belongs to.
         run: their run directory, as a note for the reader.
     """
-    entry = {
-        "domain": style.domain,
-        **style.origin,
-        "run": run,
-        "step": translator.step,
-        "networks": translator.fingerprint,
-        "style": style.code.tolist(),
-    }
+    write_text(path, text(style, {"run": run, "step": translator.step, "networks": translator.fingerprint}))
+
+
+def text(style: Style, made_by: Mapping[str, Any]) -> str:
+    """Returns the content of a style file.
+
+    Args:
+        style: its numbers are written exactly.
+        made_by: the networks that the style belongs to: at least `networks`, their fingerprint.
+    """
+    entry = {"domain": style.domain, **style.origin, **made_by, "style": style.code.tolist()}
     # One line for each entry, lists included.
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items()]
-    write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def made_by(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Tells the networks of an exported model by its model card; `networks` is None in those of earlier versions."""
+    return {"model": card["name"], **{name: card.get(name) for name in ("version", "step", "networks")}}
 
 
 def read(path: Path, translator: "Translator", other_networks: bool = False) -> Style:
@@ -104,26 +129,43 @@ def read(path: Path, translator: "Translator", other_networks: bool = False) -> 
         UserError: the file is missing or damaged, or the style belongs to other networks, or to a domain that these do
             not know.
     """
-    entry = load(path)
+    entry = load_for(path, translator.domains, translator.style_dim)
     code = np.asarray(entry["style"], np.float32)
-    if len(code) != translator.style_dim:
-        raise UserError(
-            f"the style in {str(path)!r} has {len(code)} numbers, but the run's have {translator.style_dim} "
-            "(model.style_dim); use it with the run that it was made with"
-        )
-    if entry["domain"] not in translator.domains:
-        raise UserError(
-            f"the style in {str(path)!r} is of domain {entry['domain']!r}; the run knows "
-            f"{', '.join(translator.domains)}"
-        )
     if entry["networks"] != translator.fingerprint and not other_networks:
         raise UserError(
             f"the style in {str(path)!r} was made by other networks (step {entry.get('step')}, {entry['networks']}) "
             f"than the run's (step {translator.step}, {translator.fingerprint}), to which it may mean another style; "
             f"{_found_again(entry)}, or give --other_networks to use it as it is"
         )
-    origin: dict[str, Any] = {key: entry[key] for key in ("seed", "psi", "latent", "reference") if key in entry}
+    origin: dict[str, Any] = {key: entry[key] for key in ORIGINS if key in entry}
     return Style(code, entry["domain"], origin)
+
+
+def load_for(path: Path, domains: Sequence[str], style_dim: int) -> dict[str, Any]:
+    """Reads the entries of a style file that is to be used with a run, whose networks need not be loaded for that.
+
+    Args:
+        path: a file that `write` made.
+        domains: that the run knows.
+        style_dim: length of its style codes.
+
+    Returns:
+        As `load`.
+
+    Raises:
+        UserError: the file is missing or damaged, or cannot be of this run.
+    """
+    entry = load(path)
+    if len(entry["style"]) != style_dim:
+        raise UserError(
+            f"the style in {str(path)!r} has {len(entry['style'])} numbers, but the run's have {style_dim} "
+            "(model.style_dim); use it with the run that it was made with"
+        )
+    if entry["domain"] not in domains:
+        raise UserError(
+            f"the style in {str(path)!r} is of domain {entry['domain']!r}; the run knows {', '.join(domains)}"
+        )
+    return entry
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -160,4 +202,6 @@ def load(path: Path) -> dict[str, Any]:
 def _found_again(entry: Mapping[str, Any]) -> str:
     if "seed" in entry:
         return f"draw it anew with --seed {entry['seed']} --psi {entry.get('psi')}"
-    return f"take it anew from its reference {entry.get('reference')!r}"
+    if "reference" in entry:
+        return f"take it anew from its reference {entry['reference']!r}"
+    return "make it anew"

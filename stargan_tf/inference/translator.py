@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
+from stargan_tf.inference.inputs import known_domain
 from stargan_tf.networks import Networks
 from stargan_tf.networks.face_masks import find_masks
 from stargan_tf.networks.face_network import FaceNetwork
@@ -108,9 +108,7 @@ class Translator:
         Raises:
             UserError: there is no such domain.
         """
-        if name not in self.domains:
-            raise UserError(f"there is no domain {name!r}; the run knows {', '.join(self.domains)}")
-        return self.domains.index(name)
+        return self.domains.index(known_domain(name, self.domains))
 
     def draw_latents(self, count: int, seed: int) -> np.ndarray:
         """Draws latent codes [count, latent_dim] of the seeds `seed`, `seed + 1` and so on; see `latents_of_seeds`."""

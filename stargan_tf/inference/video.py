@@ -12,6 +12,7 @@ from PIL import Image
 from stargan_tf.base import extras, progress
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.writing import whole_file
+from stargan_tf.inference import provenance
 
 FORMATS = (".mp4", ".webp", ".gif")
 
@@ -41,7 +42,9 @@ def check_format(path: Path, fps: int) -> None:
         extras.require("video", "imageio_ffmpeg")
 
 
-def write_video(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool = True) -> int:
+def write_video(
+    frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool = True, metadata: bytes | None = None
+) -> int:
     """Writes a video under a temporary name, and renames it when it is complete.
 
     MP4 (H.264) is encoded as frames arrive; for WebP and GIF all frames are held in memory until the last one.
@@ -51,20 +54,24 @@ def write_video(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool =
         path: of the video; see `check_format`.
         fps: frames a second.
         loop: whether WebP and GIF repeat for ever; for MP4 that is the player's choice.
+        metadata: what `provenance.packet` made, if the video is to say that it is synthetic.
 
     Returns:
-        The number of frames.
+        The number of frames in the file: WebP and GIF show a frame longer instead of storing the same one again.
     """
     with whole_file(path) as temporary:
         if path.suffix.lower() == ".mp4":
-            return _write_mp4(frames, temporary, fps)
-        return _write_animation(frames, temporary, fps, loop)
+            return _write_mp4(frames, temporary, fps, metadata)
+        _write_animation(frames, temporary, fps, loop, metadata)
+        with Image.open(temporary) as written:
+            return getattr(written, "n_frames", 1)
 
 
-def _write_mp4(frames: Iterable[np.ndarray], path: Path, fps: int) -> int:
+def _write_mp4(frames: Iterable[np.ndarray], path: Path, fps: int, metadata: bytes | None) -> int:
     import imageio_ffmpeg
 
     count = 0
+    comment = [] if metadata is None else ["-metadata", f"comment={provenance.COMMENT}"]
     with contextlib.ExitStack() as stack:
         writer = None
         for frame in _with_even_sides(frames):
@@ -80,12 +87,15 @@ def _write_mp4(frames: Iterable[np.ndarray], path: Path, fps: int) -> int:
                     quality=None,
                     macro_block_size=2,
                     ffmpeg_log_level="error",
-                    output_params=["-crf", str(_MP4_QUALITY), "-threads", "1", "-movflags", "+faststart"],
+                    output_params=["-crf", str(_MP4_QUALITY), "-threads", "1", "-movflags", "+faststart", *comment],
                 )
                 stack.callback(writer.close)
                 writer.send(None)
             writer.send(np.ascontiguousarray(frame))
             count += 1
+    if metadata is not None:
+        with path.open("ab") as file:
+            file.write(provenance.mp4_box(metadata))
     return count
 
 
@@ -95,14 +105,13 @@ def _with_even_sides(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield np.pad(frame, [(0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)], "edge")
 
 
-def _write_animation(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool) -> int:
+def _write_animation(frames: Iterable[np.ndarray], path: Path, fps: int, loop: bool, metadata: bytes | None) -> None:
     pictures: list[Image.Image] = [Image.fromarray(frame) for frame in frames]
     with progress.waiting("encoding the video"):
-        _save_animation(pictures, path, fps, loop)
-    return len(pictures)
+        _save_animation(pictures, path, fps, loop, metadata)
 
 
-def _save_animation(pictures: list[Image.Image], path: Path, fps: int, loop: bool) -> None:
+def _save_animation(pictures: list[Image.Image], path: Path, fps: int, loop: bool, metadata: bytes | None) -> None:
     is_gif = path.suffix.lower() == ".gif"
     tick = 10 if is_gif else 1  # milliseconds
     # Rounded as times since the beginning, not frame by frame, so that rounding does not change the length.
@@ -114,5 +123,7 @@ def _save_animation(pictures: list[Image.Image], path: Path, fps: int, loop: boo
         # A GIF without the field is shown once; 0 means for ever.
         options: dict[str, Any] = {"loop": 0} if loop else {}
     else:
-        options = {"loop": 0 if loop else 1, "quality": _WEBP_QUALITY, "method": 4}
+        options = {"loop": 0 if loop else 1, "quality": _WEBP_QUALITY, "method": 4, "xmp": metadata or b""}
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, **options)
+    if is_gif and metadata is not None:
+        path.write_bytes(provenance.marked(path.read_bytes(), metadata))

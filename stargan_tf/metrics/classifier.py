@@ -4,18 +4,16 @@ It needs nothing that the user does not have, no published weights and no connec
 same data, and nothing else.
 """
 
-import contextlib
-import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.progress import Progress
 from stargan_tf.config import DataConfig
@@ -23,11 +21,11 @@ from stargan_tf.data import records, scaling
 from stargan_tf.data.input_pipeline import training_dataset
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.stored_images import StoredImages
+from stargan_tf.metrics import kept_networks
+from stargan_tf.metrics.block_features import BlockDistance, BlockFeatures
 from stargan_tf.metrics.identity import short_hash
-from stargan_tf.metrics.perceptual import squared_difference, unit_normalized
 
 _BATCH = 64  # images in a batch
-_FACTS_FILE, _WEIGHTS_FILE = "classifier.json", "weights.npz"
 
 
 @dataclass(frozen=True)
@@ -72,71 +70,28 @@ class Classifier:
         return float(np.mean(list(self.accuracies.values()))) if self.accuracies else None
 
 
-class ClassifierFeatures:
-    """The feature extractor made of a classifier: the mean over the image of each channel of each block.
-
-    The last block alone would tell little more than the domain; the first ones see colours and textures.
+class ClassifierFeatures(BlockFeatures):
+    """The feature extractor made of a classifier.
 
     Args:
         classifier: trained on the data that is measured.
     """
 
-    name = "classifier"
-
     def __init__(self, classifier: Classifier):
-        self.hash = classifier.hash
+        super().__init__("classifier", classifier.hash, classifier.network)
         self.accuracy = classifier.accuracy
-        _, blocks = classifier.network.output
-        self.dim = sum(block.shape[-1] for block in blocks)
-        self._size = classifier.network.input_shape[1:3]
-        network = classifier.network
-
-        def features(images):
-            return tf.concat([tf.reduce_mean(block, axis=(1, 2)) for block in network(images, training=False)[1]], -1)
-
-        self._features = tf.function(features, input_signature=[tf.TensorSpec((None, *self._size, 3))], autograph=False)
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Returns the features, [N, dim] float32, of images [N, H, W, 3] in [-1, 1] of the size of the data."""
-        _check_size(images, self._size)
-        features = np.empty((len(images), self.dim), np.float32)
-        for start in range(0, len(images), _BATCH):
-            part = slice(start, start + _BATCH)
-            features[part] = self._features(tf.constant(images[part], tf.float32)).numpy()
-        return features
 
 
-class ClassifierDistance:
-    """The perceptual distance made of a classifier: LPIPS, unweighted, on the outputs of its blocks.
+class ClassifierDistance(BlockDistance):
+    """The perceptual distance made of a classifier.
 
     Args:
         classifier: trained on the data that is measured.
     """
 
-    name = "classifier"
-
     def __init__(self, classifier: Classifier):
-        self.hash = classifier.hash
+        super().__init__("classifier", classifier.hash, classifier.network)
         self.accuracy = classifier.accuracy
-        self._size = classifier.network.input_shape[1:3]
-        self._blocks = tf.function(
-            lambda images: classifier.network(images, training=False)[1],
-            input_signature=[tf.TensorSpec((None, *self._size, 3))],
-            autograph=False,
-        )
-
-    def features(self, images: np.ndarray) -> list[np.ndarray]:
-        """Returns the unit-normalized outputs [N, h, w, C] of the blocks, for images as `ClassifierFeatures` takes."""
-        _check_size(images, self._size)
-        parts = [
-            [unit_normalized(block.numpy()) for block in self._blocks(tf.constant(images[start : start + _BATCH]))]
-            for start in range(0, len(images), _BATCH)
-        ]
-        return [np.concatenate(layer) for layer in zip(*parts, strict=True)]
-
-    def distance(self, features_a: Sequence[np.ndarray], features_b: Sequence[np.ndarray]) -> np.ndarray:
-        """Returns the distances [N] of N pairs; either may be of one image, which is compared with all."""
-        return squared_difference(features_a, features_b)
 
 
 def load_or_train(data: DataDirectory, cache: Path, settings: Settings = Settings()) -> Classifier:
@@ -162,15 +117,14 @@ def load_or_train(data: DataDirectory, cache: Path, settings: Settings = Setting
             f"the classifier tells domains apart, and {data.path} has only {data.domains[0]!r}; take another extractor"
         )
     kept = cache / f"classifier-{records.fingerprint(data)[:12]}-{short_hash(asdict(settings), [])}"
-    if not kept.is_dir():
-        _train_into(kept, data, settings)
-    network = build(data.image_size, len(data.domains), settings)
-    try:
-        facts = json.loads((kept / _FACTS_FILE).read_text())
-        with np.load(kept / _WEIGHTS_FILE) as arrays:
-            network.set_weights([arrays[name] for name in sorted(arrays)])
-    except Exception as error:  # whatever JSON, NumPy and Keras say of a damaged file
-        raise UserError(f"the classifier in {str(kept)!r} cannot be read ({error}); delete that directory") from error
+
+    def train(network: keras.Model) -> dict[str, Any]:
+        _fit(network, data, settings)
+        return {"accuracies": _accuracies(network, data), "settings": asdict(settings), "domains": list(data.domains)}
+
+    network, facts = kept_networks.load_or_train(
+        kept, "classifier", lambda: build(data.image_size, len(data.domains), settings), train
+    )
     classifier = Classifier(network, short_hash(asdict(settings), network.get_weights()), facts["accuracies"])
     chance = 1 / len(data.domains)
     if classifier.accuracy is not None and classifier.accuracy < (1 + chance) / 2:
@@ -180,17 +134,6 @@ def load_or_train(data: DataDirectory, cache: Path, settings: Settings = Setting
             stacklevel=2,
         )
     return classifier
-
-
-def _train_into(directory: Path, data: DataDirectory, settings: Settings) -> None:
-    """Trains a classifier and writes it, complete or not at all, unless another evaluation was sooner."""
-    network = build(data.image_size, len(data.domains), settings)
-    _fit(network, data, settings)
-    facts = {"accuracies": _accuracies(network, data), "settings": asdict(settings), "domains": list(data.domains)}
-    weights = {f"{index:03}": weight for index, weight in enumerate(network.get_weights())}
-    with contextlib.suppress(writing.OccupiedError), writing.whole_directory(directory) as new:
-        writing.write_arrays(new / _WEIGHTS_FILE, weights)
-        writing.write_json(new / _FACTS_FILE, facts)
 
 
 def build(image_size: tuple[int, int], num_domains: int, settings: Settings) -> keras.Model:
@@ -251,11 +194,3 @@ def _accuracies(network: keras.Model, data: DataDirectory) -> dict[str, float]:
 def _validation(data: DataDirectory, split: str) -> Iterator[np.ndarray]:
     images = StoredImages(data, split)
     return (images.read(range(start, min(start + _BATCH, len(images)))) for start in range(0, len(images), _BATCH))
-
-
-def _check_size(images: np.ndarray, size: tuple[int, int]) -> None:
-    if images.shape[1:] != (*size, 3):
-        raise UserError(
-            f"the classifier was trained on images of {size[0]} x {size[1]} px and cannot take those of "
-            f"{images.shape[1]} x {images.shape[2]}"
-        )

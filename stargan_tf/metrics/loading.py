@@ -8,6 +8,40 @@ from stargan_tf.metrics.extractors import FeatureExtractor
 from stargan_tf.metrics.perceptual import PerceptualDistance
 
 
+def check_names(extractor: str, distance: str) -> None:
+    """Checks, before anything large is imported, that there are such an extractor and such a distance.
+
+    Args:
+        extractor: as for `load_extractor`.
+        distance: as for `load_distance`.
+
+    Raises:
+        UserError: one is unknown, or a file is missing.
+    """
+    files: dict[str, list[str]] = {"--extractor": [], "--distance": []}
+    if extractor.endswith(".onnx") or extractor.startswith("inception:"):
+        files["--extractor"] = [extractor.removeprefix("inception:")]
+    elif extractor not in ("classifier", "inception"):
+        raise _unknown_extractor(extractor)
+    network, _, weights = distance.rpartition(":")
+    if network.endswith(".onnx"):
+        files["--distance"] = [network, weights]
+    elif distance != "classifier":
+        raise _unknown_distance(distance)
+    for flag, paths in files.items():
+        for path in paths:
+            if not Path(path).is_file():
+                raise UserError(f"there is no file {path!r} ({flag})")
+
+
+def _unknown_extractor(spec: str) -> UserError:
+    return UserError(f"there is no extractor {spec!r}; take classifier, inception, inception:WEIGHTS_FILE or FILE.onnx")
+
+
+def _unknown_distance(spec: str) -> UserError:
+    return UserError(f"there is no perceptual distance {spec!r}; take classifier, or FILE.onnx:LINEAR_WEIGHTS.npz")
+
+
 def load(
     extractor: str, distance: str, data: DataDirectory, cache: Path
 ) -> tuple[FeatureExtractor, PerceptualDistance]:
@@ -55,7 +89,7 @@ def load_extractor(spec: str, data: DataDirectory, cache: Path) -> FeatureExtrac
         from stargan_tf.metrics.onnx_network import OnnxFeatures
 
         return OnnxFeatures(Path(spec), data.image_size)
-    raise UserError(f"there is no extractor {spec!r}; take classifier, inception, inception:WEIGHTS_FILE or FILE.onnx")
+    raise _unknown_extractor(spec)
 
 
 def load_distance(spec: str, data: DataDirectory, cache: Path) -> PerceptualDistance:
@@ -82,4 +116,4 @@ def load_distance(spec: str, data: DataDirectory, cache: Path) -> PerceptualDist
         from stargan_tf.metrics.lpips import Lpips
 
         return Lpips(Path(network), Path(weights), data.image_size)
-    raise UserError(f"there is no perceptual distance {spec!r}; take classifier, or FILE.onnx:LINEAR_WEIGHTS.npz")
+    raise _unknown_distance(spec)

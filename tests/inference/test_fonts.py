@@ -90,7 +90,7 @@ def test_marks_stay_with_their_letters():
 
 def test_a_title_is_as_wide_as_its_letters(no_fonts):
     assert fonts.length("Кошка", 13) > fonts.length("Кошк", 13) > 0
-    wide = grids.latent_grid(np.zeros((1, 8, 8, 3), np.float32), {"Кошка" * 20: np.zeros((1, 1, 8, 8, 3), np.float32)})
+    wide = grids.cycle_grid({"Кошка" * 20: np.zeros((1, 1, 8, 8, 3), np.float32)}, with_references=False)
     assert wide.width > 20 * fonts.length("Кошка", 13)
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import numpy as np
@@ -39,9 +40,13 @@ def test_a_style_comes_back_as_it_was(styles, path, translator):
 
 def test_a_style_of_a_reference_tells_where_it_comes_from(translator, tmp_path):
     image = np.random.default_rng(0).uniform(-1, 1, (16, 16, 3)).astype(np.float32)
+    (tmp_path / "a.png").write_bytes(b"its file")
     (style,) = style_file.reference_styles(translator, "circle", [(tmp_path / "a.png", image)])
     style_file.write(style, tmp_path / "style.json", translator, "run")
-    assert style_file.read(tmp_path / "style.json", translator).origin == {"reference": str(tmp_path / "a.png")}
+    assert style_file.read(tmp_path / "style.json", translator).origin == {
+        "reference": str(tmp_path / "a.png"),
+        "reference_sha256": hashlib.sha256(b"its file").hexdigest(),
+    }
     np.testing.assert_array_equal(style.code, translator.styles_from_references(image[None], "circle")[0])
 
 

@@ -53,6 +53,19 @@ def test_animations(suffix, loop, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webp", ".gif"])
+def test_the_frames_that_are_stored_are_counted(suffix, tmp_path):
+    """Formats of animations show a frame longer where the next one is the same."""
+    path = tmp_path / f"video{suffix}"
+    twice = [frame for frame in FRAMES for _ in range(2)]
+    count = write_video(iter(twice), path, fps=20)
+    if suffix == ".mp4":
+        assert count == len(read_mp4(path)[1]) == 20
+    else:
+        _, duration, frames = read_animation(path)
+        assert count == len(frames) == 10 and duration == pytest.approx(1000, abs=10)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webp", ".gif"])
 def test_the_same_frames_give_the_same_bytes(suffix, tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
     paths = [tmp_path / f"{name}{suffix}" for name in "ab"]

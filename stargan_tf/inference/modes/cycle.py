@@ -15,11 +15,18 @@ from stargan_tf.base.file_names import file_name, file_names
 from stargan_tf.base.progress import Progress
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
 from stargan_tf.base.writing import write_text
+from stargan_tf.config import Config
 from stargan_tf.data.images import evenly_spread, to_image
-from stargan_tf.inference import fonts, grids
-from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, result_names
+from stargan_tf.inference import fonts, grids, style_file
+from stargan_tf.inference.inputs import (
+    ImageReader,
+    find_sources,
+    known_domain,
+    result_names,
+)
 from stargan_tf.inference.modes import shared
 from stargan_tf.inference.modes.shared import SharedArguments
+from stargan_tf.inference.style_file import Style
 
 if TYPE_CHECKING:
     from stargan_tf.inference.translator import Translator
@@ -57,6 +64,23 @@ class Arguments(SharedArguments):
     grid_sources: PositiveInt = 8
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What the command line names.
+
+    Args:
+        sources: the images to translate, at least one of which can be read, each with its domain.
+        domains: to translate into.
+        references: by domain the paths and images; empty without --reference.
+        reader: reads the sources, and lists what cannot be read.
+    """
+
+    sources: dict[Path, str]
+    domains: tuple[str, ...]
+    references: dict[str, list[tuple[Path, np.ndarray]]]
+    reader: ImageReader
+
+
 def run(arguments: Arguments) -> None:
     """Translates there and back as the arguments say, and prints a table.
 
@@ -68,41 +92,49 @@ def run(arguments: Arguments) -> None:
     """
     check_ranges(arguments)
     shared.check_output(arguments.output)
-    paths = find_sources(Path(arguments.source))
-    there_and_back(shared.load_translator(arguments), paths, arguments)
+    inputs = open_inputs(arguments, shared.check_run(arguments))
+    there_and_back(shared.load_translator(arguments), inputs, arguments)
 
 
-def there_and_back(translator: "Translator", paths: list[Path], arguments: Arguments) -> None:
-    """Translates there and back with networks that are loaded.
+def open_inputs(arguments: Arguments, config: Config) -> Inputs:
+    """Finds and reads what the arguments name, as far as that needs no networks.
 
     Args:
-        translator: of `arguments.run`.
-        paths: of the sources.
         arguments: the command line, checked.
+        config: of the run.
+
+    Returns:
+        What was found.
 
     Raises:
         UserError: as `run`.
     """
-    output = Path(arguments.output)
-    domains = shared.target_domains(translator, arguments.domain)
-    own_domains = {path: _domain_of(path, arguments.source_domain, translator) for path in paths}
-    references = {}
-    if arguments.reference is not None:
-        references = find_references(Path(arguments.reference), domains, arguments.references)
+    paths, known = find_sources(Path(arguments.source)), shared.domains_of(config)
+    domains = shared.target_domains(known, arguments.domain)
+    shared.check_seeds("seed", arguments.seed, len(paths))
+    sources = {path: _domain_of(path, arguments.source_domain, known) for path in paths}
+    references, reader = shared.read_references(arguments, config, paths, domains, arguments.reference)
+    return Inputs(sources, domains, references, reader)
 
-    output.mkdir(parents=True, exist_ok=True)
-    reader = ImageReader(translator.image_size, translator.image_config, output / REJECTED_FILE)
-    guide = Guide(translator, reader.read_references(references), arguments.seed, arguments.psi)
-    entries = _cycle(translator, reader, paths, own_domains, guide, domains, arguments)
-    if not entries:
-        raise UserError(reader.nothing_read(f"the {len(paths)} sources"))
+
+def there_and_back(translator: "Translator", inputs: Inputs, arguments: Arguments) -> None:
+    """Translates there and back with networks that are loaded.
+
+    Args:
+        translator: of `arguments.run`.
+        inputs: as `open_inputs` found them.
+        arguments: the command line, checked.
+    """
+    output = Path(arguments.output)
+    guide = Guide(translator, inputs.references, arguments.seed, arguments.psi)
+    entries = _cycle(translator, inputs, guide, arguments)
     errors = _means(entries)
     result = {"step": translator.step, "networks": translator.fingerprint, "errors": errors, "images": entries}
     write_text(output / RESULT_FILE, json.dumps(result, indent=1) + "\n")
     for pair, error in errors.items():
         print(f"{pair:32} {error:.4f}")
     print(f"mean absolute difference of source and reconstruction, in values from -1 to 1; pictures in {output}")
-    reader.report()
+    inputs.reader.report()
 
 
 class Guide:
@@ -125,14 +157,15 @@ class Guide:
             domain: translator.styles_from_references(np.stack([image for _, image in images]), domain)
             for domain, images in references.items()
         }
+        self._origins = {
+            domain: [style_file.reference_origin(path) for path, _ in images] for domain, images in references.items()
+        }
 
     def styles(self, domain: str, numbers: Sequence[int]) -> tuple[np.ndarray, list[dict[str, Any]]]:
         """Returns styles of a domain for the sources of these numbers, which follow each other, and where from."""
         if self.references:
             chosen = [number % len(self._codes[domain]) for number in numbers]
-            return self._codes[domain][chosen], [
-                {"reference": str(self.references[domain][index][0])} for index in chosen
-            ]
+            return self._codes[domain][chosen], [self._origins[domain][index] for index in chosen]
         latents = self._translator.draw_latents(len(numbers), self._seed + numbers[0])
         codes = self._translator.styles_from_latents(latents, domain, self._psi)
         return codes, [{"seed": self._seed + number, "psi": self._psi} for number in numbers]
@@ -143,37 +176,30 @@ class Guide:
         return [] if images is None else [images[number % len(images)][1]]
 
 
-def _domain_of(path: Path, given: str | None, translator: "Translator") -> str:
+def _domain_of(path: Path, given: str | None, domains: Sequence[str]) -> str:
     if given is not None:
-        translator.domain_index(given)
-        return given
-    folders = {file_name(domain): domain for domain in translator.domains}
+        return known_domain(given, domains)
+    folders = {file_name(domain): domain for domain in domains}
     for parent in path.resolve().parents:
         if parent.name in folders:
             return folders[parent.name]
     raise UserError(
         f"the folders of {str(path)!r} do not tell its domain; name it with --source_domain, one of "
-        f"{', '.join(translator.domains)}"
+        f"{', '.join(domains)}"
     )
 
 
-def _cycle(
-    translator: "Translator",
-    reader: ImageReader,
-    paths: list[Path],
-    own_domains: dict[Path, str],
-    guide: Guide,
-    domains: Sequence[str],
-    arguments: Arguments,
-) -> list[dict[str, Any]]:
+def _cycle(translator: "Translator", inputs: Inputs, guide: Guide, arguments: Arguments) -> list[dict[str, Any]]:
     """Writes pictures and the grid; returns an entry for each source and target domain."""
-    output = Path(arguments.output)
+    output, own_domains, paths, domains = Path(arguments.output), inputs.sources, list(inputs.sources), inputs.domains
     in_grid = set(evenly_spread(paths, arguments.grid_sources))
     rows: dict[str, list[list[Image.Image | np.ndarray]]] = {domain: [] for domain in domains}
+    styles_shown: list[Style] = []
+    labels: dict[str, list[str]] = {domain: [] for domain in domains}
     folders, names = file_names(translator.domains), result_names(paths, Path(arguments.source))
     entries, first = [], 0
     with Progress(len(paths) * len(domains), "there and back", "images") as progress:
-        for batch in reader.batches(paths, translator.batch_size):
+        for batch in inputs.reader.batches(paths, translator.batch_size):
             if not batch:
                 continue
             images = np.stack([image for _, image in batch])
@@ -182,6 +208,10 @@ def _cycle(
             own = translator.encode_style(
                 images, np.array([translator.domain_index(own_domains[path]) for path, _ in batch], np.int32)
             ).numpy()
+            own_styles = [
+                Style(code, own_domains[path], style_file.reference_origin(path))
+                for code, (path, _) in zip(own, batch, strict=True)
+            ]
             for domain in domains:
                 styles, origins = guide.styles(domain, numbers)
                 outputs = translator.translate(images, styles)
@@ -189,17 +219,24 @@ def _cycle(
                 errors = np.abs(reconstructions - images).mean(axis=(1, 2, 3))
                 for row, (path, image) in enumerate(batch):
                     pictures = to_image(outputs[row]), to_image(reconstructions[row])
-                    for kind, picture in zip(("output", "reconstruction"), pictures, strict=True):
-                        shared.save_picture(picture, output / kind / folders[domain] / f"{names[path]}.png")
+                    drawn = Style(styles[row], domain, origins[row]), own_styles[row]
+                    for kind, picture, style in zip(("output", "reconstruction"), pictures, drawn, strict=True):
+                        file = output / kind / folders[domain] / f"{names[path]}.png"
+                        shared.save_picture(picture, file, shared.metadata(arguments, translator, [style]))
                     if path in in_grid:
                         rows[domain].append([to_image(image), *guide.shown(domain, numbers[row]), *pictures])
+                        styles_shown += drawn
+                        labels[domain].append(style_file.origin_label(origins[row]))
                     pair = {"source": str(path), "source_domain": own_domains[path], "domain": domain}
                     entries.append(pair | origins[row] | {"error": round(float(errors[row]), 6)})
                 progress.update(len(batch))
-    if entries and any(rows.values()):
+    if any(rows.values()):
         titles = fonts.titles(translator.domains, output)
         rows = {titles[domain]: shown for domain, shown in rows.items()}
-        grids.cycle_grid(rows, with_references=bool(guide.references)).save(output / GRID_FILE)
+        labels = {} if guide.references else {titles[domain]: of_domain for domain, of_domain in labels.items()}
+        grid = grids.cycle_grid(rows, bool(guide.references), labels)
+        told = shared.metadata(arguments, translator, styles_shown, mixed=True)
+        shared.save_picture(grid, output / GRID_FILE, told)
     return entries
 
 

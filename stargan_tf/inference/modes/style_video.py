@@ -13,6 +13,7 @@ from stargan_tf.base.command_line import check_ranges
 from stargan_tf.base.errors import UserError
 from stargan_tf.base.file_names import file_names
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
+from stargan_tf.config import Config
 from stargan_tf.data.images import evenly_spread, to_image
 from stargan_tf.inference import fonts, grids, interpolation, style_file, video
 from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources
@@ -87,6 +88,23 @@ class Row:
     references: list[Image.Image] | None = None
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What the command line names.
+
+    Args:
+        sources: the images to translate, [N, H, W, 3] in [-1, 1], at most as many as a batch.
+        domains: to translate into.
+        references: by domain the paths and images, of each equally many, at least two; empty without --reference.
+        reader: lists what could not be read.
+    """
+
+    sources: np.ndarray
+    domains: tuple[str, ...]
+    references: dict[str, list[tuple[Path, np.ndarray]]]
+    reader: ImageReader
+
+
 def run(arguments: Arguments) -> None:
     """Makes a video as the arguments say.
 
@@ -97,46 +115,73 @@ def run(arguments: Arguments) -> None:
         UserError: a mistake in the arguments, or an image that cannot be read.
     """
     _check(arguments)
-    paths = evenly_spread(find_sources(Path(arguments.source)), arguments.sources)
-    make_video(shared.load_translator(arguments), paths, arguments)
+    inputs = open_inputs(arguments, shared.check_run(arguments))
+    make_video(shared.load_translator(arguments), inputs, arguments)
 
 
-def make_video(translator: "Translator", paths: Sequence[Path], arguments: Arguments) -> None:
-    """Makes a video with networks that are loaded.
+def open_inputs(arguments: Arguments, config: Config) -> Inputs:
+    """Finds and reads what the arguments name, as far as that needs no networks.
 
     Args:
-        translator: of `arguments.run`.
-        paths: of the images to translate, at most `translator.batch_size`.
         arguments: the command line, checked.
+        config: of the run.
+
+    Returns:
+        What was found.
 
     Raises:
         UserError: as `run`.
     """
     output = Path(arguments.output)
-    domains = shared.target_domains(translator, arguments.domain)
-
+    paths = evenly_spread(find_sources(Path(arguments.source)), arguments.sources)
+    domains = shared.target_domains(shared.domains_of(config), arguments.domain)
+    shared.check_styles(arguments.style, config)
     # Beside the video and not in a folder of its own; it is there only if an image could not be read.
-    reader = ImageReader(
-        translator.image_size, translator.image_config, output.with_name(f"{output.name}.{REJECTED_FILE}")
-    )
-    sources = _readable(reader, paths, "--source")
+    rejected_file = output.with_name(f"{output.name}.{REJECTED_FILE}")
+    reader = ImageReader(config.model.size, config.images.known(), rejected_file)
+    found = _find_references(arguments, domains) if arguments.reference else {}
+    references = reader.read_references(found)
+    _check_references(references)
+    reader.check_some_readable(paths, f"the {len(paths)} sources")
+    sources = [image for _, image in reader.read(paths)]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return Inputs(np.stack(sources), domains, references, reader)
+
+
+def make_video(translator: "Translator", inputs: Inputs, arguments: Arguments) -> None:
+    """Makes a video with networks that are loaded.
+
+    Args:
+        translator: of `arguments.run`.
+        inputs: as `open_inputs` found them.
+        arguments: the command line, checked.
+
+    Raises:
+        UserError: a style file belongs to other networks.
+    """
+    output = Path(arguments.output)
     titles = fonts.titles(translator.domains, _styles_directory(output))
     if arguments.style:
         rows = [_saved_row(arguments, translator, titles)]
-    elif arguments.reference:
-        rows = _reference_rows(arguments, translator, reader, domains, titles)
+    elif inputs.references:
+        rows = _reference_rows(arguments, translator, inputs.references, titles)
     else:
-        rows = _latent_rows(arguments, translator, domains, titles)
+        rows = _latent_rows(arguments, translator, inputs.domains, titles)
     names = file_names(translator.domains)
     for row in rows:
         for index, style in enumerate(row.visited):
             path = _styles_directory(output) / f"{names[style.domain]}_{index}.json"
             style_file.write(style, path, translator, arguments.run)
-    images = np.stack([image for _, image in sources])
-    frames = _frames(translator, images, rows, arguments.frames, arguments.loop)
-    count = video.write_video(frames, output, arguments.fps, arguments.loop)
-    print(f"{count} frames, {count / arguments.fps:.1f} s in {output}; its styles in {_styles_directory(output)}")
-    reader.report()
+    frames = _frames(translator, inputs.sources, rows, arguments.frames, arguments.loop)
+    visited = [style for row in rows for style in row.visited]
+    metadata = shared.metadata(arguments, translator, visited, mixed=True)
+    stored = video.write_video(frames, output, arguments.fps, arguments.loop, metadata)
+    drawn = len(rows[0].codes)
+    alike = f" ({drawn} were drawn; those like the one before only show it longer)" if stored < drawn else ""
+    print(
+        f"{stored} frames{alike}, {drawn / arguments.fps:.1f} s in {output}; its styles in {_styles_directory(output)}"
+    )
+    inputs.reader.report()
 
 
 def _check(arguments: Arguments) -> None:
@@ -155,6 +200,8 @@ def _check(arguments: Arguments) -> None:
     for name in ("seeds", "style"):
         if len(getattr(arguments, name) or (0, 0)) < 2:
             raise UserError(f"--{name} has 1 style; a video moves between at least 2")
+    for seed in arguments.seeds or []:
+        shared.check_seeds("seeds", seed)
     video.check_format(output, arguments.fps)
     if output.exists() or run_directory.is_occupied(_styles_directory(output)):
         there = output if output.exists() else _styles_directory(output)
@@ -165,12 +212,26 @@ def _styles_directory(output: Path) -> Path:
     return output.with_name(f"{output.name}.styles")
 
 
-def _readable(reader: ImageReader, paths: Sequence[Path], flag: str) -> list[tuple[Path, np.ndarray]]:
-    reader.rejected_file.parent.mkdir(parents=True, exist_ok=True)
-    images = reader.read(paths)
-    if not images:
-        raise UserError(f"none of the images of {flag} can be read; see {reader.rejected_file}")
-    return images
+def _find_references(arguments: Arguments, domains: Sequence[str]) -> dict[str, list[Path]]:
+    paths = [Path(path) for path in arguments.reference]
+    if len(paths) == 1:
+        return find_references(paths[0], domains, arguments.references)
+    if len(domains) == 1:
+        return {domains[0]: [image for path in paths for image in find_sources(path, "--reference")]}
+    raise UserError(
+        f"{len(paths)} references are given; say of which domain with --domain, one of {', '.join(domains)}"
+    )
+
+
+def _check_references(references: Mapping[str, Sequence]) -> None:
+    for domain, images in references.items():
+        if len(images) < 2:
+            raise UserError(f"there is 1 reference of domain {domain!r}; a video moves between at least 2")
+    if len({len(images) for images in references.values()}) > 1:
+        numbers = ", ".join(f"{len(images)} {domain}" for domain, images in references.items())
+        raise UserError(
+            f"the domains have different numbers of references ({numbers}); give the lowest as --references"
+        )
 
 
 def _latent_rows(
@@ -193,32 +254,14 @@ def _latent_rows(
 def _reference_rows(
     arguments: Arguments,
     translator: "Translator",
-    reader: ImageReader,
-    domains: Sequence[str],
+    references: Mapping[str, list[tuple[Path, np.ndarray]]],
     titles: Mapping[str, str],
 ) -> list[Row]:
-    paths = [Path(path) for path in arguments.reference]
-    if len(paths) == 1:
-        found = find_references(paths[0], domains, arguments.references)
-    elif len(domains) == 1:
-        found = {domains[0]: [image for path in paths for image in find_sources(path, "--reference")]}
-    else:
-        raise UserError(
-            f"{len(paths)} references are given; say of which domain with --domain, one of {', '.join(domains)}"
-        )
     rows = []
-    for domain, of_domain in found.items():
-        images = _readable(reader, of_domain, "--reference")
-        if len(images) < 2:
-            raise UserError(f"there is 1 reference of domain {domain!r}; a video moves between at least 2")
+    for domain, images in references.items():
         visited = style_file.reference_styles(translator, domain, images)
         pictures = [to_image(image) for _, image in images]
         rows.append(Row(f"to {titles[domain]}", visited, _line(visited, arguments), pictures))
-    if len({len(row.visited) for row in rows}) > 1:
-        numbers = ", ".join(f"{len(row.visited)} {row.visited[0].domain}" for row in rows)
-        raise UserError(
-            f"the domains have different numbers of references ({numbers}); give the lowest as --references"
-        )
     return rows
 
 

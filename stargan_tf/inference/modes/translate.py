@@ -13,9 +13,10 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.base.file_names import file_names
 from stargan_tf.base.progress import Progress
 from stargan_tf.base.ranges import NonNegativeInt, PositiveInt, Share
-from stargan_tf.data.images import evenly_spread, to_image
+from stargan_tf.config import Config
+from stargan_tf.data.images import evenly_spread, to_image, unfit_image
 from stargan_tf.inference import fonts, grids, style_file
-from stargan_tf.inference.inputs import REJECTED_FILE, ImageReader, find_references, find_sources, result_names
+from stargan_tf.inference.inputs import ImageReader, find_sources, result_names
 from stargan_tf.inference.modes import shared
 from stargan_tf.inference.modes.shared import SharedArguments
 from stargan_tf.inference.style_file import Style
@@ -47,6 +48,9 @@ class Arguments(SharedArguments):
         style: style files to use again, one or more, each in the domain that it belongs to.
         other_networks: whether style files made by other networks, like those of an earlier step, are used all the
             same.
+        resize_to_source: whether single images have the size of their source instead of the networks': enlarged or
+            reduced by Lanczos; where the networks see the centre of a source only (`--fit crop` of the data job), that
+            of this centre. Grids stay as they are.
         grid_sources: sources shown in the grids, at most.
     """
 
@@ -57,6 +61,7 @@ class Arguments(SharedArguments):
     reference: str | None = None
     style: list[str] = field(default_factory=list)
     other_networks: bool = False
+    resize_to_source: bool = False
     grid_sources: PositiveInt = 8
 
 
@@ -68,13 +73,32 @@ class Guide:
         name: of the folder of its translations.
         grid: file name of its grid.
         styles: by domain, at least one each.
+        labels: by domain how the rows of the grid are called; nothing where references stand beside them.
         references: where the styles were taken from, by domain, [H, W, 3] in [-1, 1] each.
     """
 
     name: str
     grid: str
     styles: dict[str, list[Style]]
+    labels: dict[str, list[str]] = field(default_factory=dict)
     references: dict[str, list[np.ndarray]] | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the command line names.
+
+    Args:
+        sources: the images to translate; at least one can be read.
+        domains: to translate into.
+        references: by domain the paths and images; empty without --reference.
+        reader: reads the sources, and lists what cannot be read.
+    """
+
+    sources: list[Path]
+    domains: tuple[str, ...]
+    references: dict[str, list[tuple[Path, np.ndarray]]]
+    reader: ImageReader
 
 
 def run(arguments: Arguments) -> None:
@@ -87,36 +111,48 @@ def run(arguments: Arguments) -> None:
         UserError: a mistake in the arguments, or no image that can be read.
     """
     _check(arguments)
-    sources = find_sources(Path(arguments.source))
-    translate(shared.load_translator(arguments), sources, arguments)
+    inputs = open_inputs(arguments, shared.check_run(arguments))
+    translate(shared.load_translator(arguments), inputs, arguments)
 
 
-def translate(translator: "Translator", sources: list[Path], arguments: Arguments) -> None:
-    """Translates with networks that are loaded.
+def open_inputs(arguments: Arguments, config: Config) -> Inputs:
+    """Finds and reads what the arguments name, as far as that needs no networks.
 
     Args:
-        translator: of `arguments.run`.
-        sources: the images to translate.
         arguments: the command line, checked.
+        config: of the run.
+
+    Returns:
+        What was found.
 
     Raises:
         UserError: as `run`.
     """
-    output = Path(arguments.output)
-    domains = shared.target_domains(translator, arguments.domain)
-    saved = [style_file.read(Path(path), translator, arguments.other_networks) for path in arguments.style]
-    references = {}
-    if arguments.reference is not None:
-        references = find_references(Path(arguments.reference), domains, arguments.references)
+    sources = find_sources(Path(arguments.source))
+    domains = shared.target_domains(shared.domains_of(config), arguments.domain)
+    shared.check_styles(arguments.style, config)
+    references, reader = shared.read_references(arguments, config, sources, domains, arguments.reference)
+    return Inputs(sources, domains, references, reader)
 
-    output.mkdir(parents=True, exist_ok=True)
-    reader = ImageReader(translator.image_size, translator.image_config, output / REJECTED_FILE)
-    guides = _latent_guides(arguments, translator, domains)
-    if references:
-        guides.append(_reference_guide(translator, reader.read_references(references)))
+
+def translate(translator: "Translator", inputs: Inputs, arguments: Arguments) -> None:
+    """Translates with networks that are loaded.
+
+    Args:
+        translator: of `arguments.run`.
+        inputs: as `open_inputs` found them.
+        arguments: the command line, checked.
+
+    Raises:
+        UserError: a style file belongs to other networks.
+    """
+    output = Path(arguments.output)
+    saved = [style_file.read(Path(path), translator, arguments.other_networks) for path in arguments.style]
+    guides = _latent_guides(arguments, translator, inputs.domains)
+    if inputs.references:
+        guides.append(_reference_guide(translator, inputs.references))
     if saved:
-        by_domain = {style.domain: [s for s in saved if s.domain == style.domain] for style in saved}
-        guides.append(Guide("saved", "saved_styles.png", by_domain))
+        guides.append(_saved_guide(arguments.style, saved))
     folders = file_names(translator.domains)
     for guide in guides:
         for domain, styles in guide.styles.items():
@@ -124,11 +160,9 @@ def translate(translator: "Translator", sources: list[Path], arguments: Argument
                 path = output / "styles" / guide.name / f"{folders[domain]}_{index}.json"
                 style_file.write(style, path, translator, arguments.run)
 
-    translated = _translate(translator, reader, sources, guides, arguments)
-    if not translated:
-        raise UserError(reader.nothing_read(f"the {len(sources)} sources"))
+    translated = _translate(translator, inputs, guides, arguments)
     print(f"translated {translated} images; grids, single images and styles in {output}")
-    reader.report()
+    inputs.reader.report()
 
 
 def _check(arguments: Arguments) -> None:
@@ -137,6 +171,7 @@ def _check(arguments: Arguments) -> None:
         raise UserError(f"--psi is {arguments.psi}; it must be one or more different numbers")
     if _drawn(arguments) == 0 and not arguments.style and arguments.reference is None:
         raise UserError("--styles is 0; it must be at least 1 without --reference and --style")
+    shared.check_seeds("seed", arguments.seed, _drawn(arguments))
     shared.check_output(arguments.output)
 
 
@@ -157,21 +192,31 @@ def _latent_guides(arguments: Arguments, translator: "Translator", domains: Sequ
     for psi in arguments.psi:
         suffix = f"_psi_{psi:g}" if len(arguments.psi) > 1 else ""
         styles = {domain: style_file.drawn_styles(translator, domain, seeds, psi, latents) for domain in domains}
-        guides.append(Guide(f"latent{suffix}", f"latent_guided{suffix}.png", styles))
+        labels = {
+            domain: [style_file.origin_label(style.origin) for style in drawn] for domain, drawn in styles.items()
+        }
+        guides.append(Guide(f"latent{suffix}", f"latent_guided{suffix}.png", styles, labels))
     return guides
 
 
 def _reference_guide(translator: "Translator", references: dict[str, list[tuple[Path, np.ndarray]]]) -> Guide:
     styles = {domain: style_file.reference_styles(translator, domain, images) for domain, images in references.items()}
     images = {domain: [image for _, image in images] for domain, images in references.items()}
-    return Guide("reference", "reference_guided.png", styles, images)
+    return Guide("reference", "reference_guided.png", styles, references=images)
 
 
-def _translate(
-    translator: "Translator", reader: ImageReader, sources: list[Path], guides: list[Guide], arguments: Arguments
-) -> int:
+def _saved_guide(paths: Sequence[str], saved: Sequence[Style]) -> Guide:
+    styles: dict[str, list[Style]] = {style.domain: [] for style in saved}
+    labels: dict[str, list[str]] = {style.domain: [] for style in saved}
+    for path, style in zip(paths, saved, strict=True):
+        styles[style.domain].append(style)
+        labels[style.domain].append(Path(path).stem)
+    return Guide("saved", "saved_styles.png", styles, labels)
+
+
+def _translate(translator: "Translator", inputs: Inputs, guides: list[Guide], arguments: Arguments) -> int:
     """Writes translations a batch at a time, and grids of some of them; returns how many sources could be read."""
-    output = Path(arguments.output)
+    output, sources, reader = Path(arguments.output), inputs.sources, inputs.reader
     places = [
         (guide.name, domain, index)
         for guide in guides
@@ -183,6 +228,12 @@ def _translate(
     in_grids = set(evenly_spread(sources, arguments.grid_sources))
     shown_sources: list[Image.Image] = []
     shown: dict[tuple[str, str, int], list[Image.Image]] = {place: [] for place in places}
+    told = {
+        (guide.name, domain, index): shared.metadata(arguments, translator, [style])
+        for guide in guides
+        for domain, styles in guide.styles.items()
+        for index, style in enumerate(styles)
+    }
     folders, names = file_names(translator.domains), result_names(sources, Path(arguments.source))
     translated = 0
     with Progress(len(sources) * len(places), "translating", "images") as progress:
@@ -194,26 +245,33 @@ def _translate(
                 kind, domain, index = place
                 for (path, _), translation in zip(batch, translations, strict=True):
                     picture = to_image(translation)
-                    shared.save_picture(picture, output / kind / folders[domain] / f"{names[path]}_{index}.png")
                     if path in in_grids:
                         shown[place].append(picture)
+                    if arguments.resize_to_source:
+                        picture = unfit_image(picture, reader.sizes[path], translator.image_config)
+                    file = output / kind / folders[domain] / f"{names[path]}_{index}.png"
+                    shared.save_picture(picture, file, told[place])
                 progress.update(len(batch))
             shown_sources += [to_image(image) for path, image in batch if path in in_grids]
             translated += len(batch)
     if shown_sources:
         titles = fonts.titles(translator.domains, output)
         for guide in guides:
-            _write_grid(output / guide.grid, guide, shown_sources, shown, titles)
+            styles = [style for of_domain in guide.styles.values() for style in of_domain]
+            picture = _grid(guide, shown_sources, shown, titles)
+            shared.save_picture(
+                picture, output / guide.grid, shared.metadata(arguments, translator, styles, mixed=True)
+            )
     return translated
 
 
-def _write_grid(path: Path, guide: Guide, sources: list[Image.Image], shown: dict, titles: Mapping[str, str]) -> None:
+def _grid(guide: Guide, sources: list[Image.Image], shown: dict, titles: Mapping[str, str]) -> Image.Image:
     rows = {
         titles[domain]: [shown[guide.name, domain, index] for index in range(len(styles))]
         for domain, styles in guide.styles.items()
     }
     if guide.references is None:
-        grids.latent_grid(sources, rows).save(path)
-    else:
-        references = {titles[domain]: images for domain, images in guide.references.items()}
-        grids.reference_grid(sources, references, rows).save(path)
+        labels = {titles[domain]: of_domain for domain, of_domain in guide.labels.items()}
+        return grids.latent_grid(sources, rows, labels)
+    references = {titles[domain]: images for domain, images in guide.references.items()}
+    return grids.reference_grid(sources, references, rows)

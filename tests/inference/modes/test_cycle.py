@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,20 +7,19 @@ from PIL import Image
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import to_array
-from stargan_tf.inference.inputs import find_sources
-from stargan_tf.inference.modes.cycle import Arguments, there_and_back
+from stargan_tf.inference.modes.cycle import Arguments, open_inputs, there_and_back
 
 pytestmark = pytest.mark.slow  # for the trained run
 
 
 @pytest.fixture
-def go(translator, trained_run, tmp_path):
+def go(translator, config, trained_run, tmp_path):
     """Translates there and back with networks that are loaded; returns the output directory and what was measured."""
 
     def go(source, **options):
         output = tmp_path / "output"
         arguments = Arguments(str(trained_run), str(source), str(output), **options)
-        there_and_back(translator, find_sources(source), arguments)
+        there_and_back(translator, open_inputs(arguments, replace(config, domains=translator.domains)), arguments)
         return output, json.loads((output / "cycle.json").read_text())
 
     return go

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,19 +8,18 @@ from PIL import Image
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import to_array, to_image
 from stargan_tf.inference import grids, style_file
-from stargan_tf.inference.inputs import find_sources
-from stargan_tf.inference.modes.style_video import Arguments, make_video
+from stargan_tf.inference.modes.style_video import Arguments, make_video, open_inputs
 
 pytestmark = pytest.mark.slow  # for the trained run
 
 
 @pytest.fixture
-def go(translator, trained_run, images_path, tmp_path):
+def go(translator, config, trained_run, images_path, tmp_path):
     """Makes a video of the first circle with networks that are loaded; returns its path."""
 
     def go(name="video.webp", source=images_path / "val/circle/00000.png", **options):
         arguments = Arguments(str(trained_run), str(source), str(tmp_path / name), **({"frames": 3} | options))
-        make_video(translator, find_sources(source)[:4], arguments)
+        make_video(translator, open_inputs(arguments, replace(config, domains=translator.domains)), arguments)
         return tmp_path / name
 
     return go
@@ -52,6 +52,13 @@ def test_drawn_styles_are_visited_and_left_again(go, translator, images_path):
     saved = sorted(file.name for file in path.with_name("video.webp.styles").iterdir())
     assert saved == ["square_0.json", "square_1.json"]
     assert json.loads((path.with_name("video.webp.styles") / "square_1.json").read_text())["seed"] == 2
+
+
+def test_as_many_frames_are_announced_as_are_stored(go, capsys):
+    stored = len(frames_of(go(seeds=[5, 2], frames=60, domain=["square"])))
+    assert stored < 120  # near each style, the style changes less than a grey level
+    printed = f"{stored} frames (120 were drawn; those like the one before only show it longer), 5.0 s in "
+    assert printed in capsys.readouterr().out
 
 
 def test_the_same_command_gives_the_same_bytes_and_another_way_others(go, images_path):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,8 +7,7 @@ from PIL import Image
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.data.images import decode_image, fit_image, to_array
-from stargan_tf.inference.inputs import find_sources
-from stargan_tf.inference.modes.translate import Arguments, translate
+from stargan_tf.inference.modes.translate import Arguments, open_inputs, translate
 
 pytestmark = pytest.mark.slow  # for the trained run
 
@@ -15,12 +15,12 @@ DOMAINS = {"circle", "square", "triangle"}
 
 
 @pytest.fixture
-def go(translator, trained_run, images_path, tmp_path):
+def go(translator, config, trained_run, images_path, tmp_path):
     """Translates with networks that are loaded; returns the output directory."""
 
     def go(output="output", source=images_path / "val" / "circle", **options):
         arguments = Arguments(str(trained_run), str(source), str(tmp_path / output), **options)
-        translate(translator, find_sources(source), arguments)
+        translate(translator, open_inputs(arguments, replace(config, domains=translator.domains)), arguments)
         return tmp_path / output
 
     return go
@@ -61,6 +61,35 @@ def test_every_source_is_translated_into_every_domain(go, translator, images_pat
     styles = translator.styles_from_latents(translator.draw_latents(2, seed=0), "square")
     expected = translator.translate(image[None], styles[1:])[0]
     np.testing.assert_allclose(read(output / "latent/square/00001_1.png"), expected, atol=1 / 127)
+
+
+def test_rows_of_grids_say_their_seed_or_style(go, drawn_texts):
+    first = go("first", seed=7, styles=2, psi=[1.0, 0.5], domain=["square"])
+    assert [text for text in drawn_texts if text.startswith("seed")] == [
+        "seed 7",
+        "seed 8",
+        "seed 7, psi 0.5",
+        "seed 8, psi 0.5",
+    ]
+    go("again", style=[str(first / "styles/latent_psi_1/square_1.json")])
+    assert drawn_texts[-2:] == ["sources", "square_1"]
+
+
+def test_pictures_have_the_size_of_their_source_if_asked(go, tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to the right
+    Image.effect_noise((40, 71), 60).save(tmp_path / "tall.png")
+    Image.effect_noise((48, 24), 60).save(tmp_path / "turned.jpg", exif=turned)
+
+    def translated(name, **options):
+        output = go(f"{name}{options}", source=tmp_path / name, styles=1, domain=["square"], **options)
+        (path,) = (output / "latent/square").iterdir()
+        return Image.open(path)
+
+    for name, side in (("tall.png", 40), ("turned.jpg", 24)):  # of the centre that the networks see
+        picture, small = translated(name, resize_to_source=True), translated(name)
+        assert picture.size == (side, side) and small.size == (16, 16)
+        assert np.array_equal(picture, small.resize((side, side), Image.Resampling.LANCZOS))
 
 
 def test_one_image_in_one_domain_with_several_psi(go, translator, images_path):
