@@ -1,8 +1,8 @@
 """A run that is killed again and again ends with the weights of one that is not, bit by bit.
 
-    python -m benchmarks.kill_and_resume --data work/quickstart/data --output DIR [--steps 1000] [--kill_every 100]
+    python -m benchmarks.kill_and_resume --data work/known_factors/data --output DIR [--steps 1000] [--kill_every 100]
 
-Trains the quickstart's networks twice with `--training.deterministic`: once undisturbed, and once with `kill -9` after
+Trains small networks twice with `--training.deterministic`: once undisturbed, and once with `kill -9` after
 about every `kill_every` steps, at a random moment after the run has recorded that step, in the middle of whatever it
 does. Each time the same command is started again. With `--workers 2` two processes train together, of which one is
 killed, and both are started again. Then it compares everything that the last checkpoints hold (weights,
@@ -48,7 +48,7 @@ class Arguments:
 
     data: str
     output: str
-    preset: str = "quickstart"
+    preset: str = "known_factors"
     steps: int = 1000
     kill_every: int = 100
     checkpoint_every: int = 30

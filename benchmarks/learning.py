@@ -66,7 +66,7 @@ class Arguments:
     """
 
     output: str
-    preset: str = "quickstart"
+    preset: str = "known_factors"
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
     ablations: bool = False
     sources: int = 50
@@ -89,7 +89,7 @@ def run(arguments: Arguments) -> None:
 
 
 def _prepare(output: Path) -> Path:
-    """Makes the data of `make quickstart`."""
+    """Makes the data of `make known-factors`."""
     images, data = output / "images", output / "data"
     if not images.exists():
         _command("data_prep.synthetic", "--output", images)

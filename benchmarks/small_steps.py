@@ -1,8 +1,8 @@
 """How many steps a second small networks train, with one step and with several in a call of the compiled graph.
 
-    python -m benchmarks.small_steps --data work/quickstart/data [--steps_per_call 10] [--steps 200] [--turns 3]
+    python -m benchmarks.small_steps --data work/known_factors/data [--steps_per_call 10] [--steps 200] [--turns 3]
 
-Trains the quickstart's networks by the pieces that training is made of: its reader, its compiled steps, and its
+Trains the networks of `make known-factors` by the pieces of training: its reader, its compiled steps, and its
 measurements, closed as often as the preset writes them. Summaries and checkpoints are left out. One process trains
 both ways in turns, so that whatever else the machine does meets both.
 """
@@ -36,7 +36,7 @@ class Arguments:
     """
 
     data: str
-    preset: str = "quickstart"
+    preset: str = "known_factors"
     steps_per_call: int = 10
     steps: int = 200
     turns: int = 3

@@ -1,7 +1,11 @@
-"""Stores for tests: fsspec's own in memory, and S3 as moto serves it, where that is installed."""
+"""Stores for tests: fsspec's own in memory, and S3 as moto serves it in a process of its own, where it is installed."""
 
+import contextlib
 import importlib.util
+import subprocess
+import sys
 import uuid
+from collections.abc import Iterator
 
 import fsspec
 import pytest
@@ -10,26 +14,53 @@ from stargan_tf.base import files
 
 _NEEDED = ("moto", "s3fs", "flask")
 
+# Ends with the process that started it, however that ends.
+_SERVER = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(port=0, verbose=False)
+server.start()
+print("http://{}:{}".format(*server.get_host_and_port()), flush=True)
+sys.stdin.read()
+"""
+
 
 @pytest.fixture(scope="session")
 def s3_server():
-    """A server that stands for S3, which clients of this process and its children find by the environment."""
+    """The address of a server that stands for S3, which clients of this process and its children find by themselves."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed; pip install '.[dev,s3]' does that")
-    from moto.server import ThreadedMotoServer
+    with served() as address:
+        yield address
 
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            environment.setenv(name, "test")
+
+@contextlib.contextmanager
+def served() -> Iterator[str]:
+    """Starts the server; yields its address."""
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with server, pytest.MonkeyPatch.context() as environment:
+        assert server.stdin is not None and server.stdout is not None
+        address = server.stdout.readline().strip()
+        environment.setenv("AWS_ENDPOINT_URL", address)
+        environment.setenv("AWS_ACCESS_KEY_ID", KEY)
+        environment.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        yield
-    server.stop()
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # clients of a server that was there before
+        try:
+            yield address
+        finally:
+            server.stdin.close()
 
+
+# Of the server; what is written and told is searched for them.
+KEY, SECRET = "key-that-nobody-may-see", "secret-that-nobody-may-see"
 
 KINDS = ("memory", "s3")
 

@@ -7,6 +7,9 @@ import io
 import json
 import os
 import re
+import select
+import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -16,15 +19,16 @@ from typing import Any, TypeVar, cast, get_args
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
-from stargan_tf.base.errors import UserError
-from stargan_tf.base.flags import completed, config_files, dotted_fields, without_removed_fields
+from stargan_tf.base import stand_ins
+from stargan_tf.base.errors import SIGNAL_EXIT_CODE, ExitCode, UserError, without_password
+from stargan_tf.base.flags import completed, config_files, dotted_fields, refuse_stores, without_removed_fields
 from stargan_tf.base.parser_errors import one_sentence
-from stargan_tf.base.process import garbage
+from stargan_tf.base.process import garbage, signals
 
 Arguments = TypeVar("Arguments")
 
-USER_ERROR_EXIT_CODE = 2
-INTERRUPTED_EXIT_CODE = 130  # what shells report for SIGINT
+# Of what may work later: a name that cannot be looked up now, a machine that does not answer.
+_OUT_OF_REACH = (ConnectionError, TimeoutError, socket.gaierror)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def main(
         defaults: gives values by dotted field name, weaker than files and flags, that depend on the arguments.
 
     Returns:
-        The exit code: what `command` returned, 2 for a user's mistake, 130 after Ctrl-C.
+        The exit code: what `command` returned, that of a `UserError`, or 128 + N after signal N.
     """
     argv = sys.argv[1:] if argv is None else argv
 
@@ -131,22 +135,63 @@ def _exit_code(run: Callable[[], int | None], program: str) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files and domains may have any letters, or bytes
     try:
-        return run() or 0
-    except UserError as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
-        return USER_ERROR_EXIT_CODE
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
-        return INTERRUPTED_EXIT_CODE
+        with signals.raised(program):
+            code = run() or ExitCode.DONE
+            sys.stdout.flush()
+            return code
+    except (KeyboardInterrupt, signals.Terminated) as error:
+        return _ended_by_signal(error, program)
     except Exception as error:
-        from stargan_tf.base.writing import unwritable  # brings NumPy, which --help does without
+        if interruption := _interruption_below(error):
+            return _ended_by_signal(interruption, program)
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is printed at the end
+            return SIGNAL_EXIT_CODE + signal.SIGPIPE
+        if (told := _told(error)) is None:
+            raise
+        problem, code = told
+        print(f"{program}: error: {without_password(stand_ins.told(problem))}", file=sys.stderr)
+        return code
 
-        if (problem := unwritable(error)) is None:
-            if (problem := out_of_memory(error)) is None:
-                raise
-            problem += "; work on fewer images at once (a smaller --batch_size, where there is one)"
-        print(f"{program}: error: {problem}", file=sys.stderr)
-        return USER_ERROR_EXIT_CODE
+
+def _ended_by_signal(interruption: BaseException, program: str) -> int:
+    terminated = isinstance(interruption, signals.Terminated)
+    print(f"{program}: {'ended by SIGTERM' if terminated else 'interrupted'}", file=sys.stderr)
+    return SIGNAL_EXIT_CODE + (signal.SIGTERM if terminated else signal.SIGINT)
+
+
+def _interruption_below(error: BaseException | None) -> BaseException | None:
+    """Returns the interruption that made an error, if one did: Beam makes errors of its own of all that it meets."""
+    while error is not None and not isinstance(error, KeyboardInterrupt | signals.Terminated):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _told(error: Exception) -> tuple[str, int] | None:
+    """Returns the sentence and the exit code of an error that is not one of this project's mistakes; else None."""
+    if isinstance(error, UserError):
+        return str(error), error.exit_code
+    from stargan_tf.base.writing import unwritable  # brings NumPy, which --help does without
+
+    if problem := unwritable(error):
+        return problem, ExitCode.MISTAKE
+    if problem := out_of_memory(error):
+        return f"{problem}; work on fewer images at once (a smaller --batch_size, where there is one)", ExitCode.MISTAKE
+    if isinstance(error, OSError) and "://" in str(error.filename):  # what a store says
+        return f"{error.filename}: {error.strerror}", ExitCode.MISTAKE
+    if isinstance(error, _OUT_OF_REACH):
+        return f"a server is out of reach ({error}); give the same command again later", ExitCode.TRY_AGAIN
+    return None
+
+
+def _nobody_reads() -> bool:
+    """Returns whether what reads this process's output has ended, as `head` does when it has its lines."""
+    try:
+        output = select.poll()
+        output.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):  # it is no file
+        return False
+    return bool(output.poll(0))
 
 
 def out_of_memory(error: Exception) -> str | None:
@@ -219,7 +264,7 @@ def from_values(arguments_type: type[Arguments], values: Any, source: str) -> Ar
     try:
         parsed = parser.parse_object(without_removed_fields(values, arguments_type))
     except ArgumentError as error:
-        raise UserError(f"{one_sentence(str(error))} (in {source})") from error
+        raise UserError(f"{_of_newer_version(one_sentence(str(error)))} (in {source})") from error
     return _instance(arguments_type, parser, parsed, source)
 
 
@@ -286,7 +331,19 @@ def _one_sentence_errors(argv: Sequence[str], program: str) -> Iterator[None]:
             message = message.replace(f"--{argv[0]}.", "--")  # jsonargparse names the mode here, and only here
         if message.startswith(("Problems parsing config", "Unexpected config")):  # jsonargparse leaves out which
             message += f" ({', '.join(config_files(argv))})"
+        if (told := _of_newer_version(message)) != message:
+            raise UserError(f"{told} (in {', '.join(config_files(argv))})") from error
         raise UserError(f"{message}; `{program} --help` lists the flags") from error
+
+
+def _of_newer_version(message: str) -> str:
+    """Says of a field of a file that is not known what may have happened, where the help would not say it."""
+    if unknown := re.match(r"Option '([\w.]+)' is not accepted$", message):
+        return (
+            f"{unknown[1]} is no field that this version knows: it is misspelt, or a newer version wrote the file; "
+            "correct it, or install that version"
+        )
+    return message
 
 
 def _instance(arguments_type: Any, parser: ArgumentParser, values: Namespace, source: str) -> Any:
@@ -304,6 +361,7 @@ def _instance(arguments_type: Any, parser: ArgumentParser, values: Namespace, so
                 f"{', '.join(names)}"
             )
     _refuse_nulls(arguments_type, values)
+    refuse_stores(arguments_type, values)
     instances = parser.instantiate(values)
     return arguments_type(**{field.name: instances[field.name] for field in fields})
 

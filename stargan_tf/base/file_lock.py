@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import TryAgainError, UserError
 
 
 class NoLocksError(OSError):
@@ -63,14 +63,15 @@ def locked(file: Path, refusal: str) -> Iterator[None]:
         refusal: message of the error, to which the process that holds the lock is added.
 
     Raises:
-        UserError: another process holds the lock.
+        TryAgainError: another process holds the lock.
+        UserError: the file system has no locks.
     """
     try:
         opened = acquire(file)
     except NoLocksError as error:
         raise UserError(f"{str(file)!r} cannot be locked: {error.strerror}; use a local disk") from error
     if opened is None:
-        raise UserError(f"{refusal} (locked by {file.read_text().strip() or 'a process that just starts'})")
+        raise TryAgainError(f"{refusal} (locked by {file.read_text().strip() or 'a process that just starts'})")
     with opened:
         opened.truncate(0)
         opened.write(f"process {os.getpid()} on {socket.gethostname()}")

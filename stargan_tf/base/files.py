@@ -10,17 +10,21 @@ import hashlib
 import os
 import shutil
 import stat
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.stores import client_for
+from stargan_tf.base.stores import ask, client_for
 
+_PARTIAL, _ID_LETTERS = ".partial-", 32  # of names of files that are not complete
 _PIECE = 1 << 16  # bytes that are read at a time
 _BLOCK = 1 << 23  # bytes that a client may read ahead; by default some take 50 MB for each open file
+# Stores in which a file appears in one step, when its last byte is there.
+_SHOW_NO_HALF = ("memory", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "hf")
 
 
 class TooLarge(OSError):
@@ -51,24 +55,21 @@ def is_folder(path: str) -> bool:
     """Returns whether a folder is there; in a store without folders, whether any file's name begins with this one's."""
     if not is_remote(path):
         return os.path.isdir(path)  # noqa: PTH112
-    with client_for(path) as client:
-        return client.isdir(path)
+    return ask(path, lambda client: client.isdir(path))
 
 
 def exists(path: str) -> bool:
     """Returns whether a file or a folder is there; a local link that leads nowhere is, too."""
     if not is_remote(path):
         return os.path.lexists(path)
-    with client_for(path) as client:
-        return client.exists(path)
+    return ask(path, lambda client: client.exists(path))
 
 
 def size(path: str) -> int:
     """Returns the number of bytes of a file."""
     if not is_remote(path):
         return Path(path).stat().st_size
-    with client_for(path) as client:
-        return client.size(path)
+    return ask(path, lambda client: client.size(path))
 
 
 def sizes(folder: str) -> dict[str, int]:
@@ -76,8 +77,7 @@ def sizes(folder: str) -> dict[str, int]:
     if not is_remote(folder):
         with os.scandir(folder) as entries:
             return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-    with client_for(folder) as client:
-        found = client.ls(folder, detail=True)
+    found = ask(folder, lambda client: client.ls(folder, detail=True))
     return {name_of(entry["name"]): entry["size"] for entry in found if entry["type"] == "file"}
 
 
@@ -126,8 +126,7 @@ def list_files(folder: str, ignored: dict[str, int] | None = None, follow_links:
 def match(pattern: str) -> list[str]:
     """Returns the paths of the files that a pattern with `*`, `?` and `[...]` fits, sorted."""
     if is_remote(pattern):
-        with client_for(pattern) as client:
-            return sorted(client.unstrip_protocol(path) for path in client.glob(pattern))
+        return sorted(ask(pattern, lambda client: [client.unstrip_protocol(path) for path in client.glob(pattern)]))
     return sorted(path for path in glob.glob(pattern) if Path(path).is_file())  # noqa: PTH207  # absolute ones, too
 
 
@@ -149,18 +148,19 @@ def _local_entries(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _remote_entries(folder: str) -> list[tuple[str, str]]:
-    with client_for(folder) as client:
-        try:
-            found = client.ls(folder, detail=True)
-        except FileNotFoundError:
-            return []
+    def entries(client: Any) -> list[tuple[str, str]]:
         this = client._strip_protocol(folder).rstrip("/")
         # Some programs make objects that stand for folders; their listing names them themselves.
         return [
             (name_of(entry["name"]), "folder" if entry["type"] == "directory" else "file")
-            for entry in found
+            for entry in client.ls(folder, detail=True)
             if entry["name"].rstrip("/") != this
         ]
+
+    try:
+        return ask(folder, entries)
+    except FileNotFoundError:
+        return []
 
 
 def remote_states(place: str) -> dict[str, str]:
@@ -172,9 +172,72 @@ def remote_states(place: str) -> dict[str, str]:
     Returns:
         By the path of each file, a hash of what the store says of it: size, time of change, its own checksum.
     """
-    with client_for(place) as client:
-        found = client.find(place, detail=True)
-    return {path: hashlib.sha256(repr(sorted(known.items())).encode()).hexdigest() for path, known in found.items()}
+    found = ask(place, lambda client: client.find(place, detail=True))
+    return {path: _state(known) for path, known in found.items()}
+
+
+def _state(known: dict[str, Any]) -> str:
+    return hashlib.sha256(repr(sorted(known.items())).encode()).hexdigest()
+
+
+class Known(NamedTuple):
+    """What a store says of a file.
+
+    Attributes:
+        size: in bytes.
+        state: differs where the content does, see `remote_states`.
+    """
+
+    size: int
+    state: str
+
+
+def find(folder: str) -> dict[str, Known]:
+    """Returns what a store knows of all files below a folder, by their paths relative to it; none if it is missing.
+
+    Files whose names begin with a dot are left out, as `list_files` does.
+    """
+
+    def found(client: Any) -> dict[str, Known]:
+        root = client._strip_protocol(folder).rstrip("/")
+        entries = {
+            path.removeprefix(root).lstrip("/"): known for path, known in client.find(folder, detail=True).items()
+        }
+        return {name: Known(known["size"], _state(known)) for name, known in entries.items()}
+
+    try:
+        everything = ask(folder, found)
+    except FileNotFoundError:
+        return {}
+    return {
+        name: known for name, known in everything.items() if not any(part.startswith(".") for part in name.split("/"))
+    }
+
+
+def fetch(path: str, local: Path) -> None:
+    """Copies a file of a store to a local one, which has its name only when it is whole; folders are made."""
+    local.parent.mkdir(parents=True, exist_ok=True)
+    temporary = local.with_name(f".{local.name}{_PARTIAL}{uuid.uuid4().hex}")
+    try:
+        ask(path, lambda client: client.get_file(path, str(temporary)))
+        temporary.replace(local)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def deliver(local: Path, path: str) -> None:
+    """Copies a local file to a store, which shows it only when it is whole."""
+    if path.partition("://")[0] in _SHOW_NO_HALF:
+        ask(path, lambda client: client.put_file(str(local), path))
+        return
+    partial = f"{path}{_PARTIAL}{uuid.uuid4().hex}"
+
+    def put(client: Any) -> None:
+        client.makedirs(folder_of(path), exist_ok=True)
+        client.put_file(str(local), partial)
+
+    ask(path, put)
+    rename(partial, path)
 
 
 def open_file(path: str, buffered: bool = True) -> BinaryIO:
@@ -195,8 +258,7 @@ def open_file(path: str, buffered: bool = True) -> BinaryIO:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
             raise OSError("not an ordinary file")
         return open(path, "rb", buffering=-1 if buffered else 0)  # type: ignore[return-value]  # noqa: PTH123
-    with client_for(path) as client:
-        return client.open(path, "rb", block_size=_BLOCK)
+    return ask(path, lambda client: client.open(path, "rb", block_size=_BLOCK))
 
 
 def read(path: str, max_bytes: int | None = None) -> bytes:
@@ -213,15 +275,38 @@ def read(path: str, max_bytes: int | None = None) -> bytes:
         TooLarge: it has more than `max_bytes`.
         UserError, OSError: as `open_file`.
     """
+    if is_remote(path):
+        content = ask(path, lambda client: _read_remote(client, path, max_bytes))
+    else:
+        content = _read_all(open_file(path), max_bytes)
+    if content is None:
+        raise TooLarge(f"more than {max_bytes:,} bytes")
+    return content
+
+
+def _read_remote(client: Any, path: str, max_bytes: int | None) -> bytes | None:
+    """Reads a file by one request, where opening it would ask for its size first."""
+    if max_bytes is None:
+        return client.cat_file(path)
+    try:
+        content = client.cat_file(path, start=0, end=max_bytes + 1)
+    except Exception as error:
+        if isinstance(error, FileNotFoundError | PermissionError) or client.size(path):
+            raise
+        return b""  # of which there is no byte to ask for
+    return content if len(content) <= max_bytes else None
+
+
+def _read_all(opened: BinaryIO, max_bytes: int | None) -> bytes | None:
+    """Reads an open file to its end and closes it; returns None if it has more than `max_bytes`."""
     pieces, count = [], 0
-    # A store's client may fail at every piece.
-    with client_for(path) if is_remote(path) else contextlib.nullcontext(), open_file(path) as file:
+    with opened as file:
         # In pieces, since a file that is asked for `max_bytes` may make room for as many before it reads any.
         while piece := file.read(_PIECE):
             pieces.append(piece)
             count += len(piece)
             if max_bytes is not None and count > max_bytes:
-                raise TooLarge(f"more than {max_bytes:,} bytes")
+                return None
     return b"".join(pieces)
 
 
@@ -241,8 +326,7 @@ def read_range(path: str, offset: int, count: int, memory: memoryview) -> memory
         UserError, OSError: as `open_file`.
     """
     if is_remote(path):
-        with client_for(path) as client:
-            return memoryview(client.cat_file(path, start=offset, end=offset + count))
+        return memoryview(ask(path, lambda client: client.cat_file(path, start=offset, end=offset + count)))
     # Opening costs 10 microseconds, and no number of files can then exceed what the system allows to be open.
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -257,7 +341,8 @@ def create(path: str) -> Iterator[BinaryIO]:
     """Opens a file for writing, piece by piece; it gets its name when the block ends without an exception.
 
     Runners may do a piece of work twice at the same time: each then writes a file of its own, and the last one stays.
-    Folders are made, and a file that is there is replaced.
+    Folders are made, and a file that is there is replaced. One of a store is a temporary file of this machine until
+    then: in the middle of an upload nothing could be tried again.
 
     Args:
         path: the file.
@@ -265,9 +350,17 @@ def create(path: str) -> Iterator[BinaryIO]:
     Yields:
         The open file.
     """
-    partial = f"{path}.partial-{uuid.uuid4().hex}"
+    if is_remote(path):
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / "file"
+            with local.open("wb") as file:
+                yield file
+            deliver(local, path)
+        return
+    partial = f"{path}{_PARTIAL}{uuid.uuid4().hex}"
     try:
-        with _open_new(partial) as file:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with Path(partial).open("wb") as file:
             yield file
         rename(partial, path)
     except BaseException:
@@ -276,19 +369,15 @@ def create(path: str) -> Iterator[BinaryIO]:
         raise
 
 
-def _open_new(path: str) -> BinaryIO:
-    if is_remote(path):
-        with client_for(path) as client:
-            return client.open(path, "wb")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return Path(path).open("wb")
+def is_partial(path: str) -> bool:
+    """Returns whether a path is one that `create` gives to a file that is not complete."""
+    return len(path.rpartition(_PARTIAL)[2]) == _ID_LETTERS and _PARTIAL in path
 
 
 def write(path: str, data: bytes) -> None:
     """Writes a file whole or not at all; folders are made, and a file that is there is replaced."""
     if is_remote(path):
-        with client_for(path) as client:
-            client.pipe_file(path, data)  # of which a store shows no half
+        ask(path, lambda client: client.pipe_file(path, data))  # of which a store shows no half
     else:
         writing.write_bytes(Path(path), data)
 
@@ -311,8 +400,7 @@ def rename(source: str, destination: str) -> None:
 def delete(paths: list[str]) -> None:
     """Deletes files, all local or all of one store."""
     if paths and is_remote(paths[0]):
-        with client_for(paths[0]) as client:
-            client.rm(paths)  # in one request where the store can
+        ask(paths[0], lambda client: client.rm(paths))  # in one request where the store can
     else:
         for path in paths:
             Path(path).unlink()
@@ -321,7 +409,7 @@ def delete(paths: list[str]) -> None:
 def delete_folder(folder: str) -> None:
     """Deletes a folder and everything in it; a remote one may be missing."""
     if is_remote(folder):
-        with client_for(folder) as client, contextlib.suppress(FileNotFoundError):
-            client.rm(folder, recursive=True)
+        with contextlib.suppress(FileNotFoundError):
+            ask(folder, lambda client: client.rm(folder, recursive=True))
     else:
         shutil.rmtree(folder)

@@ -1,14 +1,17 @@
 """How flags are spelled.
 
-jsonargparse knows no dashes in flags, no switches without a value, and no lists without brackets; these are put right
-before it sees them.
+jsonargparse knows no dashes in flags, no switches without a value, no lists without brackets, and choices by one
+spelling only; these are put right before it sees them.
 """
 
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
+
+from stargan_tf.base.errors import UserError, without_password
 
 
 def completed(argv: Sequence[str], arguments_type: type) -> list[str]:
@@ -18,7 +21,8 @@ def completed(argv: Sequence[str], arguments_type: type) -> list[str]:
         argv: the arguments, without the program's name.
         arguments_type: the dataclass whose fields the flags set.
     """
-    return _bracketed_lists(_complete_switches(_underscored(argv), arguments_type), arguments_type)
+    words = _complete_switches(_underscored(argv), arguments_type)
+    return _bracketed_lists(_spelled_choices(words, arguments_type), arguments_type)
 
 
 def _underscored(argv: Sequence[str]) -> list[str]:
@@ -37,6 +41,34 @@ def _complete_switches(argv: Sequence[str], arguments_type: type) -> list[str]:
         f"{argument}=true" if argument in switches and (not rest or rest[0].startswith("-")) else argument
         for argument, rest in ((argument, argv[index + 1 :]) for index, argument in enumerate(argv))
     ]
+
+
+def _spelled_choices(argv: Sequence[str], arguments_type: type) -> list[str]:
+    """Lets `--format PNG` stand for `--format png`, and `jpg` for `jpeg`."""
+    choices = {f"--{name}": known for name, kind in dotted_fields(arguments_type) if (known := _texts_of_choice(kind))}
+    spelled: list[str] = []
+    for argument in argv:
+        flag, equals, value = argument.partition("=")
+        if flag in choices and equals:
+            argument = f"{flag}={_spelled(value, choices[flag])}"
+        elif spelled and spelled[-1] in choices:
+            argument = _spelled(argument, choices[spelled[-1]])
+        spelled.append(argument)
+    return spelled
+
+
+def _texts_of_choice(kind: Any) -> list[str]:
+    """Returns the texts among which a field is a choice; none if it is something else."""
+    if get_origin(kind) is Literal:
+        return [option for option in get_args(kind) if isinstance(option, str)]
+    return [text for option in get_args(kind) for text in _texts_of_choice(option) if get_origin(option) is Literal]
+
+
+def _spelled(value: str, choices: Sequence[str]) -> str:
+    """Returns the choice that a value means, or the value itself if it means none."""
+    small = value.lower()
+    found = [choice for choice in choices if choice.lower() in (small, {"jpg": "jpeg"}.get(small))]
+    return found[0] if len(found) == 1 and value not in choices else value
 
 
 def _bracketed_lists(argv: Sequence[str], arguments_type: type) -> list[str]:
@@ -74,6 +106,41 @@ def dotted_fields(arguments_type: Any, prefix: str = "") -> Iterator[tuple[str, 
             yield from dotted_fields(field.type, f"{prefix}{field.name}.")
         else:
             yield prefix + field.name, field.type
+
+
+def refuse_stores(arguments_type: Any, values: Any) -> None:
+    """Refuses places on a store, as `s3://bucket/x`, of which a `Path` would make a folder named `s3:`.
+
+    Args:
+        arguments_type: a dataclass; it, a base of it, or a section may list in `SCHEMES` which of its fields take
+            values with a scheme.
+        values: of the fields, which it has by dotted names.
+
+    Raises:
+        UserError: another field has one, or an address that is no server's has a password in it.
+    """
+    allowed = set(fields_with_schemes(arguments_type))
+    for name, _ in dotted_fields(arguments_type):
+        value = values[name]
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if not isinstance(text, str) or not re.match(r"[a-zA-Z][\w+.:-]*://", text):
+                continue
+            if name not in allowed:
+                raise UserError(f"--{name} is {without_password(text)}, which is on a store; it must be a local path")
+            if (hidden := without_password(text)) != text and not text.startswith("http"):
+                raise UserError(
+                    f"--{name} is {hidden} with a password in it, which would be written where it is noted; give it "
+                    "by the environment or fsspec's configuration"
+                )
+
+
+def fields_with_schemes(arguments_type: Any, prefix: str = "") -> Iterator[str]:
+    """Yields the dotted names of the fields that take values with a scheme, see `refuse_stores`."""
+    for kind in arguments_type.__mro__:
+        yield from (prefix + name for name in vars(kind).get("SCHEMES", ()))
+    for field in dataclasses.fields(arguments_type):
+        if dataclasses.is_dataclass(field.type):
+            yield from fields_with_schemes(field.type, f"{prefix}{field.name}.")
 
 
 def without_removed_fields(values: Any, arguments_type: Any) -> Any:

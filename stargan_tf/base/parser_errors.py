@@ -28,6 +28,8 @@ def one_sentence(message: str) -> str:
         return f"no {mode[1]} is named; it must be one of " + mode[2].replace(",", ", ")
     if option := re.match(r"Subcommand '\w+' does not accept option (.*)", message):
         return f"Option {option[1]} is not accepted"  # as jsonargparse says it of commands without modes
+    if unknown := re.match(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
+        return f"Option '{unknown[1]}.{unknown[2]}' is not accepted"
     if missing := re.match(r"the following arguments are required: (.*)", message):
         return "missing: " + ", ".join(f"--{name}" for name in missing[1].split(", "))
     key = re.match(r'Parser key "([\w.]+)": (.*)', message)

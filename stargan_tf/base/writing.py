@@ -185,18 +185,14 @@ def whole_directory(path: str | os.PathLike[str], overwrite: bool = False) -> It
     """
     check_local(Path(path))
     path = Path(path).resolve()
-    name = uuid.uuid4().hex[:8]
-    temporary = _beside(path, _PARTIAL, name)
     with contextlib.ExitStack() as stack:
         try:
             remove_what_killed_processes_left(path.parent, path.name)
             _check_free(path, overwrite)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_lock_of_the_living(temporary.with_name(temporary.name + _LOCK)))
-            temporary.mkdir()
+            temporary = stack.enter_context(temporary_directory(path))  # after an exchange, this is what was replaced
         except OSError as error:
             raise WriteError(path, error) from error
-        stack.callback(shutil.rmtree, temporary, ignore_errors=True)  # after an exchange, this is what was replaced
+        name = temporary.name.rpartition("-")[2]
         try:
             yield temporary
             _check_free(path, overwrite)  # again: the work between may have taken hours
@@ -211,6 +207,29 @@ def whole_directory(path: str | os.PathLike[str], overwrite: bool = False) -> It
             if _full(error):
                 raise WriteError(path, error) from error
             raise
+
+
+@contextlib.contextmanager
+def temporary_directory(path: Path) -> Iterator[Path]:
+    """Gives an empty directory beside a path, which is removed when the block ends.
+
+    That of a killed process is removed by the next one that asks for the same path.
+
+    Args:
+        path: of which the directory's name is made; the directories above it are made.
+
+    Yields:
+        The directory.
+    """
+    temporary = _beside(path, _PARTIAL, uuid.uuid4().hex[:8])
+    remove_what_killed_processes_left(path.parent, path.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock_of_the_living(temporary.with_name(temporary.name + _LOCK)):
+        temporary.mkdir()
+        try:
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _beside(path: Path, kind: str, name: str) -> Path:

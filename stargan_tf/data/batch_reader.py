@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import RefusedError, UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data import augment, records, schedule
 from stargan_tf.data.decoding import decode_record
@@ -15,7 +15,7 @@ from stargan_tf.data.record_files import Place, RecordFiles
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.data.tfrecord import CorruptRecord
 
-# Called with each record that has to be skipped and the reason; raises UserError if there are too many.
+# Called with each record that has to be skipped and the reason; raises RefusedError if there are too many.
 Skip = Callable[[Place, str], None]
 
 
@@ -70,7 +70,7 @@ class BatchReader:
             and of the references, [rows] int32 each.
 
         Raises:
-            UserError: too few images of a domain can be read, or more have to be skipped than are allowed.
+            RefusedError: too few images of a domain can be read, or more have to be skipped than are allowed.
         """
         counters = step * self._config.batch_size + np.arange(self._rows.start, self._rows.stop)
         num_domains = len(self._domains)
@@ -122,7 +122,7 @@ class BatchReader:
                 yield pixels
                 break
             else:
-                raise UserError(
+                raise RefusedError(
                     f"domain {self._data.domains[domain]!r} of {self._data.path} has fewer than {count} training "
                     "image(s) that can be read; prepare the data anew"
                 )

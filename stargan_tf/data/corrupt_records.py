@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 
 from stargan_tf.base import progress
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import RefusedError, UserError
 from stargan_tf.data.record_files import Place
 
 
@@ -40,7 +40,7 @@ class CorruptRecords:
             reason: why.
 
         Raises:
-            UserError: it is one too many.
+            RefusedError: it is one too many.
         """
         with self._lock:
             if place not in self._reasons:
@@ -48,7 +48,7 @@ class CorruptRecords:
                 if self.count <= self._limit:
                     progress.say(f"note: skipped {place}: {reason}")
             if self.count > self._limit:
-                raise UserError(
+                raise RefusedError(
                     f"{place} is corrupt: {reason}; that makes {self.count} where --input.max_corrupt_records allows "
                     f"{self._limit}: raise it to go without these records, or prepare the data anew"
                 )

@@ -217,23 +217,57 @@ def fit_image(image: Image.Image, image_size: tuple[int, int], how: ImageConfig 
         return image.resize((width, height), Image.Resampling.LANCZOS)
     if how.fit == "pad":
         return _pad(image, image_size, how)
-    scale = min(image.width / width, image.height / height)
-    crop_width, crop_height = scale * width, scale * height
+    crop_width, crop_height = _crop_size(image.size, image_size)
     left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
     # A box with fractions, so that nothing is lost to rounding; clipped, since a sum of fractions may exceed the edge.
     box = (left, top, min(left + crop_width, image.width), min(top + crop_height, image.height))
     return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
 
 
-def _pad(image: Image.Image, image_size: tuple[int, int], how: ImageConfig) -> Image.Image:
+def unfit_image(image: Image.Image, size: tuple[int, int], how: ImageConfig) -> Image.Image:
+    """Resizes what became of a fitted image by Lanczos to what was seen of the image before.
+
+    Args:
+        image: as `fit_image` gives it, changed but not in size.
+        size: width and height of the image before.
+        how: as for `fit_image`.
+
+    Returns:
+        Where it was stretched or padded, an image of that size, without the padding; where it was cropped, one of the
+        size of the crop.
+    """
+    image_size = (image.height, image.width)
+    if how.known().fit == "crop":
+        crop_width, crop_height = _crop_size(size, image_size)
+        return image.resize((max(1, round(crop_width)), max(1, round(crop_height))), Image.Resampling.LANCZOS)
+    if how.fit == "pad":  # cut first: with `box`, Pillow mixes in what is beside it
+        image = image.crop(_inner_box(size, image_size))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _crop_size(size: tuple[int, int], image_size: tuple[int, int]) -> tuple[float, float]:
+    """Returns width and height of the largest part of an image, given by width and height, with another's aspect."""
     height, width = image_size
-    scale = min(width / image.width, height / image.height)
-    inner_width = max(1, min(width, round(scale * image.width)))
-    inner_height = max(1, min(height, round(scale * image.height)))
-    inner = image.resize((inner_width, inner_height), Image.Resampling.LANCZOS)
-    canvas = Image.new("RGB", (width, height), how.known().background)
-    canvas.paste(inner, ((width - inner_width) // 2, (height - inner_height) // 2))
+    scale = min(size[0] / width, size[1] / height)
+    return scale * width, scale * height
+
+
+def _pad(image: Image.Image, image_size: tuple[int, int], how: ImageConfig) -> Image.Image:
+    left, top, right, bottom = _inner_box(image.size, image_size)
+    inner = image.resize((right - left, bottom - top), Image.Resampling.LANCZOS)
+    canvas = Image.new("RGB", image_size[::-1], how.known().background)
+    canvas.paste(inner, (left, top))
     return canvas
+
+
+def _inner_box(size: tuple[int, int], image_size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Returns left, top, right and bottom of what is not padding around an image of some width and height."""
+    height, width = image_size
+    scale = min(width / size[0], height / size[1])
+    inner_width = max(1, min(width, round(scale * size[0])))
+    inner_height = max(1, min(height, round(scale * size[1])))
+    left, top = (width - inner_width) // 2, (height - inner_height) // 2
+    return left, top, left + inner_width, top + inner_height
 
 
 def to_array(image: Image.Image) -> np.ndarray:

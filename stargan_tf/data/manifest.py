@@ -8,7 +8,7 @@ from typing import Any
 
 from stargan_tf.base import files
 from stargan_tf.base.command_line import from_values
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import RefusedError, UserError
 from stargan_tf.config.images import ImageConfig
 
 MANIFEST_FILE = "manifest.json"
@@ -54,7 +54,7 @@ def read_manifest(directory: str) -> dict[str, Any]:
         manifest = json.loads(files.read(path))
         return {"settings": manifest["settings"], "files": manifest["files"]}
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged: {error}") from error
+        raise RefusedError(f"{path} is damaged: {error}") from error
 
 
 def listed_files(directory: str) -> Mapping[str, Mapping[str, Any]]:
@@ -68,7 +68,7 @@ def listed_files(directory: str) -> Mapping[str, Mapping[str, Any]]:
         return {}
     listed = read_manifest(directory)["files"]
     if not isinstance(listed, dict) or not all(isinstance(entry, dict) for entry in listed.values()):
-        raise UserError(f"{path} is damaged: it lists no files")
+        raise RefusedError(f"{path} is damaged: it lists no files")
     return listed
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import RefusedError
 from stargan_tf.data import scaling
 from stargan_tf.data.decoding import decode_record
 from stargan_tf.data.record_files import CorruptRecord, RecordFiles
@@ -39,13 +39,13 @@ class StoredImages:
             [H, W, 3] float32 in [-1, 1], and the serialized Example.
 
         Raises:
-            UserError: the record is corrupt.
+            RefusedError: the record is corrupt.
         """
         try:
             record = self._files.read(number)
             return scaling.scale(decode_record(record, self._data.image_size, self._data.decoded)), record
         except CorruptRecord as error:
-            raise UserError(f"{self._files.place(number)} is corrupt: {error}; prepare the data anew") from error
+            raise RefusedError(f"{self._files.place(number)} is corrupt: {error}; prepare the data anew") from error
 
     def read(self, numbers: Iterable[int]) -> np.ndarray:
         """Reads images of these numbers; returns [N, H, W, 3] in the order asked for, otherwise as `decode`."""

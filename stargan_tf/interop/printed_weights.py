@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stargan_tf.base import stand_ins
 from stargan_tf.config import Config
 
 if TYPE_CHECKING:
@@ -34,6 +35,6 @@ def print_weights(weights: "Weights", config: Config, title: str) -> None:
     if weights.adam is not None:
         updates = ", ".join(f"{state.step:,} of {name}" for name, state in weights.adam.items())
         rows.append(("optimizers' updates", updates))
-    print(title)
+    print(stand_ins.told(title))
     for name, value in rows:
         print(f"  {name:24}{value}")

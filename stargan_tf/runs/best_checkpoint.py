@@ -15,7 +15,7 @@ from stargan_tf.base import writing
 from stargan_tf.base.errors import UserError
 from stargan_tf.runs import checkpoint_files as files
 
-_RECORD = "best.json"
+RECORD = "best.json"
 _PREFIX = "best-"
 
 
@@ -41,9 +41,19 @@ class Best:
 def read(run: Path) -> Best | None:
     """Returns the record of a run's best checkpoint, or None if it has none."""
     try:
-        return Best(**json.loads((run / files.DIRECTORY / _RECORD).read_text()))
+        return Best(**json.loads((run / files.DIRECTORY / RECORD).read_text()))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def recorded(run: Path) -> Best:
+    """Returns the record of a run's best checkpoint; raises UserError if it keeps none."""
+    best = read(run)
+    if best is None:
+        raise UserError(
+            f"the run {str(run)!r} has no best checkpoint; training keeps one with --training.eval_every STEPS"
+        )
+    return best
 
 
 def path(run: Path) -> Path:
@@ -52,12 +62,7 @@ def path(run: Path) -> Path:
     Raises:
         UserError: the run keeps none, or it is damaged.
     """
-    best = read(run)
-    if best is None:
-        raise UserError(
-            f"the run {str(run)!r} has no best checkpoint; training keeps one with --training.eval_every STEPS"
-        )
-    found = run / files.DIRECTORY / best.checkpoint
+    found = run / files.DIRECTORY / recorded(run).checkpoint
     problem = files.find_damage(found)
     if problem is not None:
         raise UserError(f"the checkpoint {str(found)!r} is damaged ({problem}); use the latest one")
@@ -94,7 +99,7 @@ def keep(run: Path, candidate: Best, higher_is_better: bool) -> bool:
     for file in files.files(files.path_of(run, candidate.step)):
         shutil.copyfile(file, directory / (name + file.name[file.name.index(".") :]))
     record = dataclasses.asdict(dataclasses.replace(candidate, checkpoint=name))
-    writing.write_text(directory / _RECORD, json.dumps(record) + "\n")
+    writing.write_text(directory / RECORD, json.dumps(record) + "\n")
     _remove_all_but(run, name)
     return True
 

@@ -7,9 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import tensorflow as tf
-
-from stargan_tf.base import writing
+from stargan_tf.base import stand_ins, writing
 from stargan_tf.base.errors import UserError
 
 DIRECTORY = "checkpoints"
@@ -61,10 +59,16 @@ def latest(run: Path) -> Path:
     Raises:
         UserError: the run has no checkpoint, or only damaged ones.
     """
+    check_some(run)
     path = find_latest(run)
-    if path is None:
-        raise UserError(f"the run {str(run)!r} has no checkpoint yet; train it first")
+    assert path is not None, "with checkpoints, there is one or an error"
     return path
+
+
+def check_some(run: Path) -> None:
+    """Raises UserError if a run has no checkpoint at all."""
+    if not saved_steps(run):
+        raise UserError(f"the run {str(run)!r} has no checkpoint yet; train it first")
 
 
 def find_damage(path: Path) -> str | None:
@@ -81,6 +85,8 @@ def find_damage(path: Path) -> str | None:
 
 @functools.lru_cache(maxsize=64)  # a command asks several times, and a large checkpoint takes seconds
 def _find_damage(path: Path, stamp: tuple) -> str | None:
+    import tensorflow as tf  # only here: what else a user may have wrong is told without it
+
     del stamp
     try:
         reader = tf.train.load_checkpoint(str(path))
@@ -140,4 +146,4 @@ def _note(run: Path, steps: Sequence[int]) -> None:
 
 @functools.cache
 def _tell_once(sentence: str) -> None:
-    print(f"note: {sentence}", file=sys.stderr, flush=True)
+    print(f"note: {stand_ins.told(sentence)}", file=sys.stderr, flush=True)

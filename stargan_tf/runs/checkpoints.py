@@ -88,6 +88,7 @@ class Checkpoints:
         self.saved_step = int(self._state.step.numpy())
         if self._writes:
             files.set_aside_after(self._run, self.saved_step)
+            files.prune(self._run, self._config.training.keep_checkpoints)  # which a kill after saving left undone
         return self.saved_step
 
     def _as_written(self, path: Path) -> tf.train.Checkpoint:

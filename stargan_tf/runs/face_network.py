@@ -11,7 +11,7 @@ from stargan_tf.base.writing import write_arrays
 from stargan_tf.config import Config
 from stargan_tf.networks import published_names
 from stargan_tf.networks.face_network import FaceNetwork
-from stargan_tf.runs.run_directory import FACE_NETWORK_FILE
+from stargan_tf.runs.run_directory import FACE_NETWORK_FILE, check_face_network
 
 _PUBLISHED_NAME = "fan"
 
@@ -136,9 +136,5 @@ def load_for(config: Config, run: Path) -> FaceNetwork | None:
     """
     if not config.model.needs_face_network:
         return None
-    if not (run / FACE_NETWORK_FILE).is_file():
-        raise UserError(
-            f"the run {str(run)!r} has a high-pass skip but no {FACE_NETWORK_FILE}, so it cannot find the masks of "
-            "faces; copy that file from the directory it was trained or converted in"
-        )
+    check_face_network(run, config)
     return load(run, config.training.precision)

@@ -1,8 +1,10 @@
 """A run directory: everything that belongs to one training run.
 
 config.yaml  checkpoints/  logs/ (TensorBoard)  samples/  evaluation/  metrics.jsonl
-data.jsonl (the data it was trained on)  events.jsonl (failures, recoveries, other settings)
+data.jsonl (the data it was trained on)  events.jsonl (failures, recoveries, other settings, faults)
 face_network.npz (with the high-pass skip)  known_factors.json (of a run on generated data)
+photographs.json  photographs_failures.png (of a run that was measured on photographs)
+licence.txt (where the licence of its images is that of the run as well: its name; after a line, whose work they are)
 """
 
 import contextlib
@@ -24,6 +26,9 @@ FACE_NETWORK_FILE = "face_network.npz"
 DATA_FILE = "data.jsonl"
 METRICS_FILE = "metrics.jsonl"
 KNOWN_FACTORS_FILE = "known_factors.json"
+LICENCE_FILE = "licence.txt"
+PHOTOGRAPHS_FILE = "photographs.json"
+FAILURES_FILE = "photographs_failures.png"
 LOGS = "logs"
 EVENTS_FILE = "events.jsonl"
 
@@ -43,6 +48,26 @@ def load_config(run: Path) -> Config:
     if not is_run(run):
         raise UserError(f"{str(run)!r} is not a run directory: it has no {CONFIG_FILE}; `stargan_tf.train` makes one")
     return configuration.load(run / CONFIG_FILE)
+
+
+def licence(run: Path) -> tuple[str | None, str | None]:
+    """Returns the name of a run's licence, and whose work it was made of; None for each that the run does not tell."""
+    path = run / LICENCE_FILE
+    name, _, attribution = path.read_text().strip().partition("\n") if path.is_file() else ("", "", "")
+    return name or None, " ".join(attribution.split()) or None
+
+
+def check_face_network(run: Path, config: Config) -> None:
+    """Checks that a run has the face network that its model needs.
+
+    Raises:
+        UserError: it has none.
+    """
+    if config.model.needs_face_network and not (run / FACE_NETWORK_FILE).is_file():
+        raise UserError(
+            f"the run {str(run)!r} has a high-pass skip but no {FACE_NETWORK_FILE}, so it cannot find the masks of "
+            "faces; copy that file from the directory it was trained or converted in"
+        )
 
 
 def open_for_training(run: Path, config: Config, allow_changes: bool = False, step: int = 0) -> Changes:

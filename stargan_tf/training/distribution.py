@@ -1,21 +1,19 @@
 """Which devices a run uses, of this machine or of several."""
 
 import functools
-import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.process import signals
+from stargan_tf.training.cluster import Cluster, read_cluster
+from stargan_tf.training.meeting import met
 
-TF_CONFIG = "TF_CONFIG"
-
-# Jobs of TF_CONFIG whose processes train; the first process of all is the chief.
-_TRAINING_JOBS = ("chief", "worker")
+Facts = Callable[[], Mapping[str, str]]
 
 
-def create_strategy(kind: str = "auto", devices: int | None = None) -> tf.distribute.Strategy:
+def create_strategy(kind: str = "auto", devices: int | None = None, facts: Facts = dict) -> tf.distribute.Strategy:
     """Returns a strategy over GPUs, or over logical CPUs if there are no GPUs.
 
     Over several machines it must be created before TensorFlow's first operation.
@@ -23,21 +21,18 @@ def create_strategy(kind: str = "auto", devices: int | None = None) -> tf.distri
     Args:
         kind: see `config.RunConfig.strategy`.
         devices: how many of this machine, by default all.
+        facts: tells, where there are several processes, what must be the same for all of them, see `agreement`.
 
     Returns:
-        The strategy.
+        The strategy; of several processes, when all of them are here.
 
     Raises:
-        UserError: there are fewer devices, too many for the kind, or TF_CONFIG is not what the kind needs.
+        UserError: there are fewer devices, too many for the kind, TF_CONFIG is not what the kind needs or cannot work,
+            or the processes do not do the same work.
     """
-    cluster = _cluster() if kind in ("auto", "multi_worker") else None
-    if kind == "multi_worker" and cluster is None:
-        raise UserError(
-            f"--training.strategy multi_worker needs the environment variable {TF_CONFIG} with the addresses of all "
-            "workers and this one's number; docs/scaling.md shows it"
-        )
+    cluster = read_cluster(kind)
     if cluster is not None:
-        return _multi_worker_strategy(cluster, devices)
+        return _multi_worker_strategy(cluster, devices, facts)
     if kind == "one_device" and (devices or 1) > 1:
         raise UserError(f"--training.devices is {devices}; with --training.strategy one_device it can only be 1")
     names = [device.name for device in tf.config.list_logical_devices(_device_kind())]
@@ -83,7 +78,7 @@ def distribute(
     return strategy.distribute_datasets_from_function(worker_dataset)
 
 
-def _multi_worker_strategy(cluster: dict[str, list[str]], devices: int | None) -> tf.distribute.Strategy:
+def _multi_worker_strategy(cluster: Cluster, devices: int | None, facts: Facts) -> tf.distribute.Strategy:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         _check_count(devices, len(gpus))
@@ -91,34 +86,10 @@ def _multi_worker_strategy(cluster: dict[str, list[str]], devices: int | None) -
             tf.config.set_visible_devices(gpus[:devices], "GPU")
     elif (devices or 1) > 1:
         raise UserError(f"--training.devices is {devices}; without GPUs a worker of several has one device")
-    return _strategy_over_workers(json.dumps(cluster))
-
-
-def _cluster() -> dict[str, list[str]] | None:
-    """Returns the addresses by job that TF_CONFIG names, or None where it names no more than one process."""
-    text = os.environ.get(TF_CONFIG, "")
-    if not text:
-        return None
-    try:
-        values = json.loads(text)
-        cluster = {job: list(addresses) for job, addresses in values.get("cluster", {}).items()}
-        job, index = values.get("task", {}).get("type"), int(values.get("task", {}).get("index", 0))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"the environment variable {TF_CONFIG} is {text!r}; it must be JSON like "
-            '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
-        ) from error
-    if sum(map(len, cluster.values())) < 2:
-        return None
-    others = sorted(cluster.keys() - set(_TRAINING_JOBS))
-    if others:
-        raise UserError(f"{TF_CONFIG} names {', '.join(others)}; only chief and worker take part in training")
-    if job not in cluster or not 0 <= index < len(cluster[job]):
-        raise UserError(
-            f"{TF_CONFIG} says that this process is {job} {index}, which is not among its "
-            + ", ".join(f"{len(addresses)} {name}(s)" for name, addresses in cluster.items())
-        )
-    return cluster
+    if cluster not in _CONNECTED:
+        with met(cluster, facts()), signals.kept():
+            _CONNECTED[cluster] = tf.distribute.MultiWorkerMirroredStrategy()  # reads TF_CONFIG itself
+    return _CONNECTED[cluster]
 
 
 def _device_kind() -> str:
@@ -131,14 +102,11 @@ def _check_count(devices: int | None, available: int) -> None:
 
 
 # One for the same devices in a process: two mirrored strategies would take each other's sums for theirs.
+_CONNECTED: dict[Cluster, tf.distribute.Strategy] = {}
+
+
 @functools.cache
 def _strategy_over(names: tuple[str, ...], mirrored: bool = False) -> tf.distribute.Strategy:
     if len(names) == 1 and not mirrored:
         return tf.distribute.OneDeviceStrategy(names[0])
     return tf.distribute.MirroredStrategy(names)
-
-
-@functools.cache
-def _strategy_over_workers(cluster: str) -> tf.distribute.Strategy:
-    del cluster  # TensorFlow reads TF_CONFIG itself
-    return tf.distribute.MultiWorkerMirroredStrategy()

@@ -1,5 +1,6 @@
 """How a run begins: its directory, and its weights if they come from another run, whose domains may differ."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from stargan_tf.config import Config, check_same_run
 from stargan_tf.networks import Networks
 from stargan_tf.networks.layers import DomainDense
 from stargan_tf.runs import face_network as face_networks
-from stargan_tf.runs import run_directory
+from stargan_tf.runs import remote_run, run_directory
 from stargan_tf.runs.checkpoint_files import find_latest, latest, step_of
 from stargan_tf.runs.checkpoints import check_trainable, holds_trained_networks, load_ema
-from stargan_tf.runs.run_directory import FACE_NETWORK_FILE
+from stargan_tf.runs.run_directory import FACE_NETWORK_FILE, LICENCE_FILE
 from stargan_tf.runs.state import TrainingState
 from stargan_tf.training.workers import Workers
 
@@ -88,8 +89,13 @@ def open_run(
             workers.say(f"{name} is {now} from step {step} on; it was {before}")
         if tensors is not None:
             face_networks.save(tensors, run)
+        if init_from is not None and (init_from / LICENCE_FILE).is_file():
+            # Licences like CC BY-SA hold for what is made of the weights, too.
+            shutil.copy(init_from / LICENCE_FILE, run)
+        remote_run.push(run)
     workers.wait()
     if not workers.is_chief:
+        remote_run.pull(run)
         check_same_run(run_directory.load_config(run), config, run)
     return init_from
 

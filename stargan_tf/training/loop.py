@@ -1,18 +1,21 @@
 """The training program: train_and_evaluate(config, data, run)."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from stargan_tf.base.errors import SIGNAL_EXIT_CODE
 from stargan_tf.config import Config, check_replicas, resolve
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.runs import face_network as face_networks
+from stargan_tf.runs import remote_run
 from stargan_tf.runs.checkpoints import Checkpoints
 from stargan_tf.runs.run_directory import LOGS
 from stargan_tf.runs.state import create_state
-from stargan_tf.training import initialization
+from stargan_tf.training import agreement, initialization
 from stargan_tf.training.batches import batches_from
 from stargan_tf.training.calls import compile_steps
 from stargan_tf.training.distribution import create_strategy, describe
@@ -23,9 +26,6 @@ from stargan_tf.training.hooks.rollback import roll_back
 from stargan_tf.training.hooks.stop_signals import StopSignals
 from stargan_tf.training.memory import enough_memory
 from stargan_tf.training.workers import Workers
-
-# A process that a signal has ended reports this plus the signal's number.
-_SIGNAL_EXIT_CODE = 128
 
 
 def train_and_evaluate(
@@ -61,7 +61,8 @@ def train_and_evaluate(
     """
     config = resolve(config, data.domains, data.image_size, data.image_config)
     evaluation.check(config.training, data)
-    strategy = create_strategy(config.training.strategy, config.training.devices)
+    facts = partial(agreement.facts, config, data, run, init_from)
+    strategy = create_strategy(config.training.strategy, config.training.devices, facts)
     check_replicas(config, strategy.num_replicas_in_sync)
     workers = Workers(strategy)
     with workers.watched(), enough_memory(config):
@@ -85,6 +86,8 @@ def _train(config: Config, data: DataDirectory, run: Path, init_from: Path | Non
         say(initialization.initialize(state, config, init_from))
     if init_from is not None or (settings.on_nonfinite == "rollback" and checkpoints.saved_step is None):
         checkpoints.save()  # so that a run killed before its first checkpoint begins with these weights again
+        if workers.is_chief:
+            remote_run.push(run)
 
     if step >= steps:
         if workers.is_chief and evaluation.is_pending(settings, run, step):
@@ -127,6 +130,6 @@ def _train(config: Config, data: DataDirectory, run: Path, init_from: Path | Non
     workers.wait()  # for the chief to have written everything
     if stopping is not None and step < steps:
         say(f"stopped by {stopping.name} after step {step}, which is saved; the same command goes on from there")
-        return _SIGNAL_EXIT_CODE + stopping
+        return SIGNAL_EXIT_CODE + stopping
     say(f"trained {steps} steps: samples in {run / 'samples'}, TensorBoard: tensorboard --logdir {run / LOGS}")
     return 0

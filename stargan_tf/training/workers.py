@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from stargan_tf.base.errors import UserError
+from stargan_tf.base import stand_ins
+from stargan_tf.base.errors import TryAgainError, UserError
 from stargan_tf.training.distribution import num_workers
-
-# What sysexits.h calls a temporary failure: the same command, started again everywhere, goes on.
-WORKER_LOST_EXIT_CODE = 75
 
 # How TensorFlow reports that a peer no longer answers; which one depends on who notices first.
 _LOST = (
@@ -21,7 +19,7 @@ _LOST = (
 )
 
 
-class WorkerLostError(RuntimeError):
+class WorkerLostError(TryAgainError):
     """Another process of the job does not answer."""
 
 
@@ -46,7 +44,7 @@ class Workers:
     def say(self, *words: str, flush: bool = False) -> None:
         """Prints what the chief says, and nothing of what the others say."""
         if self.is_chief:
-            print(*words, flush=flush)
+            print(*map(stand_ins.told, words), flush=flush)
 
     def total(self, *values: int) -> list[int]:
         """Returns the sums of numbers over the workers."""
@@ -70,7 +68,7 @@ class Workers:
         if total != step * self.count or squares * self.count != total * total:
             raise UserError(
                 f"this worker found step {step} in its run directory, but others another one; --run must be on a file "
-                "system that all workers share"
+                "system that all workers share, or on a store"
             )
 
     def wait(self) -> None:

@@ -132,6 +132,30 @@ def test_lists_may_be_written_as_words(argv, expected):
     assert parsed == expected and all(type(share) is float for share in parsed.shares)
 
 
+@dataclass(frozen=True)
+class Choices:
+    """Choices."""
+
+    format: Literal["png", "jpeg"] | None = None
+    device: Literal["cpu", "CPU", "gpu"] = "cpu"
+    name: str = ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--format", "PNG"], Choices("png")),
+        (["--format=jpg", "--name", "JPG"], Choices("jpeg", name="JPG")),
+        (["--device", "CPU"], Choices(device="CPU")),
+        (["--device", "GPU"], Choices(device="gpu")),
+    ],
+)
+def test_choices_may_be_written_in_any_case(argv, expected):
+    assert command_line.parse(Choices, argv, "program") == expected
+    with pytest.raises(UserError, match="--format is 'bmp'; it must be one of png, jpeg"):
+        command_line.parse(Choices, ["--format", "bmp"], "program")
+
+
 def test_flags_may_be_written_with_dashes():
     assert parse("--path", "a-b", "--row-height", 3) == Arguments("a-b", row_height=3)
     assert parse("--path=a-b", "--row-height=4") == Arguments("a-b", row_height=4)
@@ -499,7 +523,20 @@ def test_an_unknown_key_in_the_file_of_a_mode_is_named(tmp_path, capsys):
     (tmp_path / "wrong.yaml").write_text("colour: red")
     for argv in ([], ["count"]):
         assert run_mode(*argv, "--config", str(tmp_path / "wrong.yaml")) == (2, [])
-        assert "error: Option 'colour' is not accepted; " in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "error: colour is no field that this version knows: it is misspelt, or a newer version wrote" in told
+        assert "wrong.yaml" in told and "--help" not in told
+
+
+def test_an_unknown_field_of_a_section_is_named_whole(tmp_path):
+    """And the hint is not the help of what may be no program at all."""
+    (tmp_path / "newer.yaml").write_text("path: x\ninner: {height: 3}\n")
+    with pytest.raises(UserError, match=r"^inner.height is no field that this version knows: .*newer.yaml\)$"):
+        parse("--config", tmp_path / "newer.yaml")
+    with pytest.raises(
+        UserError, match=r"^inner.height is no field that this version knows: .*\(in run/config.yaml\)$"
+    ):
+        command_line.from_values(Arguments, {"path": "x", "inner": {"height": 3}}, "run/config.yaml")
 
 
 def test_modes_have_a_help_each_and_that_of_the_default_names_the_others(capsys):

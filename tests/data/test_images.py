@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stargan_tf.data.images import UnreadableImage, decode_image, fit_image, to_array, to_image
+from stargan_tf.config import ImageConfig
+from stargan_tf.data.images import UnreadableImage, decode_image, fit_image, to_array, to_image, unfit_image
 
 
 def encode(image, encoding="PNG", **options):
@@ -98,3 +99,23 @@ def test_to_image_clips_and_rounds():
     array = np.array([[[-7.0, 7.0, 0.0]]])
     assert to_image(array).getpixel((0, 0)) == (0, 255, 128)
     assert to_image(np.full((1, 1, 3), 0.9999 / 127.5 - 1)).getpixel((0, 0)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "wanted"),
+    [
+        ("crop", (400, 712), (400, 400)),
+        ("crop", (90, 40), (40, 40)),
+        ("stretch", (400, 712), (400, 712)),
+        ("pad", (400, 712), (400, 712)),
+        ("pad", (30, 20), (30, 20)),
+    ],
+)
+def test_what_was_fitted_gets_the_size_back_of_what_was_seen(fit, size, wanted):
+    how = ImageConfig(fit=fit, background=(255, 0, 0))
+    shades = Image.linear_gradient("L").resize(size).convert("RGB")
+    back = unfit_image(fit_image(shades, (32, 32), how), size, how)
+    assert back.size == wanted
+    seen = shades if fit != "crop" else fit_image(shades, wanted[::-1], how)
+    # The padding, which is red, is gone; what was lost in between is little of a gradient.
+    assert np.abs(np.asarray(back, float) - np.asarray(seen, float)).mean() < 3

@@ -7,13 +7,13 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.config import DataConfig
 from stargan_tf.data.input_pipeline import read_images, training_dataset
 from stargan_tf.data.records import check_data_directory, fingerprint, open_data_directory
-from tests.stores import s3_server, store, upload  # noqa: F401  # fixtures
+from tests.stores import upload
 
 from .test_input_pipeline import assert_equal, take
 
 
 @pytest.fixture(scope="module")
-def remote_path(store, data_path):  # noqa: F811
+def remote_path(store, data_path):
     upload(data_path, f"{store}/folder")
     return f"{store}/folder"
 
@@ -32,7 +32,7 @@ def test_training_reads_the_same_from_any_file_system(remote_path, data):
     assert read_images(remote, "val_cat")[1] == read_images(data, "val_cat")[1]
 
 
-def test_what_is_not_there_is_told(store, remote_path):  # noqa: F811
+def test_what_is_not_there_is_told(store, remote_path):
     with pytest.raises(UserError, match=f"data directory {store}/none does not exist"):
         check_data_directory(f"{store}/none")
     files.write(f"{remote_path}_other/dataset_info.json", b"{}")

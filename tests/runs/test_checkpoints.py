@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config, LossConfig, RunConfig
+from stargan_tf.runs import checkpoint_files
 from stargan_tf.runs.checkpoint_files import DIRECTORY, find_latest
 from stargan_tf.runs.checkpoints import Checkpoints, SaveError, load_ema
 from stargan_tf.runs.run_directory import writing
@@ -172,6 +173,23 @@ def test_only_the_newest_are_kept(config, tmp_path):
     state.step.assign(5)
     resumed.save()
     assert {path.name.split(".")[0] for path in (tmp_path / DIRECTORY).glob("step-*")} == {"step-4", "step-5"}
+
+
+def test_what_a_kill_after_saving_left_undone_is_done_when_the_run_goes_on(config, tmp_path, monkeypatch):
+    state = create_state(config)
+    checkpoints = Checkpoints(state, config, tmp_path)
+    for step in (1, 2, 3):
+        state.step.assign(step)
+        if step == 3:
+            monkeypatch.setattr(checkpoint_files, "prune", lambda run, keep: None)
+        checkpoints.save()
+    monkeypatch.undo()
+    assert tf.train.latest_checkpoint(tmp_path / DIRECTORY).endswith("step-2")
+    assert Checkpoints(state, config, tmp_path, writes=False).restore_latest() == 3
+    assert (tmp_path / DIRECTORY / "step-1.index").exists()  # another process writes
+    assert Checkpoints(state, config, tmp_path).restore_latest() == 3
+    assert tf.train.latest_checkpoint(tmp_path / DIRECTORY).endswith("step-3")
+    assert not (tmp_path / DIRECTORY / "step-1.index").exists()
 
 
 def test_a_step_is_saved_once(config, tmp_path):

@@ -14,7 +14,7 @@ from tests.config.test_config import EARLIER, WRITTEN_NOW
 def test_a_run_of_an_earlier_version_goes_on(tmp_path):
     path = tmp_path / run_directory.CONFIG_FILE
     path.write_text(EARLIER)
-    config = resolve(preset("quickstart"), ("circle", "square"), (32, 32))
+    config = resolve(preset("known_factors"), ("circle", "square"), (32, 32))
     longer = replace(config, training=replace(config.training, steps=9000))
     run_directory.open_for_training(tmp_path, longer)
     assert run_directory.load_config(tmp_path) == longer
@@ -26,7 +26,7 @@ def test_a_run_of_an_earlier_version_goes_on(tmp_path):
 
 
 def test_settings_change_if_asked_and_that_is_noted(tmp_path):
-    config = resolve(preset("quickstart"), ("circle", "square"), (32, 32))
+    config = resolve(preset("known_factors"), ("circle", "square"), (32, 32))
     assert run_directory.open_for_training(tmp_path, config) == {}
     lower = replace(config, optimizers=replace(config.optimizers, learning_rate=1e-5, l2=0.0))
     with pytest.raises(UserError, match="--allow_changes"):
@@ -139,7 +139,7 @@ def test_a_full_disk_is_one_sentence(file, record, tmp_path):
 
 
 def test_a_configuration_that_does_not_fit_on_the_disk_is_one_sentence(tmp_path):
-    config = resolve(preset("quickstart"), ("circle", "square"), (32, 32))
+    config = resolve(preset("known_factors"), ("circle", "square"), (32, 32))
     before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[0][1]))
     try:

@@ -17,7 +17,8 @@ from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
 from stargan_tf.runs.checkpoint_files import find_latest
 from stargan_tf.runs.state import create_state
-from stargan_tf.training.distribution import TF_CONFIG, create_strategy
+from stargan_tf.training.cluster import TF_CONFIG
+from stargan_tf.training.distribution import create_strategy
 from tests.fixtures import TINY, flags
 from tests.training.fixed_batches import CONFIG, RATE, STEPS, run_steps, weights
 

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
 
 from data_prep import images_to_tfrecords
 from stargan_tf import config as configuration
@@ -16,6 +17,7 @@ from stargan_tf.training import loop
 from stargan_tf.training.hooks import schedule
 from stargan_tf.training.hooks.measurements import NonFiniteError
 from stargan_tf.training.loop import train_and_evaluate
+from stargan_tf.training.summaries import tags
 from tests.fixtures import TINY, with_training
 
 pytestmark = pytest.mark.slow
@@ -23,6 +25,18 @@ pytestmark = pytest.mark.slow
 
 def steps_written(run) -> list[int]:
     return [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def values(events, name) -> list[float]:
+    """Returns the values of a curve by the name that its metric has in the code."""
+    return [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors(tags.tag_of(name).name)]
+
+
+def steps_shown(run) -> list[int]:
+    """Returns the steps of a curve as they lie in TensorBoard's files."""
+    events = EventAccumulator(str(run / "logs"), size_guidance={"tensors": 0}, purge_orphaned_data=False)
+    events.Reload()
+    return [event.step for event in events.Tensors(tags.tag_of("g_latent/total").name)]
 
 
 def checkpoint_of(run) -> str | None:
@@ -43,17 +57,37 @@ def test_a_run_directory_holds_everything(trained_run):
 def test_tensorboard_shows_losses_logits_norms_rates_speed_and_samples(trained_run):
     events = EventAccumulator(str(trained_run / "logs"), size_guidance={"tensors": 0})
     events.Reload()
-    tags = set(events.Tags()["tensors"])
-    for update in ("d_latent", "d_reference"):
-        assert {f"{update}/{term}" for term in ("total", "real", "fake", "reg", "logit_real", "logit_fake")} <= tags
-    for update in ("g_latent", "g_reference"):
-        assert {f"{update}/{term}" for term in ("total", "adv", "sty", "ds", "cyc", "grad_norm_generator")} <= tags
-    assert {"lambda_ds", "learning_rate/networks", "learning_rate/mapping_network"} <= tags
-    assert {"speed/images_per_second", "latent_guided", "reference_guided", "memory/host_gb"} <= tags
-    assert {f"time/{phase}" for phase in ("data_wait", "step", "summaries", "checkpoint")} <= tags
+    shown = set(events.Tags()["tensors"])
+    names = {f"d_latent/{term}" for term in ("total", "real", "fake", "reg", "logit_real", "logit_fake")}
+    names |= {f"g_reference/{term}" for term in ("total", "adv", "sty", "ds", "cyc", "grad_norm_generator")}
+    names |= {"lambda_ds", "learning_rate/networks", "speed/images_per_second", "memory/host_gb"}
+    names |= {f"time/{phase}" for phase in ("data_wait", "step", "summaries", "checkpoint")}
     networks = ("generator", "mapping_network", "style_encoder", "discriminator")
-    assert {f"update_ratio/{network}" for network in networks} <= tags
-    assert [event.step for event in events.Tensors("g_latent/total")] == [1, 2]
+    names |= {f"update_ratio/{network}" for network in networks}
+    entry = json.loads((trained_run / "metrics.jsonl").read_text().splitlines()[0])
+    assert names < entry.keys()  # names that other programs read
+    names |= {tags.NOT_FINITE, tags.DATA_WAIT_SHARE}
+    assert {tags.tag_of(name).name for name in names | entry.keys() - {"step"}} <= shown
+    assert {tags.LATENT_GUIDED, tags.REFERENCE_GUIDED, tags.LATENT_GRID, tags.REFERENCE_GRID} <= shown
+    total = tags.tag_of("g_latent/total")
+    assert [event.step for event in events.Tensors(total.name)] == [1, 2]
+    assert values(events, tags.NOT_FINITE) == [0, 0]
+    assert events.SummaryMetadata(total.name).summary_description == total.description
+    (text,) = events.Tensors("configuration")
+    assert b"    num_domains: 3" in text.tensor_proto.string_val[0]
+    start = plugin_data_pb2.HParamsPluginData.FromString(
+        events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    )
+    assert start.session_start_info.hparams["model.latent_dim"].number_value == 4
+
+
+def test_curves_do_not_double_back_after_a_resume(trained_run, data_path, tmp_path):
+    """What was recorded after the checkpoint that a run goes on from is cut, as from metrics.jsonl."""
+    run = shutil.copytree(trained_run, tmp_path / "run")
+    for path in (run / "checkpoints").glob("step-2.*"):
+        path.unlink()  # a kill came before it was saved
+    assert train_and_evaluate(TINY, open_data_directory(data_path), run) == 0
+    assert steps_written(run) == steps_shown(run) == [1, 2]
 
 
 def test_a_finished_run_is_left_alone_and_a_longer_one_goes_on(trained_run, data_path, tmp_path, capsys):
@@ -209,7 +243,10 @@ def test_a_run_goes_back_with_fresh_noise_but_not_for_ever(spoil, data_path, tmp
     (event,) = (json.loads(line) for line in (run / "events.jsonl").read_text().splitlines())
     assert (event["event"], event["step"], event["restored"], event["number"]) == ("rollback", 4, 2, 1)
     assert "is nan at step 4, among steps 4 to 4" in event["reason"]
-    assert steps_written(run) == [1, 2, 3, 4, 5]  # step 3 once
+    assert steps_written(run) == steps_shown(run) == [1, 2, 3, 4, 5]  # step 3 once
+    events = EventAccumulator(str(run / "logs"), size_guidance={"tensors": 0})
+    events.Reload()
+    assert values(events, tags.NOT_FINITE) == [0, 0, 1, 1, 1, 2]
     assert checkpoint_of(run).endswith("step-4")
     record = tf.train.load_checkpoint(checkpoint_of(run)).get_tensor("record/.ATTRIBUTES/py_state")
     assert json.loads(record)["noise"] == 1  # so that a resumed run draws the same, and counts on

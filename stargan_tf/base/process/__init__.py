@@ -1,1 +1,1 @@
-"""What concerns the process as a whole: when it looks for garbage, and which devices it cannot use."""
+"""What concerns the process as a whole: its garbage, its end by signals, its children, and devices it cannot use."""

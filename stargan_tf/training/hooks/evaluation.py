@@ -11,7 +11,8 @@ from stargan_tf.base import cache_directory
 from stargan_tf.config import Config, RunConfig
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.evaluation import results
-from stargan_tf.evaluation.protocol import Evaluator, Interrupted, ProtocolSettings, check_data
+from stargan_tf.evaluation.agreement import check_data
+from stargan_tf.evaluation.protocol import Evaluator, Interrupted, ProtocolSettings
 from stargan_tf.inference.translator import Translator
 from stargan_tf.metrics import loading
 from stargan_tf.runs import best_checkpoint, run_directory

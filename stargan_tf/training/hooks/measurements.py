@@ -5,13 +5,13 @@ import math
 import time
 from collections.abc import Iterator
 
-from stargan_tf.base.errors import UserError
+from stargan_tf.base.errors import DivergedError
 from stargan_tf.config import Config
 from stargan_tf.training.calls import DATA_WAIT
 from stargan_tf.training.iteration import StepMetrics
 
 
-class NonFiniteError(UserError):
+class NonFiniteError(DivergedError):
     """A loss, gradient or weight became infinite or NaN."""
 
 

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from stargan_tf.config import Config
-from stargan_tf.runs import run_directory
+from stargan_tf.runs import remote_run, run_directory
 from stargan_tf.runs.checkpoints import Checkpoints
 from stargan_tf.runs.state import TrainingState
 from stargan_tf.training.hooks.measurements import NonFiniteError
@@ -46,6 +46,8 @@ def roll_back(
             f"{error}, after {number - 1} rollback(s), of which --training.max_rollbacks allows no more; nothing of "
             f"these steps is saved (last checkpoint: {last}); {advice}"
         ) from error
+    if not writes:
+        remote_run.pull(run)
     restored = checkpoints.restore_latest()
     state.rollbacks.assign(number)
     if writes:
