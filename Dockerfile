@@ -14,7 +14,7 @@ COPY requirements.lock tfx.lock ./
 RUN uv pip install --system --no-cache --requirement requirements.lock \
  && uv pip install --system --no-cache --override requirements.lock \
       --constraint tfx.lock 'tfx==1.21.0' 'kfp>=2.16,<3' \
- && uv pip install --system --no-cache --constraint requirements.lock 'apache-beam[gcp]' 'gcsfs>=2024.6' \
+ && uv pip install --system --no-cache --constraint requirements.lock 'apache-beam[gcp]' 'gcsfs>=2024.6' 's3fs>=2024.6' \
  && if [ "$GPU" = 1 ]; then uv pip install --system --no-cache --constraint requirements.lock 'tensorflow[and-cuda]'; fi
 COPY setup.py pyproject.toml README.md LICENSE ./
 COPY stargan_tf stargan_tf

@@ -11,7 +11,7 @@ from absl import logging
 
 from stargan_tf.config import ModelConfig
 
-pytest_plugins = ["tests.fixtures", "tests.expected_skips"]
+pytest_plugins = ["tests.fixtures", "tests.stores", "tests.expected_skips", "tests.chromium"]
 
 # Possible only before TensorFlow looks for devices.
 tf.config.set_logical_device_configuration(

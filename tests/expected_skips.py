@@ -1,6 +1,6 @@
 """The reasons for which CI may skip a test; `--only-expected-skips` makes any other one fail the run.
 
-What `make` installs for CI (PyTorch, TFX, Chromium) is not among them.
+What `make` installs for CI (PyTorch, TFX, Chromium, databases, ONNX Runtime Web) is not among them.
 """
 
 import re

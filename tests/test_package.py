@@ -109,6 +109,12 @@ def test_the_wheel_alone_goes_from_images_to_samples(programs, tmp_path):
     assert (tmp_path / "samples" / "latent_guided.png").is_file()
     assert (tmp_path / "samples" / "reference_guided.png").is_file()
 
+    # The translator that it brings, on a photograph that it brings.
+    (library,) = (programs.parent / "lib").glob("python*/site-packages/stargan_tf")
+    source = library / "shipped" / "leaves" / "tomato_healthy_1.jpg"
+    run_well(programs / "stargan-sample", "--run", "leaves", "--source", source, "--output", "leaves", cwd=tmp_path)
+    assert (tmp_path / "leaves" / "latent_guided.png").is_file()
+
     # What a plain installation leaves out is told in one sentence, before any work.
     for extra, command in (
         ("demo", ("stargan-demo", "--model", "nowhere")),

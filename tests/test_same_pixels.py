@@ -18,7 +18,6 @@ from stargan_tf.data.stored_images import StoredImages
 from stargan_tf.inference.inputs import ImageReader
 from stargan_tf.inference.translator import Translator
 from stargan_tf.page.actions import Actions
-from stargan_tf.page.session import Session
 from stargan_tf.runs import checkpoint_files, run_directory
 from stargan_tf.serving.decoding.images import decode_images
 from stargan_tf.serving.served_model import LocalModel
@@ -191,7 +190,7 @@ def test_the_page_shows_what_was_stored(padded, padded_model, photographs, tmp_p
     expected = stored(padded[0], "dog")
     actions = Actions(padded_model)
     for path in files(photographs):
-        source = actions.choose_source(Session(), str(path), "dog", 0, 1.0).source
+        source = actions.choose_source(actions.start({"domain": "dog"}), str(path)).source
         np.testing.assert_array_equal(
             to_array(read_image(source.preview, (SIZE, SIZE), ImageConfig())), expected[path.name], err_msg=path.name
         )

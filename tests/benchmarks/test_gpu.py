@@ -21,7 +21,7 @@ def test_a_case_that_takes_too_long_is_told_and_what_is_not_started_is_named(tmp
     assert json.loads((tmp_path / "gpu.json").read_text()) == {"machine": {"failed": "took longer than 1 s"}}
 
 
-@pytest.mark.beyond
+@pytest.mark.long
 def test_every_case_runs_with_tiny_networks_on_a_cpu(tmp_path, capsys):
     output = tmp_path / "gpu.json"
     flags = ["--tiny", "--budget", "1500", "--limit", "900", "--side_by_side", "2", "--output", str(output)]

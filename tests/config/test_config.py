@@ -102,7 +102,7 @@ training:
   eval_metric: fid
   keep_best: true
 """
-"""As the code before wrote it for `--preset quickstart`."""
+"""As the code before wrote it for `--preset quickstart`, which is `known_factors` now."""
 
 COMPLETE = Config(domains=("cat", "dog"), images=ImageConfig().known(), model=ModelConfig(image_size=32, num_domains=2))
 
@@ -162,8 +162,15 @@ def test_presets_carry_the_published_numbers(name, num_domains, lambda_ds, w_hpf
     assert preset(name).model.full_resolution_channels == 64
 
 
+def test_photos_64_is_for_small_machines():
+    values = flatten(preset("photos_64"))
+    assert (values["model.image_size"], values["model.base_channels"], values["model.max_channels"]) == (64, 16, 96)
+    assert values["training.precision"] == "float32"  # which every machine has
+    assert values["losses.ds_iter"] > values["training.steps"]
+
+
 def test_an_unknown_preset_is_named_and_so_are_those_there_are():
-    with pytest.raises(UserError, match=r"'afhq'.*afhq_256, celeba_hq_256, quickstart"):
+    with pytest.raises(UserError, match=r"'afhq'.*afhq_256, celeba_hq_256, known_factors, photos_64"):
         preset("afhq")
 
 
@@ -180,7 +187,7 @@ def test_channels_at_full_resolution(size, channels):
     "config",
     [
         Config(),
-        preset("quickstart"),
+        preset("known_factors"),
         Config(
             domains=("cat", "it's", "1", "null"),
             model=ModelConfig(image_size=(32, 48), num_domains=4, base_channels=12, w_hpf=0.5, spectral_norm=True),
@@ -239,7 +246,7 @@ def test_the_configuration_of_an_earlier_version_is_read_in_silence(tmp_path, ca
         training=RunConfig(steps=7000, threads_per_op=1, sample_every=500, checkpoint_every=500),
     )
     check(config)
-    check_same_run(config, resolve(preset("quickstart"), ("circle", "square"), (32, 32)), RUN)
+    check_same_run(config, resolve(preset("known_factors"), ("circle", "square"), (32, 32)), RUN)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
     save(config, path)

@@ -39,8 +39,16 @@ NOT_RUN = (
     ("*", "pip install", "changes the environment; the extras must exist"),
     ("*", "docker ", "needs Docker"),
     ("*", "kubectl ", "needs Kubernetes"),
+    ("*", "hf ", "needs the Hub"),
+    ("docs/hub.md", "python SPACES/pets/app.py", "serves a page; tests/page/test_space.py uses one"),
+    ("docs/hub.md", "python -m", "is for what was pushed; tests/page/test_space.py makes a Space"),
     ("*", "curl ", "needs a running TF Serving"),
     ("*", "export TF_CONFIG=", "is for several machines"),
+    ("*", "npm ", "downloads a package; `make runtime` does, for the tests"),
+    ("*", "--format web", "needs the npm package; tests/serving/web exports pages where it is"),
+    ("*", "python -m http.server", "serves until it is stopped; tests/serving/web opens pages"),
+    ("*", "saved_model_cli ", "is TensorFlow's; tests/serving/test_other_programs.py asks it"),
+    ("*", "tensorboard ", "serves until it is stopped"),
     ("*", "pytest", "is this"),
     ("*", "pre-commit install", "changes the repository"),
     ("*", "uv pip ", "changes the environment"),
@@ -69,6 +77,18 @@ NOT_RUN = (
         "trains with the published batch; test_conversion.py makes an update",
     ),
     ("docs/published_checkpoints.md", "stargan_tf.export", "takes half a minute; docs/serving.md has the same command"),
+    (
+        "docs/bulk_translation.md",
+        "python -m",
+        "takes a minute; tests/data_prep/test_translate_images.py runs every kind of it",
+    ),
+    ("*", "--run leaves", "translates real photographs; tests/test_shipped.py does"),
+    (
+        "docs/reproduce.md",
+        "python -m",
+        "needs the paper's images and networks; tests/examples/test_reproduce.py has small ones",
+    ),
+    ("*", "--mode photographs", "trains three networks; tests/evaluation/test_photographs.py does"),
     ("docs/scaling.md", "python -m stargan_tf.train", "is for several GPUs or machines"),
     (
         "docs/faces.md",
@@ -90,9 +110,10 @@ NEEDS = {
     "docs/serving.md": ("runs/pets",),
     "docs/training.md": ("data/pets", "runs/pets"),
     "docs/published_checkpoints.md": ("checkpoints", "data/afhq", "data/pets"),
+    "docs/your_photographs.md": ("data/pets",),
 }
 
-_OURS = re.compile(r"python -m (stargan_tf|data_prep|pipeline|benchmarks|tests)\b")
+_OURS = re.compile(r"python -m (stargan_tf|data_prep|pipeline|benchmarks|examples|tests)\b")
 
 
 class _Parsed(BaseException):

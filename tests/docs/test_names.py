@@ -25,6 +25,7 @@ COMMANDS = [
             "pipeline/*.py",
             "pipeline/components/*.py",
             "benchmarks/*.py",
+            "examples/*.py",
         )
         for path in sorted(ROOT.glob(pattern))
         if "def main(argv" in path.read_text()
@@ -41,8 +42,11 @@ FOREIGN_FLAGS = {
     *("--setup_file", "--runner", "--environment_type", "--environment_config", "--environment_cache_millis"),  # Beam
     *(
         "--requirements_file",
-        "--s3_endpoint_url",
-        "--flink_master",
+        *(f"--s3_{name}" for name in ("access_key_id", "secret_access_key", "session_token", "endpoint_url")),
+        *(f"--s3_{name}" for name in ("region_name", "verify", "disable_ssl")),
+        *("--azure_connection_string", "--blob_service_endpoint", "--hdfs_host", "--hdfs_port", "--hdfs_user"),
+        *("--flink_master", "--flink_job_server_jar", "--spark_job_server_jar", "--job_endpoint", "--parallelism"),
+        *("--service_port", "--prism_location"),
         "--spark_master_url",
         "--sdk_container_image",
         "--direct_num_workers",
@@ -62,7 +66,7 @@ FOREIGN_FLAGS = {
 _FILE = re.compile(
     r"\b(?:stargan_tf|data_prep|pipeline|tests|benchmarks|docs|examples)/[\w./-]*|\b[a-z_]+/[\w/]+\.py\b"
 )
-_DOTTED = re.compile(r"(?<![\w./])(?:stargan_tf|data_prep|pipeline|benchmarks|tests)(?:\.\w+)+")
+_DOTTED = re.compile(r"(?<![\w./])(?:stargan_tf|data_prep|pipeline|benchmarks|examples|tests)(?:\.\w+)+")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FLAG = re.compile(r"(?<![\w-])--[a-z][\w.-]*")
 
@@ -122,6 +126,19 @@ def test_links_and_pictures_of_a_page_exist(page):
         elif not link.startswith(("https://", "http://", "#")):
             target = (ROOT / page).parent / link.partition("#")[0]
             assert target.exists(), link
+
+
+def test_sections_that_the_program_names_exist():
+    """Notes and descriptions lead to a section of a page."""
+    named = {
+        name
+        for path in ROOT.glob("stargan_tf/**/*.py")
+        for name in re.findall(r"(docs/\w+\.md)#([\w-]+)", path.read_text(encoding="utf-8"))
+    }
+    assert named
+    for page, section in named:
+        titles = re.findall(r"^#+ (.+)$", read(page), re.MULTILINE)
+        assert section in {re.sub(r"[^\w\s-]", "", title).lower().replace(" ", "-") for title in titles}, section
 
 
 def test_short_names_of_commands_exist():
