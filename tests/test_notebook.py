@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOK = EXAMPLES / "leaves.ipynb"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_notebook_runs_to_its_end(tmp_path, monkeypatch):
     monkeypatch.setenv("LEAVES_WORK", str(tmp_path / "work"))
     monkeypatch.setenv("LEAVES_STEPS", "2")

@@ -92,7 +92,7 @@ def test_the_page_takes_it_by_its_name_and_by_none(cache):
     assert demo._examples(given, "elsewhere") == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_starts_from_it(tmp_path):
     data, run = tmp_path / "data", tmp_path / "run"
     images_to_tfrecords.run(images_to_tfrecords.Arguments(input=str(PHOTOGRAPHS), output=str(data), image_size=64))

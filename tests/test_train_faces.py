@@ -64,6 +64,7 @@ def test_a_run_keeps_its_face_network_and_uses_it(trained, faces):
     assert np.abs(expected - np.clip(nets.generator(images, styles), -1, 1)).mean() > 1e-3  # masks matter
 
 
+@pytest.mark.long
 def test_it_goes_on_without_being_given_the_network_again(trained, data, capsys):
     assert train.main(["--data", str(data), "--run", str(trained), "--training.steps=3"]) == 0
     assert "from step 2 to 3" in capsys.readouterr().out

@@ -228,6 +228,7 @@ def test_a_model_that_cannot_be_served_is_not_pushed(tiny):
     assert "labels.txt" in tiny.report()
 
 
+@pytest.mark.long  # components/test_evaluator.py has the refusal, and the run below what it leads to
 def test_of_changed_images_everything_is_made_anew_and_a_worse_model_is_not_pushed(tiny):
     tiny.redraw(5)
     before = {path: path.read_bytes() for path in tiny.serving.rglob("*") if path.is_file()}

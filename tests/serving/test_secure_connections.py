@@ -165,7 +165,7 @@ def test_the_page_asks_by_an_encrypted_connection_with_a_token(files, tmp_path, 
             client_key=files.client_key,
             headers=["Authorization: Bearer ${env:TOKEN}"],
         )
-        assert demo._load(arguments, stack).card == {"name": "small"}
+        assert demo._load(arguments, "small", stack).card == {"name": "small"}
 
 
 def test_an_address_is_told_without_its_password(patient):

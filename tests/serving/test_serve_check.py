@@ -18,6 +18,7 @@ def model(exported_model, tmp_path):
     return shutil.copytree(exported_model, tmp_path / exported_model.name)
 
 
+@pytest.mark.long
 def test_all_of_it_passes_and_tells_what_was_expected(model, capsys):
     with Double(
         model, batching=True, allowed_batch_sizes=(1, 2), max_batch_size=8, window=0.05, labels=(), poll=POLL

@@ -52,7 +52,7 @@ def test_an_earlier_attempt_goes_on_with_other_settings_only_if_asked(trained_ru
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_unfinished_training_may_lie_on_a_store(trained_run, data_path, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     work = f"{new_store('memory', request)}/work"
