@@ -47,11 +47,12 @@ def run(arguments: Arguments) -> None:
     with command_line.quiet_start():
         from stargan_tf.data.records import open_data_directory
         from stargan_tf.training.distribution import create_strategy
-        from stargan_tf.training.runtime import configure
+        from stargan_tf.training.runtime import begin_soon, configure
 
         config = preset(arguments.preset)
         configure(config.training)
         data = open_data_directory(Path(arguments.data))
+        begin_soon(data.image_size)
         config = resolve(config, data.domains, data.image_size)
         strategy = create_strategy(devices=1)
     print(f"{processor()}, {os.cpu_count()} CPUs; {arguments}")

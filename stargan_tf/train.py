@@ -88,6 +88,7 @@ def run(arguments: Arguments) -> int:
 
         runtime.configure(config.training)
     data = open_data_directory(arguments.data)
+    runtime.begin_soon(data.image_size)
     with remote_run.opened(arguments.run) as run:
         if not run_directory.is_run(run):  # one that goes on keeps its precision
             note = faster_arithmetic.note(config.training)

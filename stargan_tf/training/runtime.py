@@ -33,3 +33,28 @@ def configure(settings: RunConfig) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+# Of larger images the rewriting saves memory: a seventh of it at 256 px.
+_MOST_PIXELS_LEFT_AS_THEY_ARE = 128 * 128
+
+
+def begin_soon(image_size: tuple[int, int]) -> None:
+    """Leaves graphs as they are where that shortens the wait for the first step and costs nothing later.
+
+    That is so for small images on CPUs (`benchmarks/first_step.py`); on GPUs Grappler chooses layouts.
+
+    Args:
+        image_size: height and width of the data's images in pixels.
+    """
+    is_small = image_size[0] * image_size[1] <= _MOST_PIXELS_LEFT_AS_THEY_ARE
+    if is_small and not tf.config.list_physical_devices("GPU"):
+        leave_graphs_as_they_are()
+
+
+def leave_graphs_as_they_are() -> None:
+    """Keeps Grappler from rewriting graphs before they run for the first time.
+
+    See https://www.tensorflow.org/guide/graph_optimization.
+    """
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
