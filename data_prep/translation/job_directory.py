@@ -95,9 +95,9 @@ def begun_job(output: str) -> Iterator[str]:
     """
     work = files.join(output, "work")
     with contextlib.ExitStack() as stack:
+        if _begun(output) is None:
+            _write(output, {})  # so that the directory is known again
         if not files.is_remote(output):
-            if _begun(output) is None:
-                _write(output, {})  # so that the directory is known again
             with contextlib.suppress(file_lock.NoLocksError):  # where there are none, nobody can be kept out
                 lock = file_lock.acquire(Path(output) / _LOCK_FILE)
                 if lock is None:

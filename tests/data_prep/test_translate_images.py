@@ -16,11 +16,13 @@ from data_prep.translation.job_directory import begun_job
 from data_prep.translation.results import result_name
 from data_prep.verify import verify
 from stargan_tf import export
+from stargan_tf.base import files
 from stargan_tf.data.images import read_image, to_png
 from stargan_tf.data.records import open_data_directory
 from stargan_tf.inference import style_file
 from stargan_tf.inference.style_file import drawn_styles
 from tests.data_prep.jobs import noise, read_images, read_lines
+from tests.stores import new_store, objects
 from tests.test_imports import run_without
 
 DOMAINS = ("circle", "square", "triangle")
@@ -291,6 +293,16 @@ for least in (1, 7, 14, None):
         status = os.waitpid(child, 0)[1]
     print("moment", status, len(list(shards.glob("*.jsonl"))), flush=True)
 """
+
+
+@pytest.mark.slow
+def test_a_store_gets_the_same_bytes_and_an_interrupted_job_there_goes_on(job, exported_model, source, request):
+    output = f"{new_store('s3', request)}/output"
+    assert run(exported_model, source, output, *SMALL, "--seed", "7") == 0
+    assert objects(output) == read_all(job)
+    files.delete_folder(f"{output}/shards")
+    assert run(exported_model, source, output, *SMALL, "--seed", "7") == 0
+    assert objects(output) == read_all(job)
 
 
 @pytest.mark.slow
