@@ -2,34 +2,19 @@
 
 import urllib.request
 
-from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.wait import WebDriverWait
-
+from tests.browser_page import BrowserPage
 from tests.metadata import without_metadata
 
-# Nothing takes as long, on a machine that is not busy with other things.
-SECONDS = 60
 
-
-class Page:
+class Page(BrowserPage):
     """What a user sees and does."""
 
     def __init__(self, browser, address):
-        self.browser = browser
+        super().__init__(browser)
         browser.get(address)
         self.wait_for("#source input[type=file]")
         # Written by the first event; what is chosen before gets lost.
         self.wait(lambda: self.value("#link textarea, #link input"), "link")
-
-    def find(self, selector):
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def all(self, selector):
-        return self.browser.find_elements(By.CSS_SELECTOR, selector)
-
-    def wait(self, condition, what):
-        return WebDriverWait(self.browser, SECONDS, 0.05).until(lambda _: condition(), f"no {what} in {SECONDS} s")
 
     def wait_for(self, selector):
         return self.wait(lambda: self.all(selector), selector)
@@ -43,23 +28,12 @@ class Page:
     def value(self, selector):
         return self.browser.execute_script("return document.querySelector(arguments[0])?.value", selector)
 
-    def wait_for_text(self, selector, text):
-        self.wait(lambda: text in self.text(selector), f"{text!r} in {selector}")
-
     def choose(self, which, path):
         if self.all(f"#{which} button[aria-label='Remove Image']"):
             remove = self.find(f"#{which} button[aria-label='Remove Image']")
             self.browser.execute_script("arguments[0].click()", remove)  # wherever the page has scrolled to
             self.wait(lambda: not self.all(f"#{which} button[aria-label='Remove Image']"), "removal")
         self.find(f"#{which} input[type=file]").send_keys(str(path))
-
-    def click(self, selector):
-        element = self.find(selector)
-        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        ActionChains(self.browser).move_to_element(element).click().perform()
-
-    def keys(self, *keys):
-        ActionChains(self.browser).send_keys(*keys).perform()
 
     def style(self, index):
         """Returns what selects one of the drawn styles, from 1 on."""

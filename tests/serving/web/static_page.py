@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.browser_page import BrowserPage
 
 # Nothing takes as long, on a machine that is not busy with other things.
 SECONDS = 120
@@ -40,7 +39,7 @@ def static_server(folder: Path, log: Path):
             process.wait()
 
 
-class StaticPage:
+class StaticPage(BrowserPage):
     """What a visitor sees and does.
 
     Args:
@@ -48,34 +47,13 @@ class StaticPage:
         address: of the folder, and what stands behind it.
     """
 
+    SECONDS = SECONDS
+
     def __init__(self, browser, address):
-        self.browser = browser
+        super().__init__(browser)
         browser.get("about:blank")  # or only what stands behind # would change
         browser.get(address)
         self.wait(lambda: self.find("#app").is_displayed(), "loaded model")
-
-    def find(self, selector):
-        return self.browser.find_element(By.CSS_SELECTOR, selector)
-
-    def all(self, selector):
-        return self.browser.find_elements(By.CSS_SELECTOR, selector)
-
-    def text(self, selector):
-        return " ".join(self.find(selector).text.split())
-
-    def wait(self, condition, what):
-        return WebDriverWait(self.browser, SECONDS, 0.05).until(lambda _: condition(), f"no {what} in {SECONDS} s")
-
-    def wait_for_text(self, selector, text):
-        self.wait(lambda: text in self.text(selector), f"{text!r} in {selector}")
-
-    def click(self, selector):
-        element = self.find(selector)
-        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        ActionChains(self.browser).move_to_element(element).click().perform()
-
-    def keys(self, *keys):
-        ActionChains(self.browser).send_keys(*keys).perform()
 
     def choose(self, which, path):
         self.find(f"#{which}").send_keys(str(path))
