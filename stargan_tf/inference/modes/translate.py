@@ -217,31 +217,26 @@ def _saved_guide(paths: Sequence[str], saved: Sequence[Style]) -> Guide:
 def _translate(translator: "Translator", inputs: Inputs, guides: list[Guide], arguments: Arguments) -> int:
     """Writes translations a batch at a time, and grids of some of them; returns how many sources could be read."""
     output, sources, reader = Path(arguments.output), inputs.sources, inputs.reader
-    places = [
-        (guide.name, domain, index)
-        for guide in guides
-        for domain, styles in guide.styles.items()
-        for index in range(len(styles))
-    ]
-    codes = np.stack([style.code for guide in guides for styles in guide.styles.values() for style in styles])
-    # Evenly spread, since sources sorted by name often stand together by domain.
-    in_grids = set(evenly_spread(sources, arguments.grid_sources))
-    shown_sources: list[Image.Image] = []
-    shown: dict[tuple[str, str, int], list[Image.Image]] = {place: [] for place in places}
-    told = {
-        (guide.name, domain, index): shared.metadata(arguments, translator, [style])
+    placed = {
+        (guide.name, domain, index): style
         for guide in guides
         for domain, styles in guide.styles.items()
         for index, style in enumerate(styles)
     }
+    codes = np.stack([style.code for style in placed.values()])
+    told = {place: shared.metadata(arguments, translator, [style]) for place, style in placed.items()}
+    # Evenly spread, since sources sorted by name often stand together by domain.
+    in_grids = set(evenly_spread(sources, arguments.grid_sources))
+    shown_sources: list[Image.Image] = []
+    shown: dict[tuple[str, str, int], list[Image.Image]] = {place: [] for place in placed}
     folders, names = file_names(translator.domains), result_names(sources, Path(arguments.source))
     translated = 0
-    with Progress(len(sources) * len(places), "translating", "images") as progress:
+    with Progress(len(sources) * len(placed), "translating", "images") as progress:
         for batch in reader.batches(sources, translator.batch_size):
             if not batch:
                 continue
             images = np.stack([image for _, image in batch])
-            for place, translations in zip(places, translator.each_style(images, codes), strict=True):
+            for place, translations in zip(placed, translator.each_style(images, codes), strict=True):
                 kind, domain, index = place
                 for (path, _), translation in zip(batch, translations, strict=True):
                     picture = to_image(translation)
