@@ -90,7 +90,7 @@ async function read(file) {
   }
 }
 
-const chooseSource = doing(async (file) => {
+const chooseSource = doing(async (file, example) => {
   choices += 1;
   const mine = choices;
   const pixels = await read(file);
@@ -99,7 +99,7 @@ const chooseSource = doing(async (file) => {
   source = pixels;
   await ask("choose", { pixels });
   if (mine !== choices) return;
-  for (const button of part("example-strip").children) button.ariaPressed = "false";
+  for (const button of part("example-strip").children) button.ariaPressed = String(button === example);
   part("nothing").hidden = true;
   part("results").hidden = false;
   paint(part("before"), pixels, model.image_size);
@@ -113,8 +113,7 @@ async function chooseExample(button, path) {
   const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
   canvas.getContext("2d").drawImage(image, 0, 0);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve));
-  await chooseSource(new File([blob], path));
-  button.ariaPressed = "true";
+  await chooseSource(new File([blob], path), button);
 }
 
 const chooseReference = doing(async (file) => {
