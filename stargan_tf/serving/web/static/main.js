@@ -21,12 +21,10 @@ let choices = 0; // counts pictures that were chosen
 // ------------------------------------------------------------------------------------------------ start
 async function start() {
   const device = new URLSearchParams(location.search).get("device") === "webgpu" ? "webgpu" : "wasm";
-  const answer = await fetch("model.json");
-  if (!answer.ok) throw new Error(`model.json could not be loaded: the server answers ${answer.status}.`);
-  model = await answer.json();
+  model = await (await fetched("model.json")).json();
   describe(model, device, new URLSearchParams(location.hash.slice(1)));
   chosen = `seed ${firstSeed()}`;
-  showExamples();
+  await showExamples();
   const files = [model.runtime[device].binary, ...model.networks];
   const megabytes = files.reduce((sum, file) => sum + file.bytes, 0) / 1e6;
   await load(model, device, (share) => {
@@ -38,13 +36,21 @@ async function start() {
   part("app").hidden = false;
 }
 
-function showExamples() {
+async function fetched(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(`${path} could not be loaded: the server answers ${answer.status}.`);
+  return answer;
+}
+
+/** Offers the examples, whose files are kept, since the net may be gone when one is chosen. */
+async function showExamples() {
   const [height, width] = model.image_size;
   part("examples").hidden = model.examples.length === 0;
-  model.examples.forEach((path, index) => {
+  const files = await Promise.all(model.examples.map(async (path) => new File([await (await fetched(path)).blob()], path)));
+  files.forEach((file, index) => {
     const button = Object.assign(document.createElement("button"), { type: "button" });
-    button.append(Object.assign(new Image(width, height), { src: path, alt: `Example ${index + 1}` }));
-    button.addEventListener("click", () => chooseExample(button, path));
+    button.append(Object.assign(new Image(width, height), { src: URL.createObjectURL(file), alt: `Example ${index + 1}` }));
+    button.addEventListener("click", () => chooseSource(file, button));
     part("example-strip").append(button);
   });
 }
@@ -106,15 +112,6 @@ const chooseSource = doing(async (file, example) => {
   document.querySelector(".pair").scrollIntoView({ block: "nearest" }); // below, on a phone
   await redraw();
 });
-
-async function chooseExample(button, path) {
-  const image = button.querySelector("img");
-  await image.decode();
-  const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
-  canvas.getContext("2d").drawImage(image, 0, 0);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
-  await chooseSource(new File([blob], path), button);
-}
 
 const chooseReference = doing(async (file) => {
   reference = { pixels: await read(file), name: file.name, hash: await hashOf(file) };
