@@ -19,7 +19,6 @@ PROFILES = {
     "gamma_22": icc.rgb_profile(icc.SRGB, icc.gamma(2.2)),
     "linear": icc.rgb_profile(icc.SRGB, icc.para(0, 1)),
     "swapped": icc.rgb_profile(icc.SWAPPED),
-    "tables": icc.lut_profile(0.8, 0.8),
     "damaged": icc.rgb_profile()[:200],
 }
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from stargan_tf import sample
 from stargan_tf.data.images import to_image
+from tests import icc_profiles
 from tests.metadata import read_metadata
 
 pytest.importorskip("selenium", reason="Selenium is not installed; pip install '.[dev]' does that")
@@ -34,6 +35,7 @@ def is_like(pixels, expected):
 def test_everything_goes_on_when_the_server_has_ended(browser, folder, source, translator, tmp_path):
     elsewhere = len(browser.elsewhere)
     log = tmp_path / "log"
+    example = np.asarray(Image.open(folder / "examples" / "2.png"))
     with static_server(folder, log) as (address, process):
         page = StaticPage(browser, address)
         process.kill()
@@ -46,6 +48,8 @@ def test_everything_goes_on_when_the_server_has_ended(browser, folder, source, t
         assert is_like(page.pixels("#after"), translation(translator, source, "square", 0))
         page.choose("reference", source)
         page.wait_for_text("#caption", "square, reference")
+        page.click("#example-strip button:nth-of-type(3)")
+        page.wait(lambda: np.array_equal(page.pixels("#before"), example), "example")
         page.click("#about-open")
         assert page.find("#card table").is_displayed()
     requests = [line.split('"')[1] for line in log.read_text().splitlines() if '"' in line]
@@ -120,13 +124,16 @@ def test_downloads_are_what_sample_takes(page, source, trained_run, translator, 
     assert is_like(page.pixels("#after"), np.asarray(Image.open(drawn)))
 
 
-def test_an_example_is_drawn(page):
+def test_an_example_is_drawn(page, folder, translator):
     assert len(page.all("#example-strip button")) == 8
     size = page.find("#example-strip img").size
     assert size["width"] == pytest.approx(size["height"], abs=1)
     page.click("#example-strip button:nth-of-type(3)")
     page.wait_for_text("#caption", "circle, seed 0")
     assert page.find("#example-strip button:nth-of-type(3)").get_attribute("aria-pressed") == "true"
+    example = folder / "examples" / "2.png"
+    np.testing.assert_array_equal(page.pixels("#before"), np.asarray(Image.open(example)))
+    assert is_like(page.pixels("#after"), translation(translator, example, "circle", 0))
 
 
 @pytest.mark.parametrize(
@@ -145,6 +152,20 @@ def test_a_file_that_is_no_picture(page, source, tmp_path, name, content, senten
     assert sentence in page.text("#problem")
     page.draw(source)
     assert not page.find("#problem").is_displayed()
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "profile"),
+    [
+        ("rgb.jpg", "RGB", icc_profiles.lut_profile(0.8, 0.8)),
+        ("transparent.png", "RGBA", icc_profiles.lut_profile(0.8, 0.8)),
+        ("inks.jpg", "CMYK", icc_profiles.cmyk_profile()),
+    ],
+)
+def test_colours_by_tables_are_refused(page, source, tmp_path, name, mode, profile):
+    Image.open(source).convert(mode).save(tmp_path / name, icc_profile=profile)
+    page.choose("source", tmp_path / name)
+    page.wait_for_text("#problem", f"“{name}” describes its colours by tables")
 
 
 def test_the_model_card_is_one_click_away(page):

@@ -18,11 +18,9 @@ DOMAIN, SEED = "square", 5
 # Levels of 255 between pictures.
 LIMITS = {"float32": 2, "float16": 6}
 
-# Whose colours browsers convert or mix, and how far what the model sees may be from what it sees in `sample`: profiles
-# of tables, which Chromium does not follow, profiles of greys, and profiles or WebP with transparent pixels.
+# Whose colours browsers convert or mix, and how far what the model sees may be from what it sees in `sample`: profiles of
+# greys, and profiles or WebP with transparent pixels.
 LEFT_TO_THE_BROWSER = {
-    "tables.jpg": 255,
-    "tables.png": 255,
     "grey_gamma.jpg": 1,
     "transparent_p3.png": 1,
     "transparent_adobe.png": 1,

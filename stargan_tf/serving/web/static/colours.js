@@ -20,8 +20,8 @@ export function conversion(profile) {
   let curves;
   let matrix;
   try {
+    if (textOf(profile, 16) !== "RGB " || textOf(profile, 20) !== "XYZ ") return null;
     const tags = readTags(profile);
-    if (!tags) return null;
     curves = ["rTRC", "gTRC", "bTRC"].map((name) => firstTable(tags[name]));
     matrix = fromRgb(["rXYZ", "gXYZ", "bXYZ"].map((name) => readXyz(tags[name])));
   } catch {
@@ -55,17 +55,29 @@ function isSrgb(convert) {
   return converted.every((value, place) => Math.abs(value - samples[place]) <= 1);
 }
 
+const textOf = (profile, start) => String.fromCharCode(...profile.subarray(start, start + 4));
+
+/**
+ * Tells whether a profile describes colours by tables, which not all browsers follow. Inks are always described so.
+ * @param {Uint8Array} profile an ICC profile; one that is damaged is ignored by all
+ */
+export function isOfTables(profile) {
+  try {
+    return Object.keys(readTags(profile)).some((name) => /^(A2B|D2B)/.test(name));
+  } catch {
+    return false;
+  }
+}
+
 function readTags(profile) {
-  const text = (start) => String.fromCharCode(...profile.subarray(start, start + 4));
   const view = new DataView(profile.buffer, profile.byteOffset, profile.length);
-  if (text(36) !== "acsp" || text(16) !== "RGB " || text(20) !== "XYZ ") return null;
+  if (textOf(profile, 36) !== "acsp") throw new RangeError("it is none");
   const tags = {};
   for (let index = 0; index < view.getUint32(128); index += 1) {
     const entry = 132 + 12 * index;
     const [start, length] = [view.getUint32(entry + 4), view.getUint32(entry + 8)];
-    if (/^(A2B|D2B)/.test(text(entry))) return null; // tables, which come first
     if (start + length > profile.length) throw new RangeError("it is cut");
-    tags[text(entry)] = new DataView(profile.buffer, profile.byteOffset + start, length);
+    tags[textOf(profile, entry)] = new DataView(profile.buffer, profile.byteOffset + start, length);
   }
   return tags;
 }

@@ -1,7 +1,7 @@
 // A file becomes what the network sees: decoded by the browser, with its colours converted to sRGB and turned upright,
 // put on the background, and fitted as the data were that the network was trained with.
 
-import { conversion } from "./colours.js";
+import { conversion, isOfTables } from "./colours.js";
 import { readMetadata } from "./metadata.js";
 import { resizeColumns, resizeRows } from "./lanczos.js";
 
@@ -57,6 +57,12 @@ export async function readPicture(file, model) {
     );
   }
   const { profile, orientation, opaque, known } = await readMetadata(bytes);
+  if (profile && isOfTables(profile)) {
+    throw new Error(
+      `${name} describes its colours by tables (in its ICC profile), which browsers follow each in its own way, and so the ` +
+        "model would see other colours. Save it as sRGB and choose it again.",
+    );
+  }
   const convert = profile && opaque ? conversion(profile) : null;
   // What cannot be converted here is left to the browser.
   const colorSpaceConversion = known && (convert || !profile) ? "none" : "default";
