@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 
 from stargan_tf.base.errors import UserError
+from stargan_tf.base.process import cudnn
 from stargan_tf.base.process.unused_gpu import unused_gpu
 from stargan_tf.config import RunConfig
 
@@ -26,6 +27,8 @@ def configure(settings: RunConfig) -> None:
             "mixed_bfloat16 on a CPU needs oneDNN, which TF_ENABLE_ONEDNN_OPTS=0 turns off (ten times slower than "
             "float32); unset it or choose --training.precision float32"
         )
+    if settings.jit_compile and gpus:
+        cudnn.check_for_xla()
     if settings.threads_per_op is not None:
         tf.config.threading.set_intra_op_parallelism_threads(settings.threads_per_op)
     tf.config.experimental.enable_tensor_float_32_execution(settings.tf32)

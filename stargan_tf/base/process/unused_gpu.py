@@ -84,11 +84,15 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
-def _can_be_opened(library: str) -> bool:
-    """Returns whether a library is where TensorFlow looks: where the system does, and in NVIDIA's packages of pip."""
+def packaged(library: str) -> list[Path]:
+    """Returns where NVIDIA's packages of pip have a library; TensorFlow looks there, and where the system does."""
     packages = importlib.util.find_spec("nvidia")
     folders = list(packages.submodule_search_locations or ()) if packages is not None else []
-    if any(True for folder in folders for _ in Path(folder).glob(f"*/lib/{library}")):
+    return [file for folder in folders for file in Path(folder).glob(f"*/lib/{library}")]
+
+
+def _can_be_opened(library: str) -> bool:
+    if packaged(library):
         return True
     try:
         ctypes.CDLL(library)
