@@ -1,7 +1,7 @@
 """Writes the folder of the page: its own files, the runtime, the networks, what the model card says, and examples."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,22 @@ def _file(path: Path, directory: Path) -> dict[str, Any]:
     return {"path": path.relative_to(directory).as_posix(), "bytes": path.stat().st_size}
 
 
-def _write_examples(translator: Translator, folder: Path, directory: Path) -> list[str]:
-    """Writes examples as the network sees them; returns their paths."""
+def _write_examples(translator: Translator, folder: Path, directory: Path) -> list[dict[str, str | None]]:
+    """Writes examples as the network sees them; returns their paths, and domains if folders or names tell them."""
     directory.mkdir()
     paths = evenly_spread(inputs.find_images(folder, "--examples"), MOST_EXAMPLES)
     for number, path in enumerate(paths):
         picture = read_image(path.read_bytes(), translator.image_size, translator.image_config)
         picture.save(directory / f"{number}.png")
-    return [f"examples/{number}.png" for number in range(len(paths))]
+    return [
+        {"path": f"examples/{number}.png", "domain": _domain_of(path, translator.domains)}
+        for number, path in enumerate(paths)
+    ]
+
+
+def _domain_of(path: Path, domains: Sequence[str]) -> str | None:
+    named = [domain for domain in domains if path.parent.name == domain or path.name.startswith(f"{domain}_")]
+    return max(named, key=len, default=None)
 
 
 def _to_html(text: str) -> str:

@@ -53,7 +53,9 @@ def address(folder, tmp_path_factory):
 def page(browser, address):
     from tests.serving.web.static_page import StaticPage
 
-    return StaticPage(browser, address)
+    page = StaticPage(browser, f"{address}#domain=circle")
+    page.wait_until_drawn()  # the first example
+    return page
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from stargan_tf.serving.web import runtime
 def test_what_is_in_the_folder(folder, export_page, trained_run):
     facts = json.loads((folder / "model.json").read_text())
     assert facts["domains"] == ["circle", "square", "triangle"] and facts["step"] == 2
-    named = [network["path"] for network in facts["networks"]] + facts["examples"]
+    named = [network["path"] for network in facts["networks"]] + [example["path"] for example in facts["examples"]]
     for files in facts["runtime"].values():
         named += [files["script"], files["glue"], files["binary"]["path"]]
     assert all((folder / path).is_file() for path in named)

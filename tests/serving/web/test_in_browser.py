@@ -37,7 +37,8 @@ def test_everything_goes_on_when_the_server_has_ended(browser, folder, source, t
     log = tmp_path / "log"
     example = np.asarray(Image.open(folder / "examples" / "2.png"))
     with static_server(folder, log) as (address, process):
-        page = StaticPage(browser, address)
+        page = StaticPage(browser, f"{address}#domain=circle")
+        page.wait_until_drawn()
         process.kill()
         process.wait()
         page.draw(source)
@@ -84,10 +85,12 @@ def test_styles_domains_and_psi(page, source, translator):
     page.wait_for_text("#psi-value", "0")
     expected = translation(translator, source, "triangle", 0, psi=0.0)
     page.wait(lambda: is_like(page.pixels("#after"), expected), "mean style")
-    assert page.browser.current_url.endswith("#domain=triangle&seed=6&psi=0")
+    page.click("#style-strip label:nth-of-type(3)")
+    page.wait_for_text("#caption", "triangle, seed 8")
+    assert page.browser.current_url.endswith("#domain=triangle&seed=6&psi=0&style=8")
     again = StaticPage(page.browser, page.browser.current_url)  # the link holds what was set
     again.draw(source)
-    assert again.text("#caption") == "triangle, seed 6" and is_like(again.pixels("#after"), expected)
+    assert again.text("#caption") == "triangle, seed 8" and is_like(again.pixels("#after"), expected)
 
 
 def test_a_mixture_of_two_styles(page, source, translator):
@@ -124,13 +127,32 @@ def test_downloads_are_what_sample_takes(page, source, trained_run, translator, 
     assert is_like(page.pixels("#after"), np.asarray(Image.open(drawn)))
 
 
+def test_the_first_example_is_drawn_at_once_as_something_else(browser, address, folder, translator):
+    page = StaticPage(browser, address)
+    page.wait_for_text("#caption", "square, seed 0")  # it shows a circle
+    example = folder / "examples" / "0.png"
+    np.testing.assert_array_equal(page.pixels("#before"), np.asarray(Image.open(example)))
+    assert is_like(page.pixels("#after"), translation(translator, example, "square", 0))
+    page.wait_until_drawn()
+    page.click("#example-strip button:nth-of-type(4)")  # a square
+    page.wait_for_text("#caption", "circle, seed 0")
+    page.wait_until_drawn()
+    page.click("#domain-choices label:nth-of-type(2)")
+    page.wait_for_text("#caption", "square, seed 0")
+    page.wait_until_drawn()
+    page.click("#example-strip button:nth-of-type(5)")  # another one; what the visitor chose stays
+    page.wait(lambda: page.all("#example-strip button:nth-of-type(5)[aria-pressed=true]"), "example")
+    page.wait_until_drawn()
+    assert page.text("#caption") == "square, seed 0"
+
+
 def test_an_example_is_drawn(page, folder, translator):
     assert len(page.all("#example-strip button")) == 8
     size = page.find("#example-strip img").size
     assert size["width"] == pytest.approx(size["height"], abs=1)
     page.click("#example-strip button:nth-of-type(3)")
-    page.wait_for_text("#caption", "circle, seed 0")
-    assert page.find("#example-strip button:nth-of-type(3)").get_attribute("aria-pressed") == "true"
+    page.wait(lambda: page.all("#example-strip button:nth-of-type(3)[aria-pressed=true]"), "example")
+    page.wait_until_drawn()
     example = folder / "examples" / "2.png"
     np.testing.assert_array_equal(page.pixels("#before"), np.asarray(Image.open(example)))
     assert is_like(page.pixels("#after"), translation(translator, example, "circle", 0))

@@ -18,8 +18,8 @@ DOMAIN, SEED = "square", 5
 # Levels of 255 between pictures.
 LIMITS = {"float32": 2, "float16": 6}
 
-# Whose colours browsers convert or mix, and how far what the model sees may be from what it sees in `sample`: profiles of
-# greys, and profiles or WebP with transparent pixels.
+# Whose colours browsers convert or mix, and how far what the model sees may be from what it sees in `sample`: profiles
+# of greys, and profiles or WebP with transparent pixels.
 LEFT_TO_THE_BROWSER = {
     "grey_gamma.jpg": 1,
     "transparent_p3.png": 1,

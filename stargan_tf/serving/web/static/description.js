@@ -15,9 +15,10 @@ export function describe(model, device, link) {
   document.body.classList.toggle("small", Math.max(...model.image_size) < SMALL);
   const [height, width] = model.image_size;
   part("intro").textContent =
-    `Redraws a picture as ${list(model.domains)}, by the model “${model.name}”. ` +
+    `Redraws a picture as ${list(model.domains.map(spoken))}. ` +
     "It runs in this browser: your pictures do not leave this device.";
   part("seen").textContent = `as the model sees it, ${width} × ${height} pixels`;
+  part("save-picture").textContent = `Download the picture (${width} × ${height})`;
   part("card").innerHTML = model.card; // made of the model card by the exporter, with all names escaped
   part("device").textContent =
     device === "webgpu" ? "Computed by WebGPU, which was not tested." : "Computed on one core of this device's processor.";
@@ -27,7 +28,7 @@ export function describe(model, device, link) {
     const label = document.createElement("label");
     const input = Object.assign(document.createElement("input"), { type: "radio", name: "domain", value: index });
     input.checked = index === Math.max(0, asked);
-    label.append(input, name);
+    label.append(input, spoken(name));
     part("domain-choices").append(label);
   });
   const seed = Number(link.get("seed") ?? 0);
@@ -35,7 +36,11 @@ export function describe(model, device, link) {
   const psi = Number(link.get("psi") ?? 1);
   if (psi >= 0 && psi <= 1) part("psi").value = psi;
   part("psi-value").value = part("psi").value;
+  part("more-settings").open = psi !== 1;
 }
+
+/** The name of a domain as it is read. */
+export const spoken = (name) => name.replaceAll("_", " ");
 
 function list(names) {
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;

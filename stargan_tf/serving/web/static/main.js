@@ -1,7 +1,7 @@
 // The page: what the visitor chose, and what is shown of it. worker.js does what takes long.
 
 import { paint, save, toPng } from "./canvases.js";
-import { describe } from "./description.js";
+import { describe, spoken } from "./description.js";
 import { ask, load } from "./engine.js";
 import { hashOf, marked } from "./provenance.js";
 
@@ -17,13 +17,16 @@ let chosen = "seed 0"; // the key of one of them
 let shown = null; // what the large picture is: label, code and origin
 let turn = 0; // counts what was asked for, so that late answers are told
 let choices = 0; // counts pictures that were chosen
+let domainIsChosen; // whether by the visitor or the link; else examples choose one that is not their own
 
 // ------------------------------------------------------------------------------------------------ start
 async function start() {
   const device = new URLSearchParams(location.search).get("device") === "webgpu" ? "webgpu" : "wasm";
   model = await (await fetched("model.json")).json();
-  describe(model, device, new URLSearchParams(location.hash.slice(1)));
-  chosen = `seed ${firstSeed()}`;
+  const link = new URLSearchParams(location.hash.slice(1));
+  describe(model, device, link);
+  domainIsChosen = model.domains.includes(link.get("domain"));
+  chosen = `seed ${link.get("style") ?? firstSeed()}`;
   await showExamples();
   const files = [model.runtime[device].binary, ...model.networks];
   const megabytes = files.reduce((sum, file) => sum + file.bytes, 0) / 1e6;
@@ -34,6 +37,7 @@ async function start() {
   });
   part("loading").hidden = true;
   part("app").hidden = false;
+  part("example-strip").firstChild?.click();
 }
 
 async function fetched(path) {
@@ -46,11 +50,15 @@ async function fetched(path) {
 async function showExamples() {
   const [height, width] = model.image_size;
   part("examples").hidden = model.examples.length === 0;
-  const files = await Promise.all(model.examples.map(async (path) => new File([await (await fetched(path)).blob()], path)));
-  files.forEach((file, index) => {
+  const read = async ({ path }) => new File([await (await fetched(path)).blob()], path);
+  (await Promise.all(model.examples.map(read))).forEach((file, index) => {
     const button = Object.assign(document.createElement("button"), { type: "button" });
     button.append(Object.assign(new Image(width, height), { src: URL.createObjectURL(file), alt: `Example ${index + 1}` }));
-    button.addEventListener("click", () => chooseSource(file, button));
+    button.addEventListener("click", ({ isTrusted }) => {
+      const other = document.querySelector("input[name=domain]:not(:checked)");
+      if (!domainIsChosen && other && model.examples[index].domain === model.domains[domain()]) other.checked = true;
+      chooseSource(file, button, isTrusted);
+    });
     part("example-strip").append(button);
   });
 }
@@ -63,13 +71,14 @@ const psi = () => Number(part("psi").value);
 
 function remember() {
   const values = { domain: model.domains[domain()], seed: firstSeed(), psi: psi() };
+  const seed = Number(chosen.split(" ")[1]);
+  if (seed > firstSeed()) values.style = seed;
   history.replaceState(null, "", `#${new URLSearchParams(values)}`);
 }
 
 function tell(problem) {
   part("problem").textContent = problem;
   part("problem").hidden = !problem;
-  if (problem) part("problem").scrollIntoView({ block: "nearest" });
 }
 
 /** Does what the visitor asked for, and tells what went wrong. */
@@ -96,7 +105,7 @@ async function read(file) {
   }
 }
 
-const chooseSource = doing(async (file, example) => {
+const chooseSource = doing(async (file, example, byVisitor = true) => {
   choices += 1;
   const mine = choices;
   const pixels = await read(file);
@@ -109,7 +118,8 @@ const chooseSource = doing(async (file, example) => {
   part("nothing").hidden = true;
   part("results").hidden = false;
   paint(part("before"), pixels, model.image_size);
-  document.querySelector(".pair").scrollIntoView({ block: "nearest" }); // below, on a phone
+  const pair = document.querySelector(".pair");
+  if (byVisitor && pair.getBoundingClientRect().bottom > innerHeight) pair.scrollIntoView({ block: "end" }); // on a phone
   await redraw();
 });
 
@@ -128,8 +138,8 @@ async function redraw() {
   const seeds = Array.from({ length: STYLES_AT_ONCE }, (_, index) => firstSeed() + index);
   const keys = [...(reference ? ["reference"] : []), ...seeds.map((seed) => `seed ${seed}`)];
   if (!keys.includes(chosen)) chosen = keys[0];
-  styles = keys.map((key) => ({ key, label: `${model.domains[domain()]}, ${key}`, seed: Number(key.split(" ")[1]) }));
-  part("reference-hint").textContent = `Another picture is read as ${model.domains[domain()]}: what you chose above.`;
+  styles = keys.map((key) => ({ key, label: `${spoken(model.domains[domain()])}, ${key}`, seed: Number(key.split(" ")[1]) }));
+  part("reference-hint").textContent = `Another picture gives its style as if it showed: ${spoken(model.domains[domain()])}.`;
   fillStrip();
   remember();
   part("after").classList.add("waiting");
@@ -195,6 +205,7 @@ function show({ label, code, origin }, pixels) {
 
 function chooseStyle(key) {
   chosen = key;
+  remember();
   fillMixture();
   const style = styles.find((each) => each.key === key);
   if (style.pixels) show(style, style.pixels);
@@ -245,7 +256,13 @@ document.addEventListener("paste", (event) => {
   const [file] = event.clipboardData.files;
   if (model && file) chooseSource(file);
 });
-part("domain-choices").addEventListener("change", doing(redraw));
+part("domain-choices").addEventListener(
+  "change",
+  doing(async () => {
+    domainIsChosen = true;
+    await redraw();
+  }),
+);
 part("style-strip").addEventListener("change", ({ target }) => chooseStyle(target.value));
 part("more").addEventListener(
   "click",
@@ -263,7 +280,7 @@ part("seed").addEventListener(
     if (target.value === "" || !isSeed(firstSeed())) {
       const given = target.value;
       target.value = 0;
-      throw new Error(`A seed is a whole number from 0 on; “${given}” is none.`);
+      throw new Error(`The first seed was “${given}”, and must be a whole number from 0 on. It is 0 again.`);
     }
     chosen = `seed ${firstSeed()}`;
     await redraw();
