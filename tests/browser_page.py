@@ -33,6 +33,13 @@ class BrowserPage:
     def click(self, selector):
         element = self.find(selector)
         self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        places = [None]
+
+        def stands():
+            places.append(element.rect)
+            return places[-1] == places[-2]
+
+        self.wait(stands, f"{selector} that stands still")  # pictures that come into sight are loaded, and move others
         ActionChains(self.browser).move_to_element(element).click().perform()
 
     def keys(self, *keys):

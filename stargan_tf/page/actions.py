@@ -59,6 +59,7 @@ class Actions:
             if domain not in self._model.domains:
                 known = ", ".join(self._model.domains)
                 raise UserError(f"the link asks for domain {domain!r}; the model knows {known}")
+            session = replace(session, domain_is_chosen="domain" in query)
             return _with_settings(session, domain, _number(query.get("seed", "0")), _number(query.get("psi", "1")))
         except UserError as error:
             return session.failed("style", sentence(error))
@@ -77,7 +78,14 @@ class Actions:
             source = self._read(path, session.domain)
         except Exception as error:
             return empty.failed("source", sentence(error))
-        return self._draw_anew(replace(session, source=source, problems=others).solved())
+        return self._draw_anew(
+            replace(session, source=source, problems=others, domain=self._shown_first(session, source)).solved()
+        )
+
+    def _shown_first(self, session: Session, source: Chosen) -> str:
+        """Until the user chooses a domain, one that the name of the source does not begin with."""
+        domains = [domain for domain in self._model.domains if not source.name.startswith(domain)]
+        return session.domain if session.domain_is_chosen or session.domain in domains or not domains else domains[0]
 
     def choose_reference(self, session: Session, path: str | None) -> Session:
         """Takes another reference and shows the source in its style."""
@@ -118,7 +126,7 @@ class Actions:
         """Takes other settings, and draws with them if something is drawn."""
         changed = _with_settings(session, domain, seed, psi)
         if domain != session.domain:
-            changed = replace(changed, all_domains=False)
+            changed = replace(changed, all_domains=False, domain_is_chosen=True)
         return self.draw(changed) if session.source is not None else changed.solved()
 
     def draw_next(self, session: Session) -> Session:
@@ -131,14 +139,16 @@ class Actions:
         return self._draw_seeds(session, secrets.choice(self._model.domains), secrets.randbelow(_MAX_SURPRISE))
 
     def draw_domains(self, session: Session) -> Session:
-        """Draws one style of every domain, by the first seed."""
-        return self.draw(replace(session, all_domains=True, shown=None, position=None))
+        """Draws one style of every domain, by the first seed, and shows that of the chosen domain."""
+        drawn = self.draw(replace(session, all_domains=True, shown=None, position=None))
+        return replace(drawn, shown=next(style for style in drawn.drawn if style.domain == session.domain))
 
     def select(self, session: Session, index: int) -> Session:
-        """Shows one of the drawn styles large."""
+        """Shows one of the drawn styles large; its domain is the chosen one then."""
         if not 0 <= index < len(session.drawn):  # the page was quicker than the model
             return session
-        return replace(session, shown=session.drawn[index], position=None).solved()
+        shown = session.drawn[index]
+        return replace(session, shown=shown, domain=shown.domain, position=None).solved()
 
     def mix(self, session: Session, position: float | None) -> Session:
         """Shows the source in a style between A (0) and B (1)."""
@@ -156,13 +166,15 @@ class Actions:
         return replace(session, shown=shown, position=position).solved()
 
     def mark(self, session: Session, which: int) -> Session:
-        """Makes the style that is shown the style A (0) or B (1)."""
+        """Makes the style that is shown the style A (0) or B (1); the other one stays what it is."""
         shown = session.shown
         if shown is None:
             raise UserError("choose a source image first; then there are styles to go between")
         if session.position is not None:
             shown = replace(shown, name="a mixture")  # of A and B as they were, which may not be there any more
-        marked = (shown, session.marked[1]) if which == 0 else (session.marked[0], shown)
+        other = session.ends[1 - which]
+        kept = None if other.label == shown.label else other
+        marked = (shown, kept) if which == 0 else (kept, shown)
         return replace(session, marked=marked, animation=None).solved()
 
     def animate(self, session: Session, path: Path) -> Session:
@@ -198,7 +210,8 @@ class Actions:
         self._model.encode_styles([grey], self._model.domains[0])
 
     def _draw_seeds(self, session: Session, domain: str, seed: int) -> Session:
-        changed = replace(session, domain=domain, first_seed=seed, all_domains=False, shown=None, position=None)
+        shown_anew = replace(session, all_domains=False, shown=None, position=None)
+        changed = replace(shown_anew, domain=domain, domain_is_chosen=True, first_seed=seed)
         drawn = self.draw(changed)
         # The first seed's, not the reference's: that one did not change.
         return replace(drawn, shown=next(style for style in drawn.drawn if "seed" in style.styles[0]))

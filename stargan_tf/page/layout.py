@@ -11,7 +11,7 @@ import gradio as gr
 from stargan_tf.page import about
 from stargan_tf.page.actions import Actions, sentence
 from stargan_tf.page.files import new, store
-from stargan_tf.page.session import Drawn, Session
+from stargan_tf.page.session import Drawn, Session, spoken
 from stargan_tf.serving.served_model import ServedModel
 
 # Seconds that files are kept which were uploaded or drawn: as long as somebody may look at them.
@@ -23,10 +23,15 @@ _LINK = """(query) => {
   try { history.replaceState(null, '', query); } catch {}
   return location.origin + location.pathname + query;
 }"""
-# On a phone the results are below everything that is chosen.
+# On a phone the results are below what is chosen. Where there are none, what went wrong is shown.
 _SHOW_RESULTS = """() => setTimeout(() => {
-  const results = document.querySelector('#shown');
-  if (results && results.getBoundingClientRect().top > 0.8 * innerHeight) results.scrollIntoView();
+  if (document.querySelector('#shown img')) {
+    const results = document.querySelector('#shown');
+    if (results.getBoundingClientRect().top > 0.8 * innerHeight) results.scrollIntoView();
+  } else {
+    const problem = [...document.querySelectorAll('[role=alert]')].find((each) => each.checkVisibility());
+    problem?.scrollIntoView({block: 'center'});
+  }
 }, 100)"""
 
 # Gradio would answer a file that is no image with a pop-up that goes away. The class is that of all problems.
@@ -81,9 +86,10 @@ class _Parts:
         self.session = gr.State(Session(domain=model.domains[0]))
         # Not in the tree of what is seen: the settings of a link, which a script shows as a link.
         self.query = gr.Textbox(visible=False)
+        height, width = card["image_size"]
         gr.Markdown(
-            f"# {card['name']}\nTurns an image of one domain into images of the others, in endless styles. "
-            "Choose an image; it is drawn at once."
+            f"# {card['name']}\nRedraws an image as {_list(model.domains)}, in endless styles. "
+            f"Choose one; it is drawn at once, with {width} x {height} pixels."
         )
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
@@ -91,7 +97,10 @@ class _Parts:
                 self._problem("source")
                 if examples:
                     gr.Examples([str(path) for path in examples], self.source, label="Examples", examples_per_page=12)
-                self.domain = gr.Radio(list(model.domains), value=model.domains[0], label="Domain", elem_id="domain")
+                domains = [(spoken(domain), domain) for domain in model.domains]
+                self.domain = gr.Radio(
+                    domains, value=model.domains[0], label="Domain to turn it into", elem_id="domain"
+                )
                 with gr.Row():
                     self.next = gr.Button(
                         f"Next {styles} seeds", variant="primary", min_width=100, size="md", elem_id="next"
@@ -99,18 +108,23 @@ class _Parts:
                     self.domains = gr.Button("All domains", min_width=100, size="md", elem_id="all-domains")
                     self.surprise = gr.Button("Surprise me", min_width=100, size="md", elem_id="surprise")
                 self._problem("style")
-                self.psi = _Slider(
-                    *(0, 1, 1),
-                    step=0.05,
-                    label="Truncation psi",
-                    info="1 is full variety, 0 the typical style.",
-                    buttons=[],
-                    elem_id="psi",
-                )
-                self.seed = gr.Number(0, label="First seed", info="A seed always gives the same style.", elem_id="seed")
-                self.reference = _image("Reference image (optional)", 180, "reference")
-                gr.Markdown("Its style is drawn too. It is read as an image of the chosen domain, whatever it shows.")
-                self._problem("reference")
+                with gr.Column(elem_classes=["later"]):
+                    self.psi = _Slider(
+                        *(0, 1, 1),
+                        step=0.05,
+                        label="Variety (truncation psi)",
+                        info="1 is full variety, 0 the typical style of the domain, whatever the seed.",
+                        buttons=[],
+                        elem_id="psi",
+                    )
+                    self.seed = gr.Number(
+                        0, label="First seed", info="A seed always gives the same style.", elem_id="seed"
+                    )
+                    self.reference = _image("Reference image (optional)", 180, "reference")
+                    gr.Markdown(
+                        "Its style is drawn too. It is read as an image of the chosen domain, whatever it shows."
+                    )
+                    self._problem("reference")
             with gr.Column(scale=3, min_width=300):
                 self.shown = gr.ImageSlider(
                     label="Source and translation",
@@ -129,7 +143,7 @@ class _Parts:
                         "Download style", interactive=False, size="md", elem_id="style-file"
                     )
                 self.styles = _gallery("Styles", "styles", small)
-                with gr.Accordion("Between two styles", open=True, elem_id="between-styles"):
+                with gr.Accordion("Between two styles", open=True, elem_id="between-styles", elem_classes=["later"]):
                     self.ends = _gallery("Styles A and B", "ends", small)
                     with gr.Row():
                         self.mark_a = gr.Button("Use shown style as A", size="sm", min_width=120, elem_id="mark-a")
@@ -138,7 +152,7 @@ class _Parts:
                         *(0, 1, 0), step=0.05, label="From style A (0) to style B (1)", buttons=[], elem_id="between"
                     )
                     self._problem("between")
-                    self.animate = gr.Button("Animate from A to B", size="md", elem_id="animate")
+                    self.animate = gr.Button("Animate from A to B and back", size="md", elem_id="animate")
                     self.animation = gr.Image(
                         label="From style A to style B and back",
                         type="filepath",
@@ -154,7 +168,7 @@ class _Parts:
             interactive=False,
             buttons=["copy"],
             elem_id="link",
-            info="Without the images.",
+            info="Domain, seed and psi; images, a reference and a mixture are not in it.",
         )
         with gr.Accordion("About this model", open=False, elem_id="about"):
             gr.Markdown(about.facts(card))
@@ -186,10 +200,11 @@ class _Wiring:
             self._connect(parts.next.click, actions.draw_next, [], "style", results),
             self._connect(parts.surprise.click, actions.surprise, [], "style", results),
             self._connect(parts.domains.click, actions.draw_domains, [], "style", results),
+            self._connect(parts.domain.input, actions.set, settings, "style", results),
         ]
         for event in drawing:
             event.then(js=_SHOW_RESULTS)
-        for event in (parts.domain.input, parts.seed.submit, parts.seed.blur, parts.psi.input):
+        for event in (parts.seed.submit, parts.seed.blur, parts.psi.input):
             self._connect(event, actions.set, settings, "style", results)
         self._connect(parts.position.input, actions.mix, [parts.position], "between", [parts.shown])
         self._connect(parts.mark_a.click, lambda session: actions.mark(session, 0), [], "between", [parts.ends])
@@ -264,8 +279,10 @@ class _Wiring:
         if state.shown is not old.shown:
             updates |= self._shown(state)
         if state.drawn is not old.drawn:
-            pictures = [(_png(style), style.name if not state.all_domains else style.domain) for style in state.drawn]
-            label = "Domains" if state.all_domains else f"Styles of {state.domain}"
+            pictures = [
+                (_png(style), style.name if not state.all_domains else spoken(style.domain)) for style in state.drawn
+            ]
+            label = "Domains" if state.all_domains else f"Styles of {spoken(state.domain)}"
             updates[parts.styles] = gr.update(value=pictures, label=label)
         if state.drawn is not old.drawn or state.shown is not old.shown:
             # Of a mixture none; gradio takes no None for that.
@@ -289,14 +306,17 @@ class _Wiring:
             }
         file, png = _file_name(style), _png(style)
         return {
-            parts.shown: gr.update(
-                value=(store(state.source.preview, "source.png"), png), label=f"Source | {style.label}"
-            ),
+            parts.shown: gr.update(value=(store(state.source.preview, "source.png"), png), label=style.label),
             parts.image_file: gr.update(value=png, interactive=True),
             parts.style_file: gr.update(
                 value=store(self._actions.style_file(style).encode(), f"{file}.json"), interactive=True
             ),
         }
+
+
+def _list(domains: Sequence[str]) -> str:
+    names = [spoken(domain) for domain in domains]
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def _gallery(label: str, name: str, classes: list[str]) -> gr.Gallery:

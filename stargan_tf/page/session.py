@@ -9,6 +9,11 @@ import numpy as np
 from stargan_tf.inference import provenance
 
 
+def spoken(domain: str) -> str:
+    """Returns the name of a domain as it is read."""
+    return domain.replace("_", " ")
+
+
 @dataclass(frozen=True)
 class Chosen:
     """An image that the user chose.
@@ -49,7 +54,7 @@ class Drawn:
     @property
     def label(self) -> str:
         """What is written under the image."""
-        return self.name if self.is_mixture else f"{self.domain}, {self.name}"
+        return self.name if self.is_mixture else f"{spoken(self.domain)}, {self.name}"
 
     @property
     def is_mixture(self) -> bool:
@@ -65,6 +70,7 @@ class Session:
         source: the image that is translated.
         reference: the image whose style is offered besides the drawn ones.
         domain: in whose styles the source is drawn.
+        domain_is_chosen: whether the user or a link chose it.
         first_seed: of the drawn styles.
         psi: truncation of the drawn styles.
         all_domains: whether one style of every domain is drawn, instead of styles of one domain.
@@ -79,6 +85,7 @@ class Session:
     source: Chosen | None = None
     reference: Chosen | None = None
     domain: str = ""
+    domain_is_chosen: bool = False
     first_seed: int = 0
     psi: float = 1.0
     all_domains: bool = False

@@ -77,9 +77,12 @@ def test_all_domains_at_once(drawn, model, source):
     drawn.wait_for_text("#styles", "triangle")
     expected = [model.translate_latent(source.read_bytes(), domain, [3])[0].image for domain in model.domains]
     drawn.wait_for_images("#styles", expected)
-    assert drawn.names() == (["circle", "square", "triangle"], ["circle"])
+    assert drawn.names() == (["circle", "square", "triangle"], ["square"])  # the chosen domain's
     drawn.click(drawn.style(3))
     drawn.wait_for_text("#shown label", "triangle, seed 3")
+    # What is shown is the chosen domain, in the radio buttons and in the link.
+    drawn.wait(lambda: drawn.value("#domain input:checked") == "triangle", "chosen domain")
+    drawn.wait(lambda: "domain=triangle&seed=3" in drawn.browser.current_url, "link")
     # One domain again, by the button or by the radio buttons.
     drawn.click("#next")
     drawn.wait_for_text("#styles", "seed 4")
@@ -131,6 +134,27 @@ def test_an_example_is_drawn_by_a_click(page, model, source):
     page.wait_for(".gallery-item img, .gallery button img, table.gallery, .gallery")
     page.click("#source ~ * .gallery button, .gallery .gallery-item")
     page.wait_for_images("#styles", images(model.translate_latent(source.read_bytes(), "circle", range(8))))
+
+
+def test_a_picture_becomes_something_else_until_a_domain_is_chosen(page, model, source, tmp_path):
+    (tmp_path / "circle_1.png").write_bytes(source.read_bytes())
+    page.choose("source", tmp_path / "circle_1.png")
+    page.wait_for_text("#shown label", "square, seed 0")
+    assert page.value("#domain input:checked") == "square"
+    page.click("#domain label:nth-of-type(1)")
+    page.wait_for_text("#shown label", "circle, seed 0")
+    page.choose("source", tmp_path / "circle_1.png")
+    page.wait_for_text("#shown label", "circle, seed 0")
+
+
+def test_the_other_end_stays_when_one_is_marked(drawn):
+    drawn.click(drawn.style(5))
+    drawn.wait_for_text("#shown label", "square, seed 4")
+    drawn.click("#mark-a")
+    drawn.wait_for_text("#ends", "A: square, seed 4 B: square, seed 1")
+    drawn.click("#domain label:nth-of-type(3)")
+    drawn.wait_for_text("#styles label", "Styles of triangle")
+    assert drawn.text("#ends").endswith("A: square, seed 4 B: square, seed 1")
 
 
 def test_reference_and_interpolation(drawn, model, source, reference):
@@ -295,7 +319,7 @@ def test_what_is_known_of_the_model(page, model):
     assert "Licence" in page.text("#about")
 
 
-def test_phone(browser, address, source, reference):
+def test_phone(browser, address, source, reference, tmp_path):
     metrics = {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
@@ -307,10 +331,25 @@ def test_phone(browser, address, source, reference):
         in_sight = """const box = document.querySelector('#shown').getBoundingClientRect();
             return box.top >= -1 && box.top < 0.8 * window.innerHeight"""
         page.wait(lambda: browser.execute_script(in_sight), "results in sight")
+        assert not browser.execute_script(too_wide, PHONE[0])
+        page.click("#domain label:nth-of-type(3)")
+        page.wait_for_text("#shown label", "triangle")
+        page.wait(lambda: browser.execute_script(in_sight), "results in sight")
         page.choose("reference", reference)
         page.wait_for_text("#shown label", "reference")
         page.find("#between input[type=range]").send_keys(Keys.ARROW_RIGHT)
         page.wait_for_text("#shown label", "95% A")
+        (tmp_path / "text.png").write_text("not an image")
+        page.choose("source", tmp_path / "text.png")
+        page.wait_for_text("#source-problem", "not an image but text")
+        told = """const box = document.querySelector('#source-problem').getBoundingClientRect();
+            return box.top >= 0 && box.bottom <= window.innerHeight"""
+        page.wait(lambda: browser.execute_script(told), "problem in sight")
+        page.click("#about button")
+        page.wait_for_text("#about", "Licence")
+        narrow = """return [...document.querySelectorAll('#about, #about p, #about table')]
+            .every((part) => part.getBoundingClientRect().right <= window.innerWidth)"""
+        page.wait(lambda: browser.execute_script(narrow), "facts as narrow as the telephone")
         page.choose("source", Path(__file__))
         page.wait_for_text(".refused.source", "is not an image")
         # Waited for, since what was refused is still on its way out of the page.
