@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from benchmarks.machine import processor
 from stargan_tf.base import command_line
@@ -36,6 +37,8 @@ class Arguments:
         without: address of a page of `stargan_tf.export --format web`.
         turns: how often each page is opened.
     """
+
+    SCHEMES: ClassVar[tuple[str, ...]] = ("with_server", "without")  # addresses
 
     with_server: str
     without: str
