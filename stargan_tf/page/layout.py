@@ -24,15 +24,17 @@ _LINK = """(query) => {
   return location.origin + location.pathname + query;
 }"""
 # On a phone the results are below what is chosen. Where there are none, what went wrong is shown.
-_SHOW_RESULTS = """() => setTimeout(() => {
-  if (document.querySelector('#shown img')) {
+_SHOW_RESULTS = """() => {
+  const show = (tries) => setTimeout(() => {
     const results = document.querySelector('#shown');
-    if (results.getBoundingClientRect().top > 0.8 * innerHeight) results.scrollIntoView();
-  } else {
     const problem = [...document.querySelectorAll('[role=alert]')].find((each) => each.checkVisibility());
-    problem?.scrollIntoView({block: 'center'});
-  }
-}, 100)"""
+    if (results.querySelector('img')) {
+      if (results.getBoundingClientRect().top > 0.8 * innerHeight) results.scrollIntoView();
+    } else if (problem) problem.scrollIntoView({block: 'center'});
+    else if (tries) show(tries - 1);
+  }, 100);
+  show(20);
+}"""
 
 # Gradio would answer a file that is no image with a pop-up that goes away. The class is that of all problems.
 REFUSE_OTHERS = """() => {

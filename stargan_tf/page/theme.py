@@ -35,17 +35,14 @@ CSS = """
 #ends button { pointer-events: none; }
 #domain label span { white-space: normal; }
 #about :is(td, th) { overflow-wrap: normal; word-break: normal; }
-#about .prose :is(p, li) { overflow-wrap: anywhere; }
 #about table { display: block; overflow-x: auto; }
 /* The result stays in sight where there is room, and comes on a phone before what few need. */
 @media (min-height: 900px), (max-width: 640px) and (min-height: 700px) {
-  #shown { position: sticky; top: 0; z-index: 99; }
-}
+  #shown { position: sticky; top: 0; z-index: 99; } }
 @media (max-width: 640px) {
   .row:has(> .column > #shown) { flex-direction: column; }
   .column:has(> #shown), .column:has(> #source) { display: contents; }
-  .later { order: 1; }
-}
+  .later { order: 1; } }
 /* What a finger can hit. */
 .gradio-container :is(button, label:has(> input[type=radio])) { min-height: 44px; align-items: center; }
 .gradio-container button[aria-label] { min-width: 44px; }
