@@ -7,7 +7,6 @@ The pages are opened in turns, each time by a new Chromium, which has nothing st
 first example by itself; on the other one the first example is clicked as soon as it is there. Both need examples.
 """
 
-import shutil
 import statistics
 import sys
 import time
@@ -47,14 +46,11 @@ class Arguments:
 
 def opened(address: str) -> tuple[float, float]:
     """Opens a page in a new browser; gives the seconds until it can be used, and until a picture is translated."""
-    from selenium import webdriver
     from selenium.webdriver.support.wait import WebDriverWait
 
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    browser = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver") or ""))
+    from tests import chromium
+
+    browser = chromium.started()
     wait = WebDriverWait(browser, SECONDS, 0.02)
     try:
         start = time.monotonic()

@@ -30,26 +30,31 @@ class _Recorder(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def started(*arguments, **preferences):
+    """Starts Chromium without a window; the one who asked ends it."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", *arguments):
+        options.add_argument(argument)
+    if preferences:
+        options.add_experimental_option("prefs", preferences)
+    return webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A browser, with `downloads`, where it puts files, and `elsewhere`, what it asked other hosts for."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
+    if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
         pytest.skip("Chromium is not installed; apt-get install chromium chromium-driver does that")
-    from selenium import webdriver
-
     proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Recorder)
     proxy.asked = []
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
     window = "--window-size={},{}".format(*WINDOW)
     recorder = f"--proxy-server=127.0.0.1:{proxy.server_port}"
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", window, recorder):
-        options.add_argument(argument)
     downloads = tmp_path_factory.mktemp("downloads")
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    browser = started(window, recorder, **{"download.default_directory": str(downloads)})
     browser.downloads = downloads
     browser.elsewhere = proxy.asked
     yield browser

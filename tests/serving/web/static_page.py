@@ -64,6 +64,13 @@ class StaticPage(BrowserPage):
         self.wait(lambda: self.find("#results").is_displayed() and self.all("#style-strip label"), "styles")
         self.wait_until_drawn()
 
+    def choose_example(self, number):
+        """Chooses an example, from 1 on, and waits until it is drawn in all styles."""
+        example = f"#example-strip button:nth-of-type({number})"
+        self.click(example)
+        self.wait(lambda: self.all(f"{example}[aria-pressed=true]"), f"example {number}")
+        self.wait_until_drawn()
+
     def wait_until_drawn(self):
         self.wait(lambda: not self.all(".waiting"), "drawn styles")
 

@@ -134,15 +134,12 @@ def test_the_first_example_is_drawn_at_once_as_something_else(browser, address, 
     np.testing.assert_array_equal(page.pixels("#before"), np.asarray(Image.open(example)))
     assert is_like(page.pixels("#after"), translation(translator, example, "square", 0))
     page.wait_until_drawn()
-    page.click("#example-strip button:nth-of-type(4)")  # a square
-    page.wait_for_text("#caption", "circle, seed 0")
-    page.wait_until_drawn()
+    page.choose_example(4)  # a square
+    assert page.text("#caption") == "circle, seed 0"
     page.click("#domain-choices label:nth-of-type(2)")
     page.wait_for_text("#caption", "square, seed 0")
     page.wait_until_drawn()
-    page.click("#example-strip button:nth-of-type(5)")  # another one; what the visitor chose stays
-    page.wait(lambda: page.all("#example-strip button:nth-of-type(5)[aria-pressed=true]"), "example")
-    page.wait_until_drawn()
+    page.choose_example(5)  # another one; what the visitor chose stays
     assert page.text("#caption") == "square, seed 0"
 
 
@@ -150,9 +147,8 @@ def test_an_example_is_drawn(page, folder, translator):
     assert len(page.all("#example-strip button")) == 8
     size = page.find("#example-strip img").size
     assert size["width"] == pytest.approx(size["height"], abs=1)
-    page.click("#example-strip button:nth-of-type(3)")
-    page.wait(lambda: page.all("#example-strip button:nth-of-type(3)[aria-pressed=true]"), "example")
-    page.wait_until_drawn()
+    page.choose_example(3)
+    assert page.text("#caption") == "circle, seed 0"
     example = folder / "examples" / "2.png"
     np.testing.assert_array_equal(page.pixels("#before"), np.asarray(Image.open(example)))
     assert is_like(page.pixels("#after"), translation(translator, example, "circle", 0))

@@ -27,14 +27,14 @@ async function start() {
   describe(model, device, link);
   domainIsChosen = model.domains.includes(link.get("domain"));
   chosen = `seed ${link.get("style") ?? firstSeed()}`;
-  await showExamples();
   const files = [model.runtime[device].binary, ...model.networks];
   const megabytes = files.reduce((sum, file) => sum + file.bytes, 0) / 1e6;
-  await load(model, device, (share) => {
+  const progressed = (share) => {
     part("progress").value = share;
     part("loading-text").textContent =
       share < 1 ? `Loading the model: ${(share * megabytes).toFixed(0)} of ${megabytes.toFixed(0)} MB` : "Nearly there …";
-  });
+  };
+  await Promise.all([showExamples(), load(model, device, progressed)]);
   part("loading").hidden = true;
   part("app").hidden = false;
   part("example-strip").firstChild?.click();
@@ -71,7 +71,7 @@ const psi = () => Number(part("psi").value);
 
 function remember() {
   const values = { domain: model.domains[domain()], seed: firstSeed(), psi: psi() };
-  const seed = Number(chosen.split(" ")[1]);
+  const { seed } = styles.find(({ key }) => key === chosen); // of a reference none
   if (seed > firstSeed()) values.style = seed;
   history.replaceState(null, "", `#${new URLSearchParams(values)}`);
 }
@@ -138,8 +138,9 @@ async function redraw() {
   const seeds = Array.from({ length: STYLES_AT_ONCE }, (_, index) => firstSeed() + index);
   const keys = [...(reference ? ["reference"] : []), ...seeds.map((seed) => `seed ${seed}`)];
   if (!keys.includes(chosen)) chosen = keys[0];
-  styles = keys.map((key) => ({ key, label: `${spoken(model.domains[domain()])}, ${key}`, seed: Number(key.split(" ")[1]) }));
-  part("reference-hint").textContent = `Another picture gives its style as if it showed: ${spoken(model.domains[domain()])}.`;
+  const kind = spoken(model.domains[domain()]);
+  styles = keys.map((key) => ({ key, label: `${kind}, ${key}`, seed: Number(key.split(" ")[1]) }));
+  part("reference-hint").textContent = `Another picture gives its style as if it showed: ${kind}.`;
   fillStrip();
   remember();
   part("after").classList.add("waiting");
