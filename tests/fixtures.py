@@ -37,6 +37,14 @@ def flags(config: Config) -> list[str]:
 
 
 @pytest.fixture(scope="session")
+def tiny_model() -> ModelConfig:
+    """Networks whose updates take milliseconds."""
+    return ModelConfig(
+        image_size=16, num_domains=3, latent_dim=4, style_dim=8, hidden_dim=8, base_channels=4, max_channels=8
+    )
+
+
+@pytest.fixture(scope="session")
 def images_path(tmp_path_factory) -> Path:
     """Folders of generated 16 px images: three domains with 6 training and 3 validation images each."""
     path = tmp_path_factory.mktemp("synthetic") / "images"

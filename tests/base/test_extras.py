@@ -29,6 +29,7 @@ def test_a_missing_package_is_one_sentence():
     assert str(raised.value) == "the package no_such_package is missing; `pip install 'stargan-tf[demo]'` installs it"
 
 
+@pytest.mark.slow
 def test_each_extra_exists():
     offered = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     asked_for = {extra for extra, *_ in required()}

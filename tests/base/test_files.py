@@ -116,6 +116,7 @@ def test_a_file_that_is_created_is_whole_or_not_there(place):
     assert list(files.list_files(place)) == ["folder/file"]
 
 
+@pytest.mark.slow
 def test_states_tell_other_contents_apart(store):
     folder = f"{store}/states"
     for name in "ab":

@@ -68,6 +68,7 @@ def test_a_flipped_byte_is_an_error_that_names_file_record_and_byte(copy):
         take(training_dataset(copy, CONFIG, seed=0), STEPS)
 
 
+@pytest.mark.slow
 def test_corrupt_records_are_skipped_counted_and_replaced(copy, data):
     places = [flip_byte(copy, "train_t_shirt", number) for number in (0, 25, 40)] + [flip_byte(copy, "train_zebra", 2)]
     corrupt = CorruptRecords(4)

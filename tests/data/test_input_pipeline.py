@@ -91,6 +91,7 @@ def test_batches_follow_from_seed_and_start(data):
         assert not np.array_equal(batch["source"], other["source"])
 
 
+@pytest.mark.slow
 def test_a_new_process_goes_on_bit_by_bit(data, data_path, tmp_path):
     """As after a restore: nothing but the step is handed over."""
     config = DataConfig(batch_size=4)
@@ -128,6 +129,7 @@ def test_a_batch_that_workers_cannot_share_is_refused(data):
         training_dataset(data, PLAIN, seed=0, num_workers=3)
 
 
+@pytest.mark.slow
 def test_an_epoch_has_every_image_once(batches):
     """As a source; of references an odd number leaves one out, and pairs never cross the end of an epoch."""
     seen = {domain: [] for domain in range(3)}
@@ -186,6 +188,7 @@ def test_read_images_of_an_unknown_split(data):
         read_images(data, "val_zebra")
 
 
+@pytest.mark.slow
 def test_a_process_that_still_refers_to_an_iterator_ends_in_order(data_path):
     """Unguarded, calls from tf.data's threads hang or abort the interpreter when it is taken down."""
     code = (

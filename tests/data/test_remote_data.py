@@ -18,6 +18,7 @@ def remote_path(store, data_path):
     return f"{store}/folder"
 
 
+@pytest.mark.slow
 def test_training_reads_the_same_from_any_file_system(remote_path, data):
     remote = open_data_directory(remote_path)
     assert remote.path == remote_path

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -62,16 +63,19 @@ def test_imports_point_one_way_and_stay_light():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+@pytest.mark.slow
 def test_translation_imports_tensorflow_only_to_load_a_model():
     code = "import sys, data_prep.translate_images, data_prep.translation.steps\nsys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+@pytest.mark.slow
 def test_matplotlib_is_imported_only_when_a_report_is_written():
     code = "import sys, data_prep.steps, data_prep.report, pipeline.report\nsys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_documented_image_of_workers_has_what_they_import():
     text = (Path(__file__).parents[2] / "docs" / "data_on_clusters.md").read_text()
     dockerfile = re.search(r"```dockerfile\n(.*?)```", text, re.DOTALL)[1].replace("\\\n", " ")

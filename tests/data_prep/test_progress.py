@@ -2,6 +2,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from data_prep import progress
 from stargan_tf.base import progress as shown
 from tests.data_prep.jobs import noise, run
@@ -30,6 +32,7 @@ def test_a_long_job_prints_a_line_now_and_then(tmp_path, capsys, monkeypatch):
     assert len(lines) == 1 and lines[0].startswith("preparing: 7 of 20 steps, 00:08 so far")
 
 
+@pytest.mark.slow
 def test_other_processes_are_counted(tmp_path, monkeypatch):
     """As the workers of an engine are."""
     monkeypatch.setattr(progress, "_SECONDS", 0.0)

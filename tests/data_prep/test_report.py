@@ -54,6 +54,7 @@ class Page(html.parser.HTMLParser):
         self.texts.append(data)
 
 
+@pytest.mark.slow
 def test_the_page_is_self_contained_and_shows_everything(data, capsys):
     assert report.main([str(data), "--samples", "8"]) == 0
     file = data.parent / "data.report.html"

@@ -89,6 +89,7 @@ def replace_steps(monkeypatch, replace):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beside", [False, True], ids=["one after the other", "both at once"])
 def test_every_step_may_run_twice(beside, source, tmp_path, monkeypatch):
     assert run(source, tmp_path / "once", *FLAGS) == 0
@@ -104,6 +105,7 @@ def test_every_step_may_run_twice(beside, source, tmp_path, monkeypatch):
 died: list[str] = []
 
 
+@pytest.mark.slow
 def test_a_step_that_dies_in_the_middle_of_a_file(source, tmp_path, monkeypatch):
     write = files.write
 

@@ -25,6 +25,8 @@ from tests.data_prep.jobs import noise, read_images, read_lines
 from tests.stores import new_store, objects
 from tests.test_imports import run_without
 
+pytestmark = pytest.mark.slow
+
 DOMAINS = ("circle", "square", "triangle")
 
 
@@ -295,7 +297,6 @@ for least in (1, 7, 14, None):
 """
 
 
-@pytest.mark.slow
 def test_a_store_gets_the_same_bytes_and_an_interrupted_job_there_goes_on(job, exported_model, source, request):
     output = f"{new_store('s3', request)}/output"
     assert run(exported_model, source, output, *SMALL, "--seed", "7") == 0
@@ -305,7 +306,6 @@ def test_a_store_gets_the_same_bytes_and_an_interrupted_job_there_goes_on(job, e
     assert objects(output) == read_all(job)
 
 
-@pytest.mark.slow
 def test_killed_and_gone_on_and_two_processes_give_the_same_bytes(exported_model, source, tmp_path):
     """Killed three times with SIGKILL; then, in another directory, two processes."""
     many = tmp_path / "many"

@@ -27,6 +27,7 @@ def scans(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_narrow_domain_is_warned_of(scans, tmp_path, capsys):
     assert run(scans, tmp_path / "data", "--encoding", "png") == 0
     printed = capsys.readouterr().out

@@ -79,6 +79,7 @@ def test_the_result_of_one_image_has_its_name():
 PARTS = st.text("aA.xé\\~字", min_size=1, max_size=80).filter(lambda part: part not in (".", ".."))
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(PARTS, min_size=1, max_size=4).map("/".join), unique=True, max_size=12))
 def test_no_results_meet(sources):
     paths = [Path("photos") / source for source in sources]

@@ -12,6 +12,7 @@ from tests.metrics import onnx_files
 from tests.metrics.conftest import SETTINGS, SIZE
 
 
+@pytest.mark.slow
 def test_the_classifier(trained_classifier, striped_data, classifier_cache, monkeypatch):
     quick = functools.partial(classifier.load_or_train, settings=SETTINGS)
     monkeypatch.setattr(classifier, "load_or_train", quick)

@@ -6,6 +6,8 @@ import tensorflow as tf
 from stargan_tf.networks.face_masks import _enlarge, find_masks, masks_from_heatmaps
 from stargan_tf.networks.face_network import FaceNetwork, landmarks
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def network():

@@ -46,6 +46,7 @@ def nets(tiny_model):
 # ---------------------------------------------------------------------- shapes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "size", [16, (20, 28), 32, 48, (32, 48), (48, 32), (96, 96), (192, 256), 256], ids=lambda size: str(size)
 )
@@ -65,6 +66,7 @@ def test_a_size_that_cannot_work_is_refused(tiny_model):
         networks.build(replace(tiny_model, image_size=100))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "w_hpf", "sides"),
     [(16, 0.0, [16] * 2), (64, 0.0, [16] * 2), (32, 1.0, [8] * 2), (64, 1.0, [8] * 2), ((32, 48), 0.0, [16, 24])],
@@ -90,6 +92,7 @@ def test_variables_exist_right_after_build(nets, tiny_model):
     assert {name: len(network.variables) for name, network in nets.items()} == counts
 
 
+@pytest.mark.slow
 def test_without_discriminator(tiny_model):
     nets = build(tiny_model, with_discriminator=False)
     assert nets.discriminator is None
@@ -172,6 +175,7 @@ def test_without_the_high_pass_skip_masks_are_ignored(nets, tiny_model):
 # ---------------------------------------------------------------------- precision
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_mixed_precision_keeps_weights_and_outputs_in_float32(name):
     exact = dict(build(WITH_MASKS).items())[name]
@@ -213,6 +217,7 @@ def test_initial_weights_are_he_normal_and_biases_zero():
 # ---------------------------------------------------------------------- configuration and files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_is_rebuilt_from_its_configuration(name, precision):
@@ -229,6 +234,7 @@ def test_a_network_is_rebuilt_from_its_configuration(name, precision):
     np.testing.assert_array_equal(copy(*arguments), network(*arguments))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_saved_network_is_the_same_when_loaded(name, tmp_path):
     model = replace(WITH_MASKS, spectral_norm=True)

@@ -38,6 +38,7 @@ def weights(nets) -> list[np.ndarray]:
     return [weight for _, network in nets.items() for weight in network.get_weights()]
 
 
+@pytest.mark.slow
 def test_a_round_trip_is_exact(model, state):
     nets = build(model, seed=1)
     published_names.assign(nets, state)
@@ -132,6 +133,7 @@ def test_every_problem_is_listed_and_nothing_is_loaded(model, state):
         np.testing.assert_array_equal(weight, kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "num_domains", "w_hpf"), [("afhq_like_small", 3, 0.0), ("celeba_like_small", 2, 1.0)])
 def test_names_and_shapes_are_those_published(file, num_domains, w_hpf):
     with np.load(REFERENCE / f"{file}.npz") as arrays:

@@ -68,6 +68,7 @@ def run(filled, config, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_everything_is_restored_to_the_bit(filled, config, run):
     other = fill(create_state(config), seed=1, step=5)
     expected = values(filled)
@@ -87,6 +88,7 @@ def of_an_earlier_version(config):
     return fill(create_state(with_first_moments), seed=2, step=17)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_a_checkpoint_with_first_moments_that_are_no_longer_kept(of_an_earlier_version, config, replicas, tmp_path):
     Checkpoints(of_an_earlier_version, config, tmp_path).save()
@@ -112,6 +114,7 @@ def test_a_checkpoint_with_first_moments_that_are_no_longer_kept(of_an_earlier_v
     assert Checkpoints(state, config, tmp_path).restore_latest() == 18
 
 
+@pytest.mark.slow
 def test_first_moments_begin_with_zeros_where_they_were_not_kept(config, filled, run):
     """As in a run that goes on with another `beta_1`."""
     changed = replace(config, optimizers=replace(config.optimizers, beta_1=0.5))
@@ -123,6 +126,7 @@ def test_first_moments_begin_with_zeros_where_they_were_not_kept(config, filled,
             np.testing.assert_array_equal(moment.numpy(), expected.numpy())
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_an_earlier_version_must_be_complete(of_an_earlier_version, config, tmp_path):
     state = of_an_earlier_version
     incomplete = replace(state, optimizers={name: state.optimizers[name] for name in ("generator", "discriminator")})
@@ -131,6 +135,7 @@ def test_a_checkpoint_of_an_earlier_version_must_be_complete(of_an_earlier_versi
         Checkpoints(create_state(config), config, tmp_path).restore_latest()
 
 
+@pytest.mark.slow
 def test_a_run_may_move_from_one_device_to_several_and_back(filled, config, run):
     strategy = create_strategy()
     assert strategy.num_replicas_in_sync == 2
@@ -158,6 +163,7 @@ def test_without_a_checkpoint_nothing_happens(filled, config, tmp_path):
         np.testing.assert_array_equal(value, before[name])
 
 
+@pytest.mark.slow
 def test_only_the_newest_are_kept(config, tmp_path):
     state = create_state(config)
     checkpoints = Checkpoints(state, config, tmp_path)
@@ -175,6 +181,7 @@ def test_only_the_newest_are_kept(config, tmp_path):
     assert {path.name.split(".")[0] for path in (tmp_path / DIRECTORY).glob("step-*")} == {"step-4", "step-5"}
 
 
+@pytest.mark.slow
 def test_what_a_kill_after_saving_left_undone_is_done_when_the_run_goes_on(config, tmp_path, monkeypatch):
     state = create_state(config)
     checkpoints = Checkpoints(state, config, tmp_path)
@@ -192,6 +199,7 @@ def test_what_a_kill_after_saving_left_undone_is_done_when_the_run_goes_on(confi
     assert not (tmp_path / DIRECTORY / "step-1.index").exists()
 
 
+@pytest.mark.slow
 def test_a_step_is_saved_once(config, tmp_path):
     state = create_state(config)
     checkpoints = Checkpoints(state, config, tmp_path)
@@ -267,6 +275,7 @@ def flip_a_bit(path):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [truncate, flip_a_bit, Path.unlink, lambda path: path.write_bytes(b"")])
 @pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
 def test_a_damaged_checkpoint_is_passed_over(damage, part, filled, config, two, capfd):

@@ -10,6 +10,8 @@ from stargan_tf.networks import published_names
 from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.runs import face_network
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Config(domains=("a", "b"), model=ModelConfig(image_size=32, num_domains=2, w_hpf=1.0))
 
 

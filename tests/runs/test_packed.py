@@ -14,6 +14,8 @@ from stargan_tf.runs import named_runs, run_directory
 from stargan_tf.runs.packed import pack
 from stargan_tf.serving import model_card
 
+pytestmark = pytest.mark.slow
+
 LICENCE = "CC BY-SA 3.0\n\nPhotographs of leaves\nby D. P. Hughes and M. Salathé.\n"
 
 
@@ -132,7 +134,6 @@ def test_weights_beyond_float16_are_refused(licensed_run, tmp_path, monkeypatch)
     assert not (tmp_path / "x.npz").exists()
 
 
-@pytest.mark.slow
 def test_a_run_that_starts_from_it_has_its_licence_and_so_has_what_is_exported(file, data_path, tmp_path):
     run = tmp_path / "run"
     arguments = ["--data", str(data_path), "--run", str(run), "--init_from", str(file)]

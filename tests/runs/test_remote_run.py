@@ -132,6 +132,7 @@ def test_what_is_here_is_there_and_what_is_pruned_goes(address, temporary):
     assert not list(temporary.iterdir())
 
 
+@pytest.mark.slow
 def test_a_kill_between_any_two_files_loses_nothing(monkeypatch, request):
     """Of each of the operations that change the store, and of every one the moment before and after it."""
     undisturbed = f"{new_store('memory', request)}/run"
@@ -200,6 +201,7 @@ def test_readers_take_one_checkpoint_and_no_logs(address):
     assert newest(remote_run.bring(address)) == 3  # the same process reads it anew
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_pruned_while_it_is_read_is_none(address, monkeypatch):
     with remote_run.opened(address) as run:
         save(run, 1)

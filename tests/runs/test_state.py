@@ -36,6 +36,7 @@ def test_averages_start_equal_and_apart(config):
     assert int(state.step) == 0 and state.step.dtype == tf.int64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", [False, True])
 def test_the_average_moves_towards_the_weights(graph, config):
     state = create_state(config)
@@ -53,6 +54,7 @@ def test_the_average_moves_towards_the_weights(graph, config):
     np.testing.assert_array_equal(trained["generator"].get_weights()[0], target[0])  # the weights stay
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_weights(config):
     state = create_state(config)
     first, second = weights(state.networks), weights(create_state(config).networks)

@@ -13,6 +13,8 @@ from stargan_tf.data.records import open_data_directory
 from stargan_tf.training.agreement import facts
 from tests.fixtures import TINY, with_training
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(data_path):

@@ -11,6 +11,7 @@ from stargan_tf.networks.discriminator import Discriminator
 from stargan_tf.training.updates import gradients
 
 
+@pytest.mark.slow
 def test_gradients_compiled_by_xla_are_the_plain_ones():
     keras.utils.set_random_seed(0)
     network = Discriminator(image_size=(8, 8), base_channels=4, max_channels=8, num_domains=2)

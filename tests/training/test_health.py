@@ -16,6 +16,7 @@ def state(tiny_model):
     return create_state(Config(domains=("a", "b", "c"), model=replace(tiny_model), optimizers=optimizers))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampled", [50_000, 30])
 def test_the_ratio_is_that_of_what_moved(state, sampled, monkeypatch):
     monkeypatch.setattr(health, "_SAMPLED", sampled)

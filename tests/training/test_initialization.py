@@ -42,6 +42,7 @@ def other(config: Config, domains: tuple[str, ...]) -> Config:
     return replace(config, domains=domains, model=model, training=RunConfig(seed=9))
 
 
+@pytest.mark.slow
 def test_the_same_domains_take_every_weight(config, source):
     run, held = source
     new = other(config, config.domains)
@@ -55,6 +56,7 @@ def test_the_same_domains_take_every_weight(config, source):
     assert int(state.step) == 0
 
 
+@pytest.mark.slow
 def test_domains_are_matched_by_name(config, source):
     run, held = source
     new = other(config, ("fox", "wild", "cat", "owl"))
@@ -77,6 +79,7 @@ def test_domains_are_matched_by_name(config, source):
         np.testing.assert_array_equal(mine[network][name], theirs[network][name])
 
 
+@pytest.mark.slow
 def test_averaged_networks_alone_are_enough(config, source, tmp_path):
     _, held = source
     run = tmp_path / "averaged"

@@ -214,6 +214,7 @@ def start(ports: list[int], number: int) -> Iterator[subprocess.Popen]:
             process.kill()  # if it has not ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("role", [0, 1])
 def test_a_signal_ends_who_waits_for_others(number, role):
@@ -237,6 +238,7 @@ def _after_they_met(number: signal.Signals) -> list[tuple[int, str]]:
     return list(zip((first.returncode, second.returncode), errors, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_who_is_lost_at_the_start_ends_the_others(number):
     (code, _), (code_of_other, error) = _after_they_met(number)

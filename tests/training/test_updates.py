@@ -88,6 +88,7 @@ def latent_guided_loss(nets, weights, batch, lambda_ds=LAMBDA_DS):
     return objectives.latent_guided_loss(nets, weights, batch, translation, lambda_ds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("update", "moved"),
     [
@@ -112,6 +113,7 @@ def test_an_update_changes_its_networks_only(update, moved, state, config, batch
     assert all(np.isfinite(value) for value in metrics.values())
 
 
+@pytest.mark.slow
 def test_the_unused_weights_of_the_high_pass_generator_decay_too(config, batch):
     config = replace(config, model=replace(config.model, image_size=32, max_channels=16, w_hpf=1.0))
     state = create_state(config)
@@ -126,6 +128,7 @@ def test_the_unused_weights_of_the_high_pass_generator_decay_too(config, batch):
         np.testing.assert_array_equal(np.sign(change), -np.sign(kernel))
 
 
+@pytest.mark.slow
 def test_the_generators_objective_is_the_weighted_sum_of_its_terms(state, config, batch):
     for loss in (latent_guided_loss, objectives.reference_guided_loss):
         total, terms = loss(state.networks, config.losses, batch, tf.constant(0.25))
@@ -135,6 +138,7 @@ def test_the_generators_objective_is_the_weighted_sum_of_its_terms(state, config
         assert min(terms["sty"], terms["ds"], terms["cyc"]) > 0
 
 
+@pytest.mark.slow
 def test_the_generators_terms_are_those_of_the_paper(state, config, batch):
     nets = state.networks
     _, terms = latent_guided_loss(nets, config.losses, batch)
@@ -152,6 +156,7 @@ def test_the_generators_terms_are_those_of_the_paper(state, config, batch):
         assert float(terms[name]) == pytest.approx(float(value), rel=1e-4), name
 
 
+@pytest.mark.slow
 def test_the_discriminators_objective(state, config, batch):
     nets = state.networks
     style = nets.style_encoder(batch.reference, batch.target_domain)
@@ -165,6 +170,7 @@ def test_the_discriminators_objective(state, config, batch):
     assert float(terms["logit_fake"]) == pytest.approx(np.mean(logits), rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_discriminator_sees_fakes_without_gradient(state, config, batch):
     nets = state.networks
 
@@ -180,6 +186,7 @@ def test_the_discriminator_sees_fakes_without_gradient(state, config, batch):
     assert largest("discriminator") > 0
 
 
+@pytest.mark.slow
 def test_masks_reach_the_generator(config, batch):
     model = replace(config.model, image_size=32, w_hpf=1.0)
     nets = create_state(replace(config, model=model)).networks
@@ -205,6 +212,7 @@ def test_masks_reach_the_generator(config, batch):
 FIRST = tf.constant(0, tf.int64)
 
 
+@pytest.mark.slow
 def test_one_iteration_runs_the_four_updates(state, config, batch):
     metrics = updates.train_step(state, config, batch, FIRST)
     assert {name.split("/")[0] for name in metrics} == {"d_latent", "d_reference", "g_latent", "g_reference"}
@@ -217,6 +225,7 @@ def test_one_iteration_runs_the_four_updates(state, config, batch):
     assert int(state.step) == 0  # the caller's
 
 
+@pytest.mark.slow
 def test_sharing_translations_between_updates_changes_nothing(config, batch):
     shared, separate = create_state(config), create_state(config)
     metrics = updates.train_step(shared, config, batch, FIRST)
@@ -239,6 +248,7 @@ def test_sharing_translations_between_updates_changes_nothing(config, batch):
             assert different.mean() < 0.01, (name, path)
 
 
+@pytest.mark.slow
 def test_the_discriminator_alone_sees_augmented_images(state, config, batch):
     nets, seeds = state.networks, [(0, number) for number in range(2)]
     augmented = replace(config.losses, differentiable_augmentation=("color", "translation", "cutout"))
@@ -259,6 +269,7 @@ def test_the_discriminator_alone_sees_augmented_images(state, config, batch):
             assert len({first[name], second[name], value}) == 3, name
 
 
+@pytest.mark.slow
 def test_lazy_regularization_has_the_same_gradient_in_the_mean(state, config, batch):
     nets = state.networks
     fake = objectives.latent_guided_translation(nets, batch).image
