@@ -14,17 +14,48 @@ def fused_on(device: str) -> bool:
     return device == "cpu"  # measured to be faster there; on GPUs it was not measured
 
 
+def halving_kernel(kernel: tf.Tensor) -> tf.Tensor:
+    """Returns the kernel of `convolve_and_halve`, [4, 4, in, out], for one of [3, 3, in, out] before averaging."""
+    return _four_by_four(kernel, _HALVING)
+
+
+def doubling_kernel(kernel: tf.Tensor) -> tf.Tensor:
+    """Returns the kernel of `double_and_convolve`, [4, 4, out, in], for one of [3, 3, in, out] after up-sampling."""
+    return _four_by_four(tf.transpose(kernel, (0, 1, 3, 2)), _DOUBLING)
+
+
 def convolve_and_halve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Convolves with a kernel [3, 3, in, out] and averages 2x2 pixels: [B, H, W, in] to [B, H / 2, W / 2, out]."""
-    return tf.nn.conv2d(x, tf.cast(_four_by_four(kernel, _HALVING), x.dtype), 2, "SAME")
+    """Convolves and averages 2x2 pixels, with a kernel [4, 4, in, out]: [B, H, W, in] to [B, H / 2, W / 2, out]."""
+    return tf.nn.conv2d(x, kernel, 2, "SAME")
 
 
 def double_and_convolve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """Repeats pixels and convolves with a kernel [3, 3, in, out]: [B, H, W, in] to [B, 2 H, 2 W, out]."""
-    kernel = tf.cast(_four_by_four(tf.transpose(kernel, (0, 1, 3, 2)), _DOUBLING), x.dtype)  # [4, 4, out, in]
+    """Repeats pixels and convolves, with a kernel [4, 4, out, in]: [B, H, W, in] to [B, 2 H, 2 W, out]."""
     height, width, filters = 2 * x.shape[1], 2 * x.shape[2], kernel.shape[2]
     x = tf.nn.conv2d_transpose(x, kernel, (tf.shape(x)[0], height, width, filters), 2, "SAME")
     return tf.ensure_shape(x, (None, height, width, filters))
+
+
+@tf.custom_gradient
+def convolve_as_matmul(x: tf.Tensor, kernel: tf.Tensor):
+    """Convolves as one matrix product: [B, H, W, in] with [3, 3, in, out], padding "same", to [B, H, W, out].
+
+    For few pixels of many channels: oneDNN leaves kernels as they lie in memory there, and reads them slowly.
+    """
+    (height, width), (side, _, channels, filters) = x.shape[1:3], kernel.shape
+    padded = tf.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    shifted = [padded[:, row : row + height, column : column + width] for row in range(3) for column in range(3)]
+    columns = tf.reshape(tf.concat(shifted, -1), (-1, side * side * channels))
+    y = tf.reshape(tf.matmul(columns, tf.reshape(kernel, (-1, filters))), (-1, height, width, filters))
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        common = {"out_backprop": upstream, "strides": [1, 1, 1, 1], "padding": "SAME"}
+        return (
+            tf.raw_ops.Conv2DBackpropInput(input_sizes=tf.shape(x), filter=kernel, **common),
+            tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=kernel.shape, **common),
+        )
+
+    return y, gradient
 
 
 def _four_by_four(kernel: tf.Tensor, along_axis: np.ndarray) -> tf.Tensor:

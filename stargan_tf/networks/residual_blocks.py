@@ -53,7 +53,7 @@ class ResidualBlock(_Block):
         self.norm1 = InstanceNorm(in_channels, fused, dtype=dtype, name="norm1") if normalize else None
         self.conv1 = conv(in_channels, in_channels, 3, dtype, kind, name="conv1", **resampling)
         self.norm2 = InstanceNorm(in_channels, fused, dtype=dtype, name="norm2") if normalize else None
-        self.conv2 = conv(in_channels, out_channels, 3, dtype, kind, name="conv2")
+        self.conv2 = conv(in_channels, out_channels, 3, dtype, kind, name="conv2", fused=fused)
         self.conv1x1 = None
         if in_channels != out_channels:
             self.conv1x1 = conv(in_channels, out_channels, 1, dtype, kind, use_bias=False, name="conv1x1")
@@ -103,7 +103,7 @@ class AdainResidualBlock(_Block):
         self.norm1 = AdaIN(in_channels, style_dim, fused, dtype=dtype, name="norm1")
         self.conv1 = conv(in_channels, out_channels, 3, dtype, name="conv1", **resampling)
         self.norm2 = AdaIN(out_channels, style_dim, fused, dtype=dtype, name="norm2")
-        self.conv2 = conv(out_channels, out_channels, 3, dtype, name="conv2")
+        self.conv2 = conv(out_channels, out_channels, 3, dtype, name="conv2", fused=fused)
         self.conv1x1 = None
         if in_channels != out_channels:
             self.conv1x1 = conv(in_channels, out_channels, 1, dtype, use_bias=False, name="conv1x1")

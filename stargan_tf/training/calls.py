@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import keras
 import tensorflow as tf
 
-from stargan_tf.base.process import garbage
+from stargan_tf.base.process import freed_memory, garbage
 from stargan_tf.config import Config
 from stargan_tf.networks.face_network import FaceNetwork
 from stargan_tf.runs.state import TrainingState
@@ -61,7 +61,10 @@ def compile_steps(
     def call(batches: Iterator[dict[str, tf.Tensor]], count: int) -> StepMetrics:
         if not 1 <= count <= limit:
             raise ValueError(f"a call does 1 to {limit} steps, not {count}")
-        with contextlib.nullcontext() if names else garbage.not_looked_for():  # the first call traces
+        with contextlib.ExitStack() as first:
+            if not names:  # the first call traces
+                first.enter_context(garbage.not_looked_for())
+                first.enter_context(freed_memory.given_back())
             return iterate(batches, tf.constant(count))  # a tensor, or each number of steps would be compiled anew
 
     return call

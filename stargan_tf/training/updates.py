@@ -8,6 +8,7 @@ import tensorflow as tf
 from stargan_tf.config import Config, LossConfig, RunConfig
 from stargan_tf.losses import objectives
 from stargan_tf.losses.objectives import DISCRIMINATOR_TERMS, GENERATOR_TERMS, Batch, Metrics, Translation
+from stargan_tf.networks.shared_kernels import forget_kernels, share_kernels
 from stargan_tf.runs.state import TrainingState
 from stargan_tf.training.accumulation import mean_over_parts
 
@@ -19,6 +20,7 @@ Translate = Callable[[Batch], Translation]
 Loss = Callable[[Batch], tuple[tf.Tensor, Metrics]]
 
 
+@share_kernels()
 def train_step(state: TrainingState, config: Config, batch: Batch, step: tf.Tensor) -> Metrics:
     """Runs the four updates of one iteration on one replica; the moving average and the counter are the caller's.
 
@@ -62,6 +64,7 @@ def train_step(state: TrainingState, config: Config, batch: Batch, step: tf.Tens
         # Delay until D has moved, or the memory of both updates is needed at once.
         with tape, tf.control_dependencies(list(metrics["d_reference"].values())):
             shared = tf.nest.map_structure(tf.identity, shared)
+        forget_kernels(nets.variables_of("style_encoder"))  # made for the second update, which this tape did not see
     gradient, terms = gradients(latent_loss, batch, nets.variables_of(*G_F_E), GENERATOR_TERMS, config.training, tape)
     metrics["g_latent"] = terms | apply_gradients(state, G_F_E, gradient)
 
@@ -133,6 +136,8 @@ def gradients(
 
     def compute(part: Batch) -> tuple[list[tf.Tensor], Metrics]:
         values = [variable.value for variable in variables]
+        if tape is None:
+            forget_kernels(variables)  # the tape must see how they are made
         with tape or tf.GradientTape(watch_accessed_variables=False) as recording:
             recording.watch(values)
             total, metrics = loss(part)
@@ -169,6 +174,7 @@ def apply_gradients(state: TrainingState, names: Sequence[str], gradient: Sequen
         mine, gradient = gradient[: len(variables)], gradient[len(variables) :]
         norms[f"grad_norm_{name}"] = tf.linalg.global_norm(mine)
         state.optimizers[name].apply(mine, variables)
+        forget_kernels(variables)
     return norms
 
 

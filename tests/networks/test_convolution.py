@@ -55,3 +55,23 @@ def test_the_fused_form_is_one_convolution(resampling):
     assert resample not in large and resample in small  # where it would not pay, the plain form is used
     kinds = [kind for kind in large if kind.startswith("Conv2D")]
     assert kinds == ["Conv2D" if resampling == "halve" else "Conv2DBackpropInput"]
+
+
+def test_a_matrix_product_of_few_pixels_is_the_same_function_with_the_same_gradients(monkeypatch):
+    monkeypatch.setattr(convolution, "_MIN_MATMUL_CHANNELS", 3)
+    x = tf.constant(normal(2, 6, 8, 3))
+    matmul, plain = (value_and_gradients(make(None, fused), x) for fused in (True, False))
+    for value, expected in zip(matmul, plain, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+def test_a_matrix_product_is_taken_where_it_pays(monkeypatch):
+    monkeypatch.setattr(convolution, "_MIN_MATMUL_CHANNELS", 3)
+    layer = make(None, fused=True, dtype="float32")
+
+    def kinds(*shape):
+        graph = tf.function(layer, autograph=False).get_concrete_function(tf.TensorSpec((*shape, 3))).graph
+        return {operation.type for operation in graph.get_operations()} & {"Conv2D", "MatMul"}
+
+    assert kinds(1, 16, 16) == kinds(4, 8, 8) == {"MatMul"}
+    assert kinds(1, 32, 32) == kinds(2, 16, 16) == kinds(None, 4, 4) == {"Conv2D"}
