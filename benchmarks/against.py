@@ -10,7 +10,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,12 +88,8 @@ def _ask(process: subprocess.Popen[str]) -> tuple[float, float]:
 def answer(precision: Literal["float32", "mixed_bfloat16"], image_size: int) -> None:
     """Does an iteration for every line of standard input, and prints its seconds and the peak of memory so far."""
     iterate, batch = train_step.prepare(train_step.Arguments(image_size=image_size, precision=precision, fused=True))
-    with train_step.as_train_begins():
-        float(iterate(batch).values[0, 0])
     for _ in sys.stdin:
-        start = time.perf_counter()
-        float(iterate(batch).values[0, 0])
-        print(time.perf_counter() - start, peak_memory() / 1e9, flush=True)
+        print(train_step.timed(iterate, batch), peak_memory() / 1e9, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

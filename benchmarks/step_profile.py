@@ -2,25 +2,23 @@
 
     python -m benchmarks.step_profile [--precision mixed_bfloat16] [--image_size 256]
 
-Measured on the CPU, with random weights and images. Operations that run at the same time count
-each, so the sum may be more than the time of the iteration.
+Measured on the CPU, with random weights and images. Operations that run at the same time count each, so the sum may be
+more than the time of the iteration.
 """
 
 import json
 import os
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmarks import train_step
+from benchmarks import own_process, train_step
 from benchmarks.machine import peak_memory, processor
 from stargan_tf.base import command_line
 
@@ -72,12 +70,7 @@ def run(arguments: Arguments) -> None:
         _measure(arguments)
         return
     print(f"{processor()}, {os.cpu_count()} CPUs; {arguments}", flush=True)
-    values = vars(arguments) | {"single": True}
-    flags = [f"--{name}={str(value).lower()}" for name, value in values.items() if value is not None]
-    command = [sys.executable, "-m", "benchmarks.step_profile", *flags]
-    told = subprocess.run(
-        command, env=os.environ | {"ONEDNN_VERBOSE": "1"}, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
+    told = own_process.output("benchmarks.step_profile", arguments, {"ONEDNN_VERBOSE": "1"}, single=True)
     _, iteration, found = told.split(_MARK)
     measured = json.loads(found)
     print(f"an iteration takes {measured['seconds']:.2f} s, the peak of memory is {measured['peak_gb']:.2f} GB")
@@ -131,18 +124,12 @@ def _measure(arguments: Arguments) -> None:
     )
     import tensorflow as tf
 
-    seconds = []
-    with train_step.as_train_begins():
-        float(iterate(batch).values[0, 0])
-    for _ in range(3):
-        start = time.perf_counter()
-        float(iterate(batch).values[0, 0])
-        seconds.append(time.perf_counter() - start)
+    seconds = [train_step.timed(iterate, batch) for _ in range(3)]
     peak = peak_memory() / 1e9
     with tempfile.TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):
             print(_MARK, flush=True)
-            float(iterate(batch).values[0, 0])
+            train_step.timed(iterate, batch)
             print(_MARK, flush=True)
         operations = _operations(next(Path(folder).rglob("*.xplane.pb")))
     print(json.dumps({"seconds": statistics.median(seconds), "peak_gb": peak, "operations": operations}))

@@ -98,13 +98,8 @@ def measure(arguments: Arguments) -> dict[str, float]:
     from benchmarks import convolutions
 
     dtype = tf.bfloat16 if arguments.precision == "mixed_bfloat16" else tf.float32
-    with as_train_begins():
-        float(iterate(batch).values[0, 0])  # compiles
-    rates, seconds = [convolutions.machine_rate(dtype)], []
-    for _ in range(arguments.repetitions):
-        start = time.perf_counter()
-        float(iterate(batch).values[0, 0])
-        seconds.append(time.perf_counter() - start)
+    rates = [convolutions.machine_rate(dtype)]
+    seconds = [timed(iterate, batch) for _ in range(arguments.repetitions)]
     rates.append(convolutions.machine_rate(dtype))
     return {
         "seconds": statistics.median(seconds),
@@ -116,10 +111,10 @@ def measure(arguments: Arguments) -> dict[str, float]:
 
 
 def prepare(arguments: Arguments) -> tuple[Any, dict[str, Any]]:
-    """Imports TensorFlow and builds the networks.
+    """Imports TensorFlow, builds the networks and does the first iteration, which compiles.
 
     Returns:
-        One iteration as a function that is traced when it is first called, and a batch of random images for it.
+        One iteration as a function, and a batch of random images for it.
     """
     with command_line.quiet_start():
         import numpy as np
@@ -159,10 +154,19 @@ def prepare(arguments: Arguments) -> tuple[Any, dict[str, Any]]:
     batch = {name: tf.constant(random.integers(0, 256, shape, np.uint8)) for name in names}
     domain = tf.zeros(arguments.batch_size, tf.int32)
     batch |= {"source_domain": domain, "target_domain": domain + 1}
+    with _as_train_begins():
+        timed(iterate, batch)
     return iterate, batch
 
 
-def as_train_begins() -> contextlib.AbstractContextManager[None]:
+def timed(iterate: Any, batch: dict[str, Any]) -> float:
+    """Does one iteration and returns its seconds."""
+    start = time.perf_counter()
+    float(iterate(batch).values[0, 0])
+    return time.perf_counter() - start
+
+
+def _as_train_begins() -> contextlib.AbstractContextManager[None]:
     """Returns what `train` puts around the first iteration; versions up to 3ef45f1 put nothing there."""
     try:
         from stargan_tf.base.process import freed_memory

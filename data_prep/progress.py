@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from data_prep.outcome import work_folder
 from stargan_tf.base import files
 from stargan_tf.base.errors import UserError
-from stargan_tf.base.progress import Progress, meanwhile
+from stargan_tf.base.process import repeating
+from stargan_tf.base.progress import Progress
 
 _SECONDS = 2.0
 
@@ -68,7 +69,7 @@ def show(num_images: int, directory: str) -> Iterator[None]:
             bar.update(min(count(directory), total) - bar.done)
 
     with Progress(total, "preparing", "steps") as bar:
-        with meanwhile(look, _SECONDS):
+        with repeating.meanwhile(look, _SECONDS):
             yield
         bar.update(total - bar.done)
 

@@ -30,7 +30,8 @@ from data_prep.translation.styles import Style, StyleOptions, make_codes, plan_s
 from data_prep.translation.summary import check_counts, describe, print_summary, summarize
 from stargan_tf.base import command_line, files
 from stargan_tf.base.errors import RefusedError, UserError
-from stargan_tf.base.progress import Progress, meanwhile
+from stargan_tf.base.process import repeating
+from stargan_tf.base.progress import Progress
 from stargan_tf.base.ranges import JpegQuality, PositiveInt, Share
 from stargan_tf.inference import provenance
 
@@ -280,7 +281,7 @@ def _run_pipeline(
     translator = ShardTranslator(str(model.version.resolve()), model.runtime, model.domains, codes, rows)
     with Progress(job.num_shards, "translating", "shards", done=before) as bar:
         with (
-            meanwhile(lambda: bar.update(count() - bar.done), _POLL_SECONDS),
+            repeating.meanwhile(lambda: bar.update(count() - bar.done), _POLL_SECONDS),
             run_pipeline(flags, here) as pipeline,
         ):
             steps.build(pipeline, job, translator, work)

@@ -2,12 +2,13 @@
 
 import contextlib
 import sys
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from typing import Self, TypeVar
 
 from tqdm import tqdm
+
+from stargan_tf.base.process import repeating
 
 Item = TypeVar("Item")
 
@@ -108,26 +109,8 @@ def waiting(description: str) -> Iterator[None]:
         elif clock.is_due():
             print(f"{description}: {tqdm.format_interval(_now() - start)} so far", file=sys.stderr, flush=True)
 
-    with contextlib.closing(bar), meanwhile(show, _LOOK_SECONDS):
+    with contextlib.closing(bar), repeating.meanwhile(show, _LOOK_SECONDS):
         yield
-
-
-@contextlib.contextmanager
-def meanwhile(look: Callable[[], None], seconds: float) -> Iterator[None]:
-    """Calls a function every few seconds, in a thread of its own, while a `with` block runs."""
-    ended = threading.Event()
-
-    def repeat() -> None:
-        while not ended.wait(seconds):
-            look()
-
-    thread = threading.Thread(target=repeat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 class _Clock:

@@ -69,7 +69,8 @@ class Conv2D(keras.layers.Conv2D):
     def _convolve(self, x):
         kernel = self._kernel_for(x)
         few = None not in x.shape[:3] and math.prod(x.shape[:3]) <= _MAX_MATMUL_PIXELS
-        if self.fused and self.kernel_size == (3, 3) and few and min(kernel.shape[2:]) >= _MIN_MATMUL_CHANNELS:
+        wide = min(kernel.shape[2:]) >= _MIN_MATMUL_CHANNELS
+        if self.fused and self.kernel_size == (3, 3) and self.padding == "same" and few and wide:
             return convolve_as_matmul(x, kernel)
         return tf.nn.conv2d(x, kernel, 1, self.padding.upper())
 

@@ -42,10 +42,10 @@ def convolve_as_matmul(x: tf.Tensor, kernel: tf.Tensor):
 
     For few pixels of many channels: oneDNN leaves kernels as they lie in memory there, and reads them slowly.
     """
-    (height, width), (side, _, channels, filters) = x.shape[1:3], kernel.shape
+    (height, width), filters = x.shape[1:3], kernel.shape[-1]
     padded = tf.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     shifted = [padded[:, row : row + height, column : column + width] for row in range(3) for column in range(3)]
-    columns = tf.reshape(tf.concat(shifted, -1), (-1, side * side * channels))
+    columns = tf.reshape(tf.concat(shifted, -1), (-1, 9 * x.shape[-1]))
     y = tf.reshape(tf.matmul(columns, tf.reshape(kernel, (-1, filters))), (-1, height, width, filters))
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -34,8 +34,8 @@ def share_kernels() -> Iterator[None]:
 
 def forget_kernels(variables: Iterable[keras.Variable]) -> None:
     """Has the kernels of these variables, which were changed, made anew when they are next needed."""
-    for variable in variables:
-        if _shared.kernels is not None:
+    if _shared.kernels is not None:
+        for variable in variables:
             _shared.kernels.pop(id(variable), None)
 
 

@@ -1,4 +1,3 @@
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -37,14 +36,16 @@ def traced(config):
     return step, step.get_concrete_function().graph, state
 
 
+def weights_of(state):
+    return {variable.path: variable.numpy() for _, network in state.networks.items() for variable in network.variables}
+
+
 def moved(config):
     """The metrics of two iterations, and how far each weight went in them."""
     step, _, state = traced(config)
-    before = {
-        variable.path: variable.numpy() for _, network in state.networks.items() for variable in network.variables
-    }
+    before = weights_of(state)
     metrics = [{name: value.numpy() for name, value in step().items()} for _ in range(2)]
-    after = {variable.path: variable.numpy() for _, network in state.networks.items() for variable in network.variables}
+    after = weights_of(state)
     return metrics, {path: after[path] - before[path] for path in before}
 
 
@@ -78,14 +79,13 @@ def test_each_kernel_is_cast_once_while_it_stays_the_same(tiny_model, monkeypatc
         _, graph, state = traced(configuration(tiny_model))
         network = state.networks.generator
         kernel = network.encoder[1].conv2._kernel
-        found = Counter(
-            operation.outputs[0].dtype
+        return sum(
+            operation.outputs[0].dtype == tf.bfloat16
             for operation in graph.get_operations()
             if operation.type == "Cast"
             and operation.inputs[0].op.type == "ReadVariableOp"
             and operation.inputs[0].op.inputs[0].name == graph_name(graph, kernel)
         )
-        return found[tf.bfloat16]
 
     assert casts() == 2
     monkeypatch.setattr(convolution, "made_once", make_always)

@@ -3,8 +3,9 @@
 import contextlib
 import ctypes
 import os
-import threading
 from collections.abc import Iterator
+
+from stargan_tf.base.process import repeating
 
 _SECONDS = 2.0
 
@@ -21,17 +22,8 @@ def given_back() -> Iterator[None]:
     if trim is None:
         yield
         return
-    ended = threading.Event()
-
-    def repeat() -> None:
-        while not ended.wait(_SECONDS):
-            trim(0)
-
-    thread = threading.Thread(target=repeat, name="freed memory", daemon=True)
-    thread.start()
     try:
-        yield
+        with repeating.meanwhile(lambda: trim(0), _SECONDS):
+            yield
     finally:
-        ended.set()
-        thread.join()
         trim(0)

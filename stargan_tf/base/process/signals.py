@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 
 from stargan_tf.base.errors import SIGNAL_EXIT_CODE
+from stargan_tf.base.process import repeating
 
 # How long what was begun may take to clean up. Python's handlers wait for foreign code to come back, which TensorFlow,
 # where it waits for another machine, never does.
@@ -62,19 +63,10 @@ def kept() -> Iterator[None]:
     sigaction = ctypes.CDLL(None).sigaction
     handler = ctypes.create_string_buffer(1024)  # struct sigaction, which is smaller everywhere
     sigaction(int(signal.SIGTERM), None, handler)
-    done = threading.Event()
-
-    def keep() -> None:
-        while not done.wait(0.2):
-            sigaction(int(signal.SIGTERM), handler, None)
-
-    thread = threading.Thread(target=keep, name="signals kept", daemon=True)
-    thread.start()
     try:
-        yield
+        with repeating.meanwhile(lambda: sigaction(int(signal.SIGTERM), handler, None), 0.2):
+            yield
     finally:
-        done.set()
-        thread.join()
         sigaction(int(signal.SIGTERM), handler, None)
 
 
