@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from stargan_tf.config import HIGH_PASS_SIDES, log2_size
 from stargan_tf.networks.convolution import conv
-from stargan_tf.networks.layers import Network, high_pass, leaky_relu, shrink, track, widen
+from stargan_tf.networks.high_pass import high_pass, shrink
+from stargan_tf.networks.layers import Network, leaky_relu, track, widen
 from stargan_tf.networks.normalization import InstanceNorm
 from stargan_tf.networks.residual_blocks import AdainResidualBlock, ResidualBlock
 

@@ -15,7 +15,7 @@ from stargan_tf.networks.layers import DomainDense
 from stargan_tf.runs import face_network as face_networks
 from stargan_tf.runs import remote_run, run_directory
 from stargan_tf.runs.checkpoint_files import find_latest, latest, step_of
-from stargan_tf.runs.checkpoints import check_trainable, holds_trained_networks, load_ema
+from stargan_tf.runs.checkpoints import Checkpoints, check_trainable, holds_trained_networks, load_ema
 from stargan_tf.runs.run_directory import FACE_NETWORK_FILE, LICENCE_FILE
 from stargan_tf.runs.state import TrainingState
 from stargan_tf.training.workers import Workers
@@ -98,6 +98,37 @@ def open_run(
         remote_run.pull(run)
         check_same_run(run_directory.load_config(run), config, run)
     return init_from
+
+
+def restore(
+    state: TrainingState, config: Config, checkpoints: Checkpoints, run: Path, init_from: Path | None, workers: Workers
+) -> int:
+    """Restores the newest checkpoint, or takes the weights of the run to start from.
+
+    Args:
+        state: changed in place.
+        config: resolved.
+        checkpoints: of the run.
+        run: the run directory.
+        init_from: the run to start from, as `open_run` returned it.
+        workers: the processes that train.
+
+    Returns:
+        The number of finished steps.
+
+    Raises:
+        UserError: a checkpoint cannot be read, or the workers found different ones.
+    """
+    step = checkpoints.restore_latest()
+    workers.check_same_step(step)
+    if init_from is not None:
+        workers.say(initialize(state, config, init_from))
+    rolls_back = config.training.on_nonfinite == "rollback"
+    if init_from is not None or (rolls_back and checkpoints.saved_step is None):
+        checkpoints.save()  # so that a run killed before its first checkpoint begins with these weights again
+        if workers.is_chief:
+            remote_run.push(run)
+    return step
 
 
 def initialize(state: TrainingState, config: Config, source: Path) -> str:

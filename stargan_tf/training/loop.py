@@ -11,7 +11,6 @@ from stargan_tf.config import Config, check_replicas, resolve
 from stargan_tf.data.corrupt_records import CorruptRecords
 from stargan_tf.data.records import DataDirectory
 from stargan_tf.runs import face_network as face_networks
-from stargan_tf.runs import remote_run
 from stargan_tf.runs.checkpoints import Checkpoints
 from stargan_tf.runs.run_directory import LOGS
 from stargan_tf.runs.state import create_state
@@ -80,14 +79,7 @@ def _train(config: Config, data: DataDirectory, run: Path, init_from: Path | Non
         state = create_state(config)
         face_network = face_networks.load_for(config, run)
     checkpoints = Checkpoints(state, config, run, writes=workers.is_chief)
-    step = checkpoints.restore_latest()
-    workers.check_same_step(step)
-    if init_from is not None:
-        say(initialization.initialize(state, config, init_from))
-    if init_from is not None or (settings.on_nonfinite == "rollback" and checkpoints.saved_step is None):
-        checkpoints.save()  # so that a run killed before its first checkpoint begins with these weights again
-        if workers.is_chief:
-            remote_run.push(run)
+    step = initialization.restore(state, config, checkpoints, run, init_from, workers)
 
     if step >= steps:
         if workers.is_chief and evaluation.is_pending(settings, run, step):

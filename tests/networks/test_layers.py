@@ -32,33 +32,6 @@ def test_gradient_of_upsample_sums_what_was_repeated():
     np.testing.assert_allclose(tape.gradient(y, x, upstream), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("side", [64, 32, 16, 8])
-def test_shrink_is_bilinear_resizing_without_antialiasing(side):
-    mask = tf.constant(normal(2, 64, 64, 1), tf.float32)
-    expected = tf.image.resize(mask, (side, side), "bilinear", antialias=False)
-    np.testing.assert_allclose(layers.shrink(mask, side), expected, atol=1e-6)
-
-
-def test_high_pass_of_a_constant_is_zero_but_at_the_border():
-    result = layers.high_pass(tf.ones((1, 5, 6, 2)), 2.0).numpy()[0]
-    expected = np.zeros((5, 6))
-    expected[[0, -1], :] = expected[:, [0, -1]] = (9 - 6) / 2
-    expected[[0, 0, -1, -1], [0, -1, 0, -1]] = (9 - 4) / 2
-    for channel in range(2):
-        np.testing.assert_allclose(result[..., channel], expected)
-
-
-def test_high_pass_keeps_channels_apart():
-    x = np.zeros((1, 5, 5, 2), np.float32)
-    x[0, 2, 2, 0] = 1
-    result = layers.high_pass(tf.constant(x), 0.5).numpy()[0]
-    expected = np.zeros((5, 5))
-    expected[1:4, 1:4] = -2
-    expected[2, 2] = 16
-    np.testing.assert_allclose(result[..., 0], expected)
-    np.testing.assert_array_equal(result[..., 1], 0)
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_leaky_relu(dtype):
     result = layers.leaky_relu(tf.constant([-10.0, 0.0, 3.0], dtype))
