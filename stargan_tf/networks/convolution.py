@@ -1,13 +1,13 @@
 """Convolutions: plain, followed by 2x2 averaging, or after nearest up-sampling; the last two also in a fused form."""
 
-import math
+from functools import partial
 
 import keras
 import tensorflow as tf
 
 from stargan_tf.networks.fused_forms import (
+    convolve,
     convolve_and_halve,
-    convolve_as_matmul,
     double_and_convolve,
     doubling_kernel,
     halving_kernel,
@@ -17,8 +17,6 @@ from stargan_tf.networks.shared_kernels import made_once
 
 # With smaller feature maps (the larger of input and output), making the 4x4 kernel costs what the fusion saves.
 _MIN_FUSED_SIDE = 32
-# Up to so many pixels in a batch, and from so many channels, a matrix product is faster than a 3x3 convolution.
-_MAX_MATMUL_PIXELS, _MIN_MATMUL_CHANNELS = 256, 512
 
 
 class Conv2D(keras.layers.Conv2D):
@@ -30,7 +28,7 @@ class Conv2D(keras.layers.Conv2D):
         resampling: `halve` averages 2x2 pixels of the output, `double` repeats the pixels of the input; both need
             padding "same".
         fused: with 3x3 kernels, compute either by one convolution with 4/9 of the multiplications, and few pixels of
-            many channels by a matrix product.
+            many channels by matrix products.
     """
 
     def __init__(self, filters: int, kernel_size: int, resampling: str | None = None, fused: bool = False, **kwargs):
@@ -48,31 +46,18 @@ class Conv2D(keras.layers.Conv2D):
 
     def call(self, inputs):
         """Maps [B, H, W, in] to [B, H, W, filters], or to half or twice the height and width."""
-        x = inputs
+        x, kernel = inputs, partial(made_once, self._kernel, self.applied_kernel(), inputs)
         larger = min(x.shape[1:3]) * (2 if self.resampling == "double" else 1)
-        fused = self.fused and self.kernel_size == (3, 3) and larger >= _MIN_FUSED_SIDE
-        if self.resampling == "halve":
-            x = convolve_and_halve(x, self._kernel_for(x, halving_kernel)) if fused else downsample(self._convolve(x))
-        elif self.resampling == "double":
-            x = double_and_convolve(x, self._kernel_for(x, doubling_kernel)) if fused else self._convolve(upsample(x))
+        as_one = self.fused and self.kernel_size == (3, 3) and larger >= _MIN_FUSED_SIDE
+        if as_one and self.resampling == "halve":
+            x = convolve_and_halve(x, kernel(halving_kernel))
+        elif as_one and self.resampling == "double":
+            x = double_and_convolve(x, kernel(doubling_kernel))
         else:
-            x = self._convolve(x)
+            x = upsample(x) if self.resampling == "double" else x
+            x = (convolve if self.fused else tf.nn.conv2d)(x, kernel(), 1, self.padding.upper())
+            x = downsample(x) if self.resampling == "halve" else x
         return x if self.bias is None else tf.nn.bias_add(x, tf.cast(self.bias.value, x.dtype))
-
-    def _kernel_for(self, x, change=None):
-        """Returns the kernel in the type of `x`, which `change` may make another one of before."""
-        kernel = self.applied_kernel()
-        if change is None and kernel.dtype == x.dtype:
-            return kernel
-        return made_once(self._kernel, kernel, x, lambda kernel: tf.cast(change(kernel) if change else kernel, x.dtype))
-
-    def _convolve(self, x):
-        kernel = self._kernel_for(x)
-        few = None not in x.shape[:3] and math.prod(x.shape[:3]) <= _MAX_MATMUL_PIXELS
-        wide = min(kernel.shape[2:]) >= _MIN_MATMUL_CHANNELS
-        if self.fused and self.kernel_size == (3, 3) and self.padding == "same" and few and wide:
-            return convolve_as_matmul(x, kernel)
-        return tf.nn.conv2d(x, kernel, 1, self.padding.upper())
 
 
 def conv(in_channels: int, filters: int, size: int, dtype=None, kind: type[Conv2D] = Conv2D, **kwargs) -> Conv2D:

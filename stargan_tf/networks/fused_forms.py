@@ -1,7 +1,11 @@
 """The same functions in fewer operations: resampled convolutions, and instance normalization."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
+
+from stargan_tf.networks import few_pixels
 
 # A 3x3 convolution followed by 2x2 averaging is one 4x4 convolution of stride 2, whose kernel is the mean of four
 # shifted copies of the 3x3 kernel. One after nearest up-sampling is the transpose of such a convolution. Per axis:
@@ -24,38 +28,30 @@ def doubling_kernel(kernel: tf.Tensor) -> tf.Tensor:
     return _four_by_four(tf.transpose(kernel, (0, 1, 3, 2)), _DOUBLING)
 
 
+def convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int, padding: str) -> tf.Tensor:
+    """Is `tf.nn.conv2d`, by a matrix product where that is faster."""
+    if padding == "VALID" and x.shape[1:3] == kernel.shape[:2]:  # one pixel comes out
+        size = math.prod(kernel.shape[:3])
+        y = tf.matmul(tf.reshape(x, (-1, size)), tf.reshape(kernel, (size, -1)))
+        return y[:, None, None]
+    if kernel.shape[:2] == (stride + 2, stride + 2) and padding == "SAME" and few_pixels.are_few(x, kernel, stride):
+        return few_pixels.convolve(x, kernel)
+    return tf.nn.conv2d(x, kernel, stride, padding)
+
+
 def convolve_and_halve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Convolves and averages 2x2 pixels, with a kernel [4, 4, in, out]: [B, H, W, in] to [B, H / 2, W / 2, out]."""
-    return tf.nn.conv2d(x, kernel, 2, "SAME")
+    return convolve(x, kernel, 2, "SAME")
 
 
 def double_and_convolve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Repeats pixels and convolves, with a kernel [4, 4, out, in]: [B, H, W, in] to [B, 2 H, 2 W, out]."""
     height, width, filters = 2 * x.shape[1], 2 * x.shape[2], kernel.shape[2]
-    x = tf.nn.conv2d_transpose(x, kernel, (tf.shape(x)[0], height, width, filters), 2, "SAME")
+    if few_pixels.are_few(x, kernel):
+        x = few_pixels.convolve_transposed(x, kernel)
+    else:
+        x = tf.nn.conv2d_transpose(x, kernel, (tf.shape(x)[0], height, width, filters), 2, "SAME")
     return tf.ensure_shape(x, (None, height, width, filters))
-
-
-@tf.custom_gradient
-def convolve_as_matmul(x: tf.Tensor, kernel: tf.Tensor):
-    """Convolves as one matrix product: [B, H, W, in] with [3, 3, in, out], padding "same", to [B, H, W, out].
-
-    For few pixels of many channels: oneDNN leaves kernels as they lie in memory there, and reads them slowly.
-    """
-    (height, width), filters = x.shape[1:3], kernel.shape[-1]
-    padded = tf.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    shifted = [padded[:, row : row + height, column : column + width] for row in range(3) for column in range(3)]
-    columns = tf.reshape(tf.concat(shifted, -1), (-1, 9 * x.shape[-1]))
-    y = tf.reshape(tf.matmul(columns, tf.reshape(kernel, (-1, filters))), (-1, height, width, filters))
-
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        common = {"out_backprop": upstream, "strides": [1, 1, 1, 1], "padding": "SAME"}
-        return (
-            tf.raw_ops.Conv2DBackpropInput(input_sizes=tf.shape(x), filter=kernel, **common),
-            tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=kernel.shape, **common),
-        )
-
-    return y, gradient
 
 
 def _four_by_four(kernel: tf.Tensor, along_axis: np.ndarray) -> tf.Tensor:

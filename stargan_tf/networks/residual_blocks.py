@@ -156,7 +156,7 @@ class Trunk(keras.layers.Layer):
             for n, (a, b) in enumerate(itertools.pairwise(widths))
         ]
         self.blocks = track(self, blocks)
-        self.last = conv(self.out_channels, self.out_channels, 4, padding="valid", name="last", **common)
+        self.last = conv(self.out_channels, self.out_channels, 4, padding="valid", fused=fused, name="last", **common)
         self.built = True
 
     def call(self, images):

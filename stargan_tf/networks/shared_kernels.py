@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 import keras
 import tensorflow as tf
 
-# In float32 only 4x4 kernels are made, and keeping them takes more memory than making them takes time.
-_KEPT = {tf.bfloat16}
-
 
 class _Shared(threading.local):  # replicas are traced in threads, in turns
     kernels: dict[int, dict[tf.Graph, tf.Tensor]] | None = None
@@ -40,24 +37,28 @@ def forget_kernels(variables: Iterable[keras.Variable]) -> None:
 
 
 def made_once(
-    variable: keras.Variable, kernel: tf.Tensor, x: tf.Tensor, make: Callable[[tf.Tensor], tf.Tensor]
+    variable: keras.Variable, kernel: tf.Tensor, x: tf.Tensor, change: Callable[[tf.Tensor], tf.Tensor] | None = None
 ) -> tf.Tensor:
-    """Returns `make(kernel)`, which within `share_kernels` may have been made before.
+    """Returns a kernel in the type of `x`, which within `share_kernels` may have been made before.
 
     Args:
         variable: that the kernel is computed of.
         kernel: what is applied, at least float32.
         x: what it is applied to; the kernel is not made before it exists, or all kernels would be in memory at once.
-        make: what to make of it.
+        change: makes another kernel of it, before it is rounded.
     """
+    if change is None and kernel.dtype == x.dtype:
+        return kernel
+
+    def make() -> tf.Tensor:
+        return tf.cast(kernel if change is None else change(kernel), x.dtype)
+
     if _shared.kernels is None or not isinstance(variable.value, tf.Variable):  # other values stand in for it
-        return make(kernel)
+        return make()
     graph = tf.compat.v1.get_default_graph()  # of branches and loops, outside of which nothing of theirs exists
     made = _shared.kernels.setdefault(id(variable), {})
     if graph in made:
         return made[graph]
     with tf.control_dependencies([x]):
-        kernel = make(kernel)
-    if kernel.dtype in _KEPT:
-        made[graph] = kernel
-    return kernel
+        made[graph] = make()
+    return made[graph]

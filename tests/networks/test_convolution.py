@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stargan_tf.networks import convolution
+from stargan_tf.networks import convolution, few_pixels
 from stargan_tf.networks.convolution import Conv2D
 from stargan_tf.networks.spectral_normalization import SpectralConv2D
 
@@ -57,21 +57,53 @@ def test_the_fused_form_is_one_convolution(resampling):
     assert kinds == ["Conv2D" if resampling == "halve" else "Conv2DBackpropInput"]
 
 
-def test_a_matrix_product_of_few_pixels_is_the_same_function_with_the_same_gradients(monkeypatch):
-    monkeypatch.setattr(convolution, "_MIN_MATMUL_CHANNELS", 3)
+@pytest.mark.parametrize("resampling", [None, "halve", "double"])
+@pytest.mark.parametrize("pixels", [(0, 1000), (1000, 0), (1000, 1000)], ids=["kernel_gradient", "convolution", "both"])
+def test_matrix_products_of_few_pixels_are_the_same_function_with_the_same_gradients(monkeypatch, resampling, pixels):
+    monkeypatch.setattr(convolution, "_MIN_FUSED_SIDE", 4)
+    monkeypatch.setattr(few_pixels, "_MIN_CHANNELS", 3)
+    monkeypatch.setitem(few_pixels._CONVOLUTION_PIXELS, 4, pixels[0])
+    monkeypatch.setitem(few_pixels._KERNEL_GRADIENT_PIXELS, 4, pixels[1])
     x = tf.constant(normal(2, 6, 8, 3))
-    matmul, plain = (value_and_gradients(make(None, fused), x) for fused in (True, False))
+    matmul, plain = (value_and_gradients(make(resampling, fused), x) for fused in (True, False))
     for value, expected in zip(matmul, plain, strict=True):
         np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
 
-def test_a_matrix_product_is_taken_where_it_pays(monkeypatch):
-    monkeypatch.setattr(convolution, "_MIN_MATMUL_CHANNELS", 3)
-    layer = make(None, fused=True, dtype="float32")
+def test_a_kernel_as_large_as_the_image_is_a_matrix_product():
+    layers = (
+        convolution.conv(3, 5, 4, "float64", padding="valid", fused=fused, name="last") for fused in (True, False)
+    )
+    values = []
+    for layer in layers:
+        for variable in layer.variables:
+            variable.assign(normal(*variable.shape, seed=len(variable.shape)))
+        values.append(value_and_gradients(layer, tf.constant(normal(2, 4, 4, 3))))
+    for value, expected in zip(*values, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
-    def kinds(*shape):
-        graph = tf.function(layer, autograph=False).get_concrete_function(tf.TensorSpec((*shape, 3))).graph
-        return {operation.type for operation in graph.get_operations()} & {"Conv2D", "MatMul"}
 
-    assert kinds(1, 16, 16) == kinds(4, 8, 8) == {"MatMul"}
-    assert kinds(1, 32, 32) == kinds(2, 16, 16) == kinds(None, 4, 4) == {"Conv2D"}
+@pytest.mark.parametrize(
+    ("shape", "resampling", "dtype", "convolutions"),
+    [
+        ((1, 16, 16, 256), None, "float32", set()),
+        ((4, 8, 8, 256), None, "float32", set()),
+        ((1, 32, 32, 256), None, "float32", {"Conv2DBackpropFilter"}),
+        ((1, 32, 32, 256), None, "bfloat16", {"Conv2D"}),
+        ((1, 64, 64, 256), "halve", "float32", {"Conv2DBackpropFilter"}),
+        ((1, 64, 64, 256), None, "float32", {"Conv2D", "Conv2DBackpropFilter"}),
+        ((1, 16, 16, 128), None, "float32", {"Conv2D", "Conv2DBackpropFilter"}),
+        ((None, 4, 4, 256), None, "float32", {"Conv2D", "Conv2DBackpropFilter"}),
+    ],
+)
+def test_matrix_products_are_taken_where_they_pay(shape, resampling, dtype, convolutions):
+    layer = convolution.conv(shape[-1], 256, 3, dtype, resampling=resampling, fused=True, name="layer")
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            y = layer(x)
+        return tape.gradient(y, layer.kernel.value)
+
+    graph = tf.function(gradient, autograph=False).get_concrete_function(tf.TensorSpec(shape, dtype)).graph
+    kinds = {operation.type for operation in graph.get_operations()}
+    assert kinds & {"Conv2D", "Conv2DBackpropFilter"} == convolutions
