@@ -42,6 +42,7 @@ class Arguments:
         fused: of the two forms, the one to measure; by default both.
         microbatches: parts of the batch that are computed one after the other.
         rematerialize: compute the insides of blocks again in the backward pass.
+        memory_pool: keep memory that tensors gave back for others, as TensorFlow does.
         jit_compile: let XLA compile the gradients.
         single: measure in this process, and print the result as JSON.
     """
@@ -55,6 +56,7 @@ class Arguments:
     fused: bool | None = None
     microbatches: int = 1
     rematerialize: bool = False
+    memory_pool: bool = True
     jit_compile: bool = False
     single: bool = False
 
@@ -116,6 +118,10 @@ def prepare(arguments: Arguments) -> tuple[Any, dict[str, Any]]:
     Returns:
         One iteration as a function, and a batch of random images for it.
     """
+    if not arguments.memory_pool:
+        from stargan_tf.base.process import freed_memory
+
+        freed_memory.keep_no_pool()
     with command_line.quiet_start():
         import numpy as np
         import tensorflow as tf

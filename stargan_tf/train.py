@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from stargan_tf.base import command_line
 from stargan_tf.base.files import is_remote
+from stargan_tf.base.process import freed_memory
 from stargan_tf.base.writing import check_local
 from stargan_tf.config import Config, flatten, preset
 from stargan_tf.runs import named_runs, remote_run, run_directory
@@ -75,6 +76,8 @@ def run(arguments: Arguments) -> int:
     config = arguments.config
     if arguments.face_network is not None:
         check_local(Path(arguments.face_network))
+    if not config.training.memory_pool:
+        freed_memory.keep_no_pool()
     with command_line.quiet_start():
         from stargan_tf.data.records import check_data_directory, open_data_directory
         from stargan_tf.training.cluster import read_cluster

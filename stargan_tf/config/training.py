@@ -30,6 +30,8 @@ class RunConfig:
             written; small networks are somewhat faster with several, and a signal is answered after the call.
         rematerialize: whether the backward pass recomputes the activations inside blocks instead of keeping them: less
             memory, more time.
+        memory_pool: whether, on a CPU, memory that tensors gave back is kept for others; without it a run needs less
+            memory and more time, see docs/performance.md.
         jit_compile: whether XLA compiles the gradients; starting takes minutes.
         deterministic: whether operations give the same bits every time, so that a run that was stopped and resumed
             ends with the same weights as one that was not; somewhat slower.
@@ -61,6 +63,7 @@ class RunConfig:
     microbatches: PositiveInt = field(default=1, metadata=MAY_CHANGE)
     steps_per_call: PositiveInt = field(default=1, metadata=MAY_CHANGE)
     rematerialize: bool = field(default=False, metadata=MAY_CHANGE)
+    memory_pool: bool = field(default=True, metadata=MAY_CHANGE)
     jit_compile: bool = field(default=False, metadata=MAY_CHANGE)
     deterministic: bool = field(default=False, metadata=MAY_CHANGE)
     on_nonfinite: Literal["stop", "rollback"] = field(default="stop", metadata=MAY_CHANGE)

@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 
+import tensorflow as tf
+
 from stargan_tf.base.command_line import out_of_memory
 from stargan_tf.base.errors import UserError
 from stargan_tf.config import Config
@@ -29,5 +31,7 @@ def enough_memory(config: Config) -> Iterator[None]:
         ]
         if not settings.rematerialize:
             ways.append("keep less between the passes (--training.rematerialize true)")
+        if settings.memory_pool and not tf.config.list_physical_devices("GPU"):
+            ways.append("keep no memory that tensors gave back (--training.memory_pool false)")
         ways.append(f"take a smaller batch (--input.batch_size {max(batch_size // 2, 1)})")
         raise UserError(f"{problem}; {', '.join(ways[:-1])}, or {ways[-1]}") from error

@@ -230,6 +230,7 @@ WRITTEN_NOW = (
     EARLIER.replace("  reader_processes: 0\n", "")
     .replace("model:", "images:\n  fit: null\n  background: null\n  value_range: null\nmodel:")
     .replace("  threads_per_op:", "  require_gpu: false\n  threads_per_op:")
+    .replace("  jit_compile:", "  memory_pool: true\n  jit_compile:")
 )
 
 

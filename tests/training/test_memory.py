@@ -29,11 +29,12 @@ def test_what_needs_less_is_named(error):
         raise error
     assert str(raised.value) == (
         "the memory of CPU:0 is used up (there was none for values of shape [70368744177664]); compute the batch of 8 "
-        "in more parts (--training.microbatches 4), keep less between the passes (--training.rematerialize true), or "
-        "take a smaller batch (--input.batch_size 4)"
+        "in more parts (--training.microbatches 4), keep less between the passes (--training.rematerialize true), "
+        "keep no memory that tensors gave back (--training.memory_pool false), or take a smaller batch "
+        "(--input.batch_size 4)"
     )
-    rematerialized = replace(CONFIG, training=replace(CONFIG.training, rematerialize=True))
-    with pytest.raises(UserError, match=r"^(?!.*rematerialize)"), enough_memory(rematerialized):
+    done = replace(CONFIG, training=replace(CONFIG.training, rematerialize=True, memory_pool=False))
+    with pytest.raises(UserError, match=r"^(?!.*(rematerialize|memory_pool))"), enough_memory(done):
         raise error
 
 

@@ -3,11 +3,13 @@
 import contextlib
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from stargan_tf.base.process import repeating
 
 _SECONDS = 2.0
+_M_MMAP_THRESHOLD = -3  # of mallopt
+_MAPPED_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
@@ -18,7 +20,7 @@ def given_back() -> Iterator[None]:
     stay beside what the step then needs. Only the GNU C library can do it; with another one nothing happens.
     https://man7.org/linux/man-pages/man3/malloc_trim.3.html
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    trim = _function("malloc_trim")
     if trim is None:
         yield
         return
@@ -27,3 +29,19 @@ def given_back() -> Iterator[None]:
             yield
     finally:
         trim(0)
+
+
+def keep_no_pool() -> None:
+    """Has tensors on the CPU take their memory from the system and give it back at once, if TensorFlow starts after it.
+
+    With the GNU C library pieces of a megabyte and more are then mapped one by one; other libraries decide themselves.
+    https://man7.org/linux/man-pages/man3/mallopt.3.html
+    """
+    os.environ["TF_ONEDNN_USE_SYSTEM_ALLOCATOR"] = "1"
+    if (set_option := _function("mallopt")) is not None:
+        set_option(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
+
+
+def _function(name: str) -> Callable[..., int] | None:
+    """Returns a function of the C library, if it has it."""
+    return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None

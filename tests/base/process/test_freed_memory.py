@@ -44,3 +44,33 @@ def test_without_the_gnu_library_nothing_happens(monkeypatch):
     before = set(threading.enumerate())
     with freed_memory.given_back():
         assert set(threading.enumerate()) == before
+
+
+# Of tensors that are gone before the numbers are printed.
+_TENSORS = """
+import os
+from stargan_tf.base.process import freed_memory
+if not {pool}:
+    freed_memory.keep_no_pool()
+import tensorflow as tf
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+tf.zeros(1)
+before = resident()
+tensors = [tf.ones(5_000_000) for _ in range(20)]
+del tensors
+print(resident() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_without_a_pool_memory_of_tensors_goes_back_at_once():
+    def kept(pool):
+        script = [sys.executable, "-c", _TENSORS.format(pool=pool)]
+        return int(subprocess.run(script, stdout=subprocess.PIPE, check=True, text=True).stdout)
+
+    assert kept(True) > 300_000_000
+    assert kept(False) < 100_000_000
