@@ -12,7 +12,7 @@ _KINDS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
 
 
 def gflop(function: tf.types.experimental.ConcreteFunction) -> float:
-    """Counts the convolutions that one call executes, two operations for each multiplication with an addition.
+    """Counts the convolutions that one call executes, as matrix products too: two operations for each multiplication.
 
     Args:
         function: traced for inputs of known shape. What its outputs and its changes of variables do not need is not
@@ -66,6 +66,9 @@ def _executed(graph: tf.Graph) -> Iterator[tf.Operation]:
 
 
 def _of_operation(operation: tf.Operation) -> int:
+    if operation.type == "MatMul":  # others, like making 4x4 kernels, are small beside those
+        inner = operation.inputs[0].shape[0 if operation.get_attr("transpose_a") else 1]
+        return 2 * math.prod(operation.outputs[0].shape) * inner if operation.outputs[0].shape.is_fully_defined() else 0
     if operation.type not in _KINDS:
         return 0
     # Every element of the smaller feature map is a sum over kernel and input channels.
