@@ -158,3 +158,17 @@ def test_bfloat16_without_onednn_is_refused(data_path, tmp_path, monkeypatch, ca
     flag = "--training.precision=mixed_bfloat16"
     assert train.main(["--data", str(data_path), "--run", str(run), flag]) == 2
     assert "TF_ENABLE_ONEDNN_OPTS=0" in capsys.readouterr().err
+
+
+_WITHOUT_POOL = """
+import os, sys
+from stargan_tf import train
+code = train.main(["--data", "nowhere", "--run", "run", "--training.memory_pool", "false"])
+print(code, os.environ["TF_ONEDNN_USE_SYSTEM_ALLOCATOR"], "tensorflow" in sys.modules)
+"""
+
+
+def test_memory_without_a_pool_is_asked_for_before_tensorflow_starts(tmp_path):
+    script = [sys.executable, "-c", _WITHOUT_POOL]
+    result = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True)
+    assert result.stdout == "2 1 False\n", result.stderr

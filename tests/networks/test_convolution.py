@@ -107,3 +107,18 @@ def test_matrix_products_are_taken_where_they_pay(shape, resampling, dtype, conv
     graph = tf.function(gradient, autograph=False).get_concrete_function(tf.TensorSpec(shape, dtype)).graph
     kinds = {operation.type for operation in graph.get_operations()}
     assert kinds & {"Conv2D", "Conv2DBackpropFilter"} == convolutions
+
+
+def test_patches_wait_for_what_they_multiply():
+    layer = convolution.conv(256, 256, 3, "float32", fused=True, name="layer")
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            y = layer(x)
+        return tape.gradient(y, layer.kernel.value)
+
+    graph = tf.function(gradient, autograph=False).get_concrete_function(tf.TensorSpec((1, 16, 16, 256))).graph
+    # Of convolution and gradient: without it TensorFlow would lay out both at once, and keep one of them for both.
+    pads = [operation for operation in graph.get_operations() if operation.type == "Pad"]
+    assert len(pads) == 2
+    assert len({pad.inputs[0].op.control_inputs[0].name for pad in pads}) == 2
