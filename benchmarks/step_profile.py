@@ -42,26 +42,20 @@ _MARK = "one iteration begins or ends here"
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """The command line.
+class Arguments(train_step.Arguments):
+    """The command line: that of `benchmarks.train_step`, whose iteration it is.
 
     Args:
-        image_size: side of the images in pixels.
-        base_channels: channels at full resolution, by default the published 2^14 / side.
-        max_channels: where the doubling of channels stops.
-        batch_size: images in a step.
         precision: float32 or mixed_bfloat16.
+        fused: the form to measure.
+        repetitions: timed steps before the one that is looked into.
         operations: how many kinds of TensorFlow's operations are listed, those that take longest.
-        single: measure in this process, and print the result as JSON.
     """
 
-    image_size: int = 256
-    base_channels: int | None = None
-    max_channels: int = 512
-    batch_size: int = 1
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    fused: bool = True
+    repetitions: int = 3
     operations: int = 15
-    single: bool = False
 
 
 def run(arguments: Arguments) -> None:
@@ -112,19 +106,10 @@ def _print(title: str, rows: dict[str, tuple[int, float]], most: int | None = No
 
 
 def _measure(arguments: Arguments) -> None:
-    iterate, batch = train_step.prepare(
-        train_step.Arguments(
-            arguments.image_size,
-            arguments.base_channels,
-            arguments.max_channels,
-            arguments.batch_size,
-            precision=arguments.precision,
-            fused=True,
-        )
-    )
+    iterate, batch = train_step.prepare(arguments)
     import tensorflow as tf
 
-    seconds = [train_step.timed(iterate, batch) for _ in range(3)]
+    seconds = [train_step.timed(iterate, batch) for _ in range(arguments.repetitions)]
     peak = peak_memory() / 1e9
     with tempfile.TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):

@@ -31,6 +31,23 @@ def value_and_gradients(layer, x):
     return [y, *gradients, outer.gradient(penalty, kernel)]
 
 
+def assert_same(values, expected_values):
+    for value, expected in zip(values, expected_values, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+def operations_of_kernel_gradient(layer, shape, dtype="float32"):
+    """What the graph of a kernel's gradient is made of, the layer's own call included."""
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            y = layer(x)
+        return tape.gradient(y, layer.kernel.value)
+
+    function = tf.function(gradient, autograph=False).get_concrete_function(tf.TensorSpec(shape, dtype))
+    return function.graph.get_operations()
+
+
 @pytest.mark.parametrize("resampling", ["halve", "double"])
 @pytest.mark.parametrize("kind", [Conv2D, SpectralConv2D])
 def test_the_fused_form_is_the_same_function_with_the_same_gradients(monkeypatch, resampling, kind):
@@ -38,8 +55,7 @@ def test_the_fused_form_is_the_same_function_with_the_same_gradients(monkeypatch
     x = tf.constant(normal(2, 6, 8, 3))
     fused, plain = (value_and_gradients(make(resampling, fused, kind), x) for fused in (True, False))
     assert fused[0].shape == ((2, 3, 4, 5) if resampling == "halve" else (2, 12, 16, 5))
-    for value, expected in zip(fused, plain, strict=True):
-        np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+    assert_same(fused, plain)
 
 
 @pytest.mark.parametrize("resampling", ["halve", "double"])
@@ -66,8 +82,7 @@ def test_matrix_products_of_few_pixels_are_the_same_function_with_the_same_gradi
     monkeypatch.setitem(few_pixels._KERNEL_GRADIENT_PIXELS, 4, pixels[1])
     x = tf.constant(normal(2, 6, 8, 3))
     matmul, plain = (value_and_gradients(make(resampling, fused), x) for fused in (True, False))
-    for value, expected in zip(matmul, plain, strict=True):
-        np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+    assert_same(matmul, plain)
 
 
 def test_a_kernel_as_large_as_the_image_is_a_matrix_product():
@@ -79,8 +94,7 @@ def test_a_kernel_as_large_as_the_image_is_a_matrix_product():
         for variable in layer.variables:
             variable.assign(normal(*variable.shape, seed=len(variable.shape)))
         values.append(value_and_gradients(layer, tf.constant(normal(2, 4, 4, 3))))
-    for value, expected in zip(*values, strict=True):
-        np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+    assert_same(*values)
 
 
 @pytest.mark.parametrize(
@@ -98,27 +112,14 @@ def test_a_kernel_as_large_as_the_image_is_a_matrix_product():
 )
 def test_matrix_products_are_taken_where_they_pay(shape, resampling, dtype, convolutions):
     layer = convolution.conv(shape[-1], 256, 3, dtype, resampling=resampling, fused=True, name="layer")
-
-    def gradient(x):
-        with tf.GradientTape() as tape:
-            y = layer(x)
-        return tape.gradient(y, layer.kernel.value)
-
-    graph = tf.function(gradient, autograph=False).get_concrete_function(tf.TensorSpec(shape, dtype)).graph
-    kinds = {operation.type for operation in graph.get_operations()}
+    kinds = {operation.type for operation in operations_of_kernel_gradient(layer, shape, dtype)}
     assert kinds & {"Conv2D", "Conv2DBackpropFilter"} == convolutions
 
 
 def test_patches_wait_for_what_they_multiply():
     layer = convolution.conv(256, 256, 3, "float32", fused=True, name="layer")
-
-    def gradient(x):
-        with tf.GradientTape() as tape:
-            y = layer(x)
-        return tape.gradient(y, layer.kernel.value)
-
-    graph = tf.function(gradient, autograph=False).get_concrete_function(tf.TensorSpec((1, 16, 16, 256))).graph
     # Of convolution and gradient: without it TensorFlow would lay out both at once, and keep one of them for both.
-    pads = [operation for operation in graph.get_operations() if operation.type == "Pad"]
+    operations = operations_of_kernel_gradient(layer, (1, 16, 16, 256))
+    pads = [operation for operation in operations if operation.type == "Pad"]
     assert len(pads) == 2
     assert len({pad.inputs[0].op.control_inputs[0].name for pad in pads}) == 2

@@ -6,13 +6,17 @@ import pytest
 
 from stargan_tf.base.process import freed_memory
 
-# Small pieces, which come from the heap, of which every second one is freed: no end of the heap is free then.
-_SCRIPT = """
-import contextlib, os, time
-from stargan_tf.base.process import freed_memory
+_RESIDENT = """
+import os
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+"""
+
+# Small pieces, which come from the heap, of which every second one is freed: no end of the heap is free then.
+_SCRIPT = """
+import contextlib, time
+from stargan_tf.base.process import freed_memory
 
 freed_memory._SECONDS = 0.05
 with freed_memory.given_back() if {given_back} else contextlib.nullcontext():
@@ -23,13 +27,16 @@ with freed_memory.given_back() if {given_back} else contextlib.nullcontext():
 """
 
 
+def number_of(script, **values):
+    """The number that a process of its own prints, which knows `resident`."""
+    command = [sys.executable, "-c", _RESIDENT + script.format(**values)]
+    return int(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only the GNU C library has arenas")
 def test_memory_goes_back_while_the_block_runs():
-    def resident(given_back):
-        script = _SCRIPT.format(given_back=given_back)
-        return int(subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True, text=True).stdout)
-
-    assert resident(True) < resident(False) - 100_000_000
+    kept, left = (number_of(_SCRIPT, given_back=given_back) for given_back in (True, False))
+    assert kept < left - 100_000_000
 
 
 def test_the_thread_ends_with_the_block():
@@ -48,14 +55,10 @@ def test_without_the_gnu_library_nothing_happens(monkeypatch):
 
 # Of tensors that are gone before the numbers are printed.
 _TENSORS = """
-import os
 from stargan_tf.base.process import freed_memory
 if not {pool}:
     freed_memory.keep_no_pool()
 import tensorflow as tf
-
-def resident():
-    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 tf.zeros(1)
 before = resident()
@@ -68,9 +71,5 @@ print(resident() - before)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_without_a_pool_memory_of_tensors_goes_back_at_once():
-    def kept(pool):
-        script = [sys.executable, "-c", _TENSORS.format(pool=pool)]
-        return int(subprocess.run(script, stdout=subprocess.PIPE, check=True, text=True).stdout)
-
-    assert kept(True) > 300_000_000
-    assert kept(False) < 100_000_000
+    assert number_of(_TENSORS, pool=True) > 300_000_000
+    assert number_of(_TENSORS, pool=False) < 100_000_000
